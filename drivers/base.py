@@ -1,0 +1,274 @@
+"""The Protocols that every host driver keeps: small, by subject, in terms of Seen objects and the requests below.
+
+A `Host` is a bundle of them for one libvirt host. Drivers know nothing of plans: reconciler/apply maps a step to one
+of these calls. Each call checks its precondition right before acting, is safe to repeat, reads back what it changed
+(a change whose effect is not visible raises), and raises only `drivers.errors`. All calls block; callers bring their
+own threads. Two twins keep this contract, drivers/libvirt and drivers/memory, and one suite (tests/contract) is run
+against both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from drivers.mark import Mark
+from drivers.seen import SeenHost, SeenNetwork, SeenPool, SeenVm, SeenVolume
+from specs.fields import Fields, Scalar
+
+ShutdownMode = Literal["agent", "acpi"]
+WakeUp = Callable[[str, str], None]
+"""(host, ref of what to look at again, or "" for everything); carries no data, must not block."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """One difference to make true. A scalar field: `path`, before → after (None: not set).
+
+    A whole device: the path is its entry (`disks[data]`), `before` and `after` its fields, None for "is not there".
+    """
+
+    path: str
+    before: Scalar | Fields = None
+    after: Scalar | Fields = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewVm:
+    """A domain to define: every field that it starts with, and its mark. Xml patches: see `VmEdit.xml`."""
+
+    name: str
+    uuid: str
+    fields: Fields
+    mark: Mark
+    xml: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VmEdit:
+    """Changes of one domain that belong together and end with the new mark (generation + 1).
+
+    `expects` is the generation of the mark that was planned with (None: the domain bears no mark); anything else on
+    the host is a Conflict. `live` edits are made on the running domain first, then `config` on the next boot's
+    definition, which keeps the bus addresses that the live devices got.
+    `xml` is the canonical JSON of the declared `xml:` patches that the definition shall bear, `xml_before` of those
+    that it bears now (they are undone first).
+    """
+
+    uuid: str
+    expects: int | None
+    mark: Mark
+    config: tuple[Edit, ...] = ()
+    live: tuple[Edit, ...] = ()
+    xml: str = ""
+    xml_before: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A live edit that the host or the guest would not take; the definition has it, so it waits for the next boot."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewNetwork:
+    """A network to define, with all its fields and its mark."""
+
+    name: str
+    uuid: str
+    fields: Fields
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPool:
+    """A directory pool; `build` makes the directory if it is not there."""
+
+    name: str
+    uuid: str
+    path: str
+    build: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewVolume:
+    """A volume to create. `capacity` in bytes (0 with `backing` or `copy_of`: theirs). At most one of:
+
+    `backing`: the volume's path it is a linked clone of (format `backing_format`); `copy_of`: the name of a volume of
+    `copy_pool` whose content is copied. Raw volumes are sparse. An existing name is a Conflict, never overwritten.
+    """
+
+    pool: str
+    name: str
+    capacity: int = 0
+    format: str = "qcow2"
+    backing: str = ""
+    backing_format: str = "qcow2"
+    copy_of: str = ""
+    copy_pool: str = ""
+
+
+class Reader(Protocol):
+    """Reads a host; never changes it (but for refreshing pools, which is libvirt's way of looking)."""
+
+    def read(self) -> SeenHost:
+        """Everything, in as few and as parallel calls as possible; raises rather than return a partial view."""
+
+    def vm(self, uuid: str) -> SeenVm | None:
+        """One VM, read afresh; None if it is not defined here."""
+
+    def network(self, name: str) -> SeenNetwork | None:
+        """One network, read afresh."""
+
+    def pool(self, name: str) -> SeenPool | None:
+        """One pool with its volumes, refreshed."""
+
+    def addresses(self, uuid: str) -> tuple[str, ...]:
+        """The IP addresses that the guest agent or the DHCP leases tell, agent first; empty if none."""
+
+    def ping(self) -> None:
+        """Returns if the host answers within the deadline."""
+
+    def xml(self, uuid: str) -> str:
+        """The domain's live (else next-boot) XML without secrets, for `describe --xml` and bug reports."""
+
+
+class Vms(Protocol):
+    """Definitions of VMs, and changes of running ones."""
+
+    def define(self, new: NewVm) -> None:
+        """Defines a new domain; Conflict if its name or uuid exists."""
+
+    def edit(self, edit: VmEdit) -> tuple[Refusal, ...]:
+        """Makes the edits and writes the mark; returns the live edits that have to wait for the next boot."""
+
+    def mark(self, uuid: str, expects: int | None, mark: Mark | None) -> None:
+        """Writes (None: removes) only the mark, live and config, under the same generation check."""
+
+    def rename(self, uuid: str, expects: int, name: str, mark: Mark) -> None:
+        """Renames a stopped domain, and writes the mark with its new ref."""
+
+    def autostart(self, uuid: str, on: bool) -> None:
+        """Whether libvirt starts the domain when the host boots."""
+
+    def undefine(self, uuid: str, expects: int) -> None:
+        """Removes the stopped domain's definition with its NVRAM and saved state; never its disks."""
+
+
+class Powers(Protocol):
+    """Power of a VM. Every call is satisfied at once if the VM already is in the state it leads to."""
+
+    def start(self, uuid: str) -> None:
+        """Starts, or restores from managed save."""
+
+    def shutdown(self, uuid: str, mode: ShutdownMode) -> None:
+        """Asks the guest to shut down and returns; Busy if the agent does not answer."""
+
+    def destroy(self, uuid: str) -> None:
+        """Cuts the power and waits until the process is gone."""
+
+    def reboot(self, uuid: str) -> None:
+        """Asks the guest to reboot (agent, else ACPI); the QEMU process stays."""
+
+    def reset(self, uuid: str) -> None:
+        """Presses the reset button."""
+
+    def pause(self, uuid: str) -> None:
+        """Stops the vCPUs."""
+
+    def resume(self, uuid: str) -> None:
+        """Lets the vCPUs run on."""
+
+    def suspend(self, uuid: str) -> None:
+        """Saves memory to the host's disk and stops (managed save)."""
+
+
+class Networks(Protocol):
+    """Virtual networks."""
+
+    def define(self, new: NewNetwork, expects: int | None = None) -> None:
+        """Defines, or redefines under the generation check, the network of that uuid."""
+
+    def edit(self, new: NewNetwork, expects: int | None, live: tuple[Edit, ...]) -> None:
+        """Changes what libvirt changes in a running network (DHCP range and hosts, DNS), then the definition."""
+
+    def active(self, name: str, on: bool) -> None:
+        """Starts or stops the network."""
+
+    def autostart(self, name: str, on: bool) -> None:
+        """Whether libvirt starts it when the host boots."""
+
+    def undefine(self, name: str) -> None:
+        """Stops it and removes the definition."""
+
+
+class Pools(Protocol):
+    """Storage pools; no call here ever deletes a volume or a directory."""
+
+    def define(self, new: NewPool) -> None:
+        """Defines, builds if asked, starts and sets autostart, each only where needed."""
+
+    def active(self, name: str, on: bool) -> None:
+        """Starts or stops the pool."""
+
+    def refresh(self, name: str) -> None:
+        """Lets libvirt look at the directory again."""
+
+    def undefine(self, name: str) -> None:
+        """Stops the pool and removes its definition; the directory and its files stay."""
+
+
+class Volumes(Protocol):
+    """Volumes of directory pools."""
+
+    def create(self, new: NewVolume) -> SeenVolume:
+        """Creates the volume (a full copy returns when it is complete); Conflict if the name exists."""
+
+    def grow(self, pool: str, name: str, capacity: int) -> None:
+        """Grows a volume that no running VM uses; Refused if it would shrink."""
+
+    def delete(self, pool: str, name: str) -> None:
+        """Deletes the file; already gone is fine. Callers prove that nothing uses it."""
+
+    def upload(self, pool: str, name: str, chunks: Iterator[bytes], size: int) -> None:
+        """Creates a raw container of `size` bytes under the name (or takes an existing one), and writes it."""
+
+    def download(self, pool: str, name: str) -> Iterator[bytes]:
+        """The volume's bytes, in chunks."""
+
+
+class Console(Protocol):
+    """An open serial console."""
+
+    def send(self, data: bytes) -> None:
+        """To the guest."""
+
+    def receive(self) -> bytes:
+        """From the guest; blocks; b"" when the console closed."""
+
+    def close(self) -> None:
+        """Ends it."""
+
+
+class Host(Protocol):
+    """One host: the bundle that drivers hand out."""
+
+    name: str
+    reader: Reader
+    vms: Vms
+    powers: Powers
+    networks: Networks
+    pools: Pools
+    volumes: Volumes
+
+    def console(self, uuid: str, force: bool = False) -> Console:
+        """Opens the first serial console; Conflict if somebody else has it and not `force`."""
+
+    def watch(self, wake: WakeUp) -> None:
+        """Calls `wake` on every event of this host, also when the connection is lost and comes back."""
+
+    def close(self) -> None:
+        """Lets go of all connections; running calls end as Unreachable."""

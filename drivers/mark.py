@@ -1,0 +1,110 @@
+"""The mark: what gitvirt writes on an object it owns, kept on the object itself (no state file).
+
+A mark says who owns the object (repository id, ref and, against cloned metadata, the object's own UUID), what was
+declared when it was last changed (for the three-way diff), which devices are ours, and the operator's overrides.
+In: JSON text found by a driver in an object's metadata. Out: the same, written with every change of the object.
+Read by reconciler/observe and diff; written by drivers/libvirt and drivers/memory, which never look inside but for
+`devices`, the names of the object's devices.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+NAMESPACE = "https://gitvirt.dev/mark/v1"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """How one declared device is found again: by alias if gitvirt added it, else by target (disk) or MAC (nic).
+
+    `volume` is "pool/volume" of a disk; `made` is true if gitvirt made that volume, so that it may go to the trash.
+    """
+
+    alias: str = ""
+    target: str = ""
+    mac: str = ""
+    volume: str = ""
+    made: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """An operator's deed that the reconciler obeys: `kind` is power, hold, maintenance or migrate.
+
+    `value` is what was done ("stopped"), `field` the declared value at that time (a change of it in Git ends the
+    override), `since` and `until` are unix seconds (until 0: no end).
+    """
+
+    kind: str
+    value: str
+    field: str = ""
+    author: str = ""
+    reason: str = ""
+    since: int = 0
+    until: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """One object's mark. `declared` holds canonical fields (secrets as `hmac:…`); `trashed` is unix seconds or 0.
+
+    `devices` maps "disk/root", "cdrom/setup", "nic/lan" to how the device is found; `trash` maps "disk/NAME" of
+    detached disks to their volume ("pool/volume") as long as it can be restored. `creation` keeps what was used once
+    (image, cloud-init …), so that a later edit can be reported as without effect.
+    """
+
+    repository: str
+    ref: str
+    uuid: str
+    generation: int
+    revision: str
+    declared: Mapping[str, Any] = field(default_factory=dict)
+    creation: Mapping[str, Any] = field(default_factory=dict)
+    devices: Mapping[str, Device] = field(default_factory=dict)
+    trash: Mapping[str, str] = field(default_factory=dict)
+    overrides: tuple[Override, ...] = ()
+    trashed: int = 0
+    protected: bool = False
+    format: int = FORMAT
+
+    def override(self, kind: str) -> Override | None:
+        """The override of that kind, ended ones included: the caller knows the time."""
+        return next((each for each in self.overrides if each.kind == kind), None)
+
+
+def dumps(mark: Mark) -> str:
+    """Canonical JSON: sorted keys, no spaces, defaults left out; equal marks give equal text."""
+    return json.dumps(_sparse(mark), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def loads(text: str) -> Mark | None:
+    """The mark in `text`, or None if it is not one that this version understands (then the object is foreign)."""
+    try:
+        data = json.loads(text)
+        if data.get("format", FORMAT) != FORMAT:
+            return None
+        data["devices"] = {key: Device(**value) for key, value in data.get("devices", {}).items()}
+        data["overrides"] = tuple(Override(**value) for value in data.get("overrides", ()))
+        return Mark(**data)
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
+def _sparse(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            each.name: _sparse(getattr(value, each.name))
+            for each in dataclasses.fields(value)
+            if getattr(value, each.name) not in ("", 0, (), False) and getattr(value, each.name) != {}
+        }
+    if isinstance(value, Mapping):
+        return {key: _sparse(inner) for key, inner in value.items()}
+    if isinstance(value, tuple | list):
+        return [_sparse(inner) for inner in value]
+    return value

@@ -1,0 +1,146 @@
+"""Seen: what a host reported, as values in the vocabulary of the specs.
+
+Frozen dataclasses without behaviour. Made by the readers (drivers/libvirt, drivers/memory), read by every stage of
+a pass. The hardware of a VM is in `Fields` (specs/fields.py): `config` is the definition of the next boot, `live`
+that of the running machine. See docs/fields.md for every path.
+
+An unreachable host is data too: `Unseen` with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from drivers.mark import Mark
+from specs.fields import Fields
+
+
+class Power(StrEnum):
+    """A VM's power, oVirt's words where libvirt has the state."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    SUSPENDED = "suspended"  # saved to disk by libvirt (managed save)
+    CRASHED = "crashed"
+    ASLEEP = "asleep"  # the guest suspended itself to memory
+    STOPPING = "stopping"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenVm:
+    """One domain. `reason` is libvirt's reason for the state, lower case ("shutdown", "failed", "ioerror" …).
+
+    Devices are named by the mark's table or by our alias (`ua-disk-root` → `disks[root]`); a device that is neither
+    is named by its target (`disks[vdb]`), a NIC by its MAC, and listed in `unnamed` ("disks[vdb]").
+    `aliases` and `targets` map the same entry path to what libvirt calls it.
+    `definition` is a digest of both XMLs without ids and statistics; equal digests mean an unchanged object.
+    `agent` is true when the guest agent's channel is connected.
+    """
+
+    name: str
+    uuid: str
+    power: Power
+    reason: str = ""
+    persistent: bool = True
+    autostart: bool = False
+    config: Fields = field(default_factory=dict)
+    live: Fields | None = None
+    mark: Mark | None = None
+    mark_damaged: bool = False
+    unnamed: frozenset[str] = frozenset()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    targets: Mapping[str, str] = field(default_factory=dict)
+    snapshots: bool = False
+    agent: bool = False
+    definition: str = ""
+
+    @property
+    def running(self) -> bool:
+        """True while a QEMU process exists: running, paused, asleep or on its way down."""
+        return self.live is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenNetwork:
+    """One virtual network; `live` is None while it is inactive."""
+
+    name: str
+    uuid: str
+    active: bool
+    autostart: bool = False
+    persistent: bool = True
+    config: Fields = field(default_factory=dict)
+    live: Fields | None = None
+    mark: Mark | None = None
+    definition: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenVolume:
+    """One volume; sizes in bytes; `backing` is the path of the file it is an overlay of, or ""."""
+
+    name: str
+    path: str
+    capacity: int = 0
+    allocation: int = 0
+    format: str = "raw"
+    backing: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenPool:
+    """One storage pool; `volumes` by name, only known while it is active; sizes in bytes."""
+
+    name: str
+    uuid: str
+    active: bool
+    autostart: bool = False
+    type: str = "dir"
+    path: str = ""
+    capacity: int = 0
+    available: int = 0
+    volumes: Mapping[str, SeenVolume] = field(default_factory=dict)
+    problem: str = ""  # why its volumes could not be read (directory vanished …)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a host can do, as far as planning asks. `kvm`: hardware virtualization works for the host's arch."""
+
+    arch: str = "x86_64"
+    kvm: bool = False
+    machines: frozenset[str] = frozenset()
+    cpu_models: frozenset[str] = frozenset()
+    graphics: frozenset[str] = frozenset()
+    firmwares: frozenset[str] = frozenset()
+    bridges: frozenset[str] | None = None  # the host's bridges; None where they cannot be read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenHost:
+    """A complete reading of one host. Versions as libvirt's integers (9000000 = 9.0.0); memory in bytes."""
+
+    name: str
+    uuid: str
+    hostname: str = ""
+    libvirt: int = 0
+    hypervisor: int = 0
+    cpus: int = 0
+    memory: int = 0
+    memory_free: int = 0
+    capabilities: Capabilities = field(default_factory=Capabilities)
+    vms: tuple[SeenVm, ...] = ()
+    networks: tuple[SeenNetwork, ...] = ()
+    pools: tuple[SeenPool, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unseen:
+    """A host that could not be read completely, and why; nothing may be concluded about what it holds."""
+
+    name: str
+    reason: str
+    denied: bool = False  # certificate, host key or rights: retrying will not help
