@@ -1,0 +1,226 @@
+"""The lab as a whole: the one class that its users (the CLI, the live tests, the demo) work with.
+
+Comes in: the state directory. Goes out: hosts, their addresses and URIs, a report for `status`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Interface
+from pathlib import Path
+from typing import TypeVar
+from uuid import uuid4
+
+from drivers.lab import machine, network, pki, processes, settings_entry, state
+from drivers.lab.errors import HostDown, LabConflict, LabError, StateDamaged, UnknownHost
+from drivers.lab.host import boot
+from drivers.lab.paths import MAX_HOSTS, LabPaths, host_index, host_name
+from drivers.lab.state import LabRecord
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class HostStatus:
+    """One host as it is now. `power` is on, off, or "no answer" when it runs and libvirtd does not answer."""
+
+    name: str
+    power: str
+    address: str
+    uri: str
+    uuid: str
+    init: int | None
+    """The machine's process id of the host's process 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabStatus:
+    """`hosts` is empty when there is no lab."""
+
+    state: Path
+    hosts: tuple[HostStatus, ...]
+    facts: machine.Facts
+
+
+class Lab:
+    """One lab, given by its state directory ($GITVIRT_LAB, else /var/lib/gitvirt-lab). Holds nothing in memory."""
+
+    def __init__(self, paths: LabPaths | None = None, say: Callable[[str], None] = lambda _: None) -> None:
+        self.paths = paths or LabPaths.from_environment()
+        self._say = say
+
+    def up(self, hosts: int) -> tuple[str, ...]:
+        """Have `hosts` hosts run (more stay); gives the names of those that had to be booted."""
+        machine.require_fit()
+        if not 1 <= hosts <= MAX_HOSTS:
+            raise LabConflict(f"A lab has 1 to {MAX_HOSTS} hosts, not {hosts}.")
+        with state.changing(self.paths):
+            network.require_alone(self.paths.state)
+            record = self._recorded(hosts)
+            network.ensure_bridge(self.paths.state, IPv4Interface(f"{record.gateway}/{record.subnet.prefixlen}"))
+            pki.ensure_authority(self.paths.authority)
+            pki.ensure_client(self.paths.authority, self.paths.client_pki)
+            settings_entry.register(record.settings_file, self.paths.client_pki)
+            self.paths.shared.mkdir(mode=0o755, exist_ok=True)
+            return self._boot_all(record)
+
+    def _recorded(self, hosts: int) -> LabRecord:
+        """The record with at least `hosts` hosts, on disk before anything of them is made."""
+        record = state.load(self.paths)
+        if record is None:
+            self._require_no_remains()
+            record = LabRecord(network.free_subnet(), settings_entry.default_file())
+        names = [host_name(index) for index in range(1, hosts + 1)]
+        wanted = {**record.hosts, **{name: str(uuid4()) for name in names if name not in record.hosts}}
+        wanted = dict(sorted(wanted.items(), key=lambda item: host_index(item[0]) or 0))
+        if wanted != record.hosts or not self.paths.record.exists():
+            record = replace(record, hosts=wanted)
+            state.save(self.paths, record)
+        return record
+
+    def _require_no_remains(self) -> None:
+        remains = sorted({process.host for process in processes.host_processes(self.paths.state)})
+        if remains:
+            raise LabConflict(
+                f"Hosts of a lab in {self.paths.state} are running ({', '.join(remains)}), but its record is lost. "
+                "Run `gitvirt lab down`, then `gitvirt lab up` again."
+            )
+
+    def _boot_all(self, record: LabRecord) -> tuple[str, ...]:
+        names = list(record.hosts)
+        booted = []
+        if not self.paths.capabilities.is_dir():
+            # Probing QEMU costs each host seconds: one does it, the others start with what it found.
+            first = names.pop(0)
+            booted += self._boot([first], record)
+            found = self.paths.host(first).cache / "qemu" / "capabilities"
+            if any(found.glob("*.xml")):
+                shutil.copytree(found, self.paths.capabilities)
+        return (*booted, *self._boot(names, record))
+
+    def _boot(self, names: Sequence[str], record: LabRecord) -> list[str]:
+        def power_on(name: str) -> bool:
+            was_off = boot.power_on(boot.HostPlan(self.paths, record, name))
+            if was_off:
+                self._say(f"{name} is on: {self.uri(name, record)}")
+            return was_off
+
+        return [name for name, was_off in zip(names, _each(power_on, names), strict=True) if was_off]
+
+    def down(self, *, keep_cache: bool = False) -> bool:
+        """Take everything away, with or without a record; True if there was anything."""
+        machine.require_fit()
+        if not self._anything_left():
+            return False
+        with state.changing(self.paths):
+            network_links = [link for link in network.links() if link.state == self.paths.state]
+            names = {process.host for process in processes.host_processes(self.paths.state)}
+            names |= {link.name.removeprefix(network.LINK_PREFIX) for link in network_links if link.name != network.BRIDGE}
+            _each(lambda name: boot.power_off(self.paths, name), sorted(names))
+            network.remove(self._own_links())
+            settings_entry.withdraw(self._settings_file(), self.paths.client_pki)
+            self._remove_files(keep_cache)
+        return True
+
+    def _anything_left(self) -> bool:
+        own_process = bool(processes.host_processes(self.paths.state))
+        return own_process or self.paths.state.exists() or bool(self._own_links())
+
+    def _own_links(self) -> list[str]:
+        """Ours by their alias, and those that a crash left before they had one, unless another lab is up."""
+        found = network.links()
+        another = any(link.state not in (None, self.paths.state) for link in found)
+        return [
+            link.name
+            for link in found
+            if link.state == self.paths.state or (link.state is None and not link.foreign and not another)
+        ]
+
+    def _settings_file(self) -> Path:
+        try:
+            record = state.load(self.paths)
+        except StateDamaged:
+            record = None
+        return record.settings_file if record else settings_entry.default_file()
+
+    def _remove_files(self, keep_cache: bool) -> None:
+        """The lock goes last: whoever waits for it sees that it is another file now."""
+        last = {self.paths.lock, *([self.paths.cache] if keep_cache else [])}
+        for entry in self.paths.state.iterdir():
+            if entry not in last:
+                shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+        self.paths.lock.unlink()
+        if not any(self.paths.state.iterdir()):
+            self.paths.state.rmdir()
+
+    def power_on(self, name: str) -> bool:
+        """Press the power button of a host that is off; True if it was."""
+        machine.require_fit()
+        record = self._record_with(name)
+        with state.changing(self.paths):
+            return boot.power_on(boot.HostPlan(self.paths, record, name))
+
+    def power_off(self, name: str) -> bool:
+        """Cut the host's power: its guests are gone without a farewell. True if it was on."""
+        machine.require_fit()
+        self._record_with(name)
+        with state.changing(self.paths):
+            return boot.power_off(self.paths, name)
+
+    def set_cable(self, name: str, *, connected: bool) -> None:
+        """Unplug or plug the network cable of a running host."""
+        self.init_process(name)
+        network.set_cable(name, connected=connected)
+
+    def init_process(self, name: str) -> processes.HostProcess:
+        """Process 1 of a running host. Raises UnknownHost, HostDown."""
+        self._record_with(name)
+        process = boot.find(self.paths, name)
+        if process is None:
+            raise HostDown(f"Host {name} is powered off. Switch it on first: gitvirt lab power on {name}")
+        return process
+
+    def inside(self, name: str, argv: Iterable[str]) -> list[str]:
+        """The command line that runs `argv` inside the host, as root."""
+        spaces = ["--mount", "--uts", "--ipc", "--net", "--pid"]
+        return ["nsenter", f"--target={self.init_process(name).pid}", *spaces, "--", *argv]
+
+    def uri(self, name: str, record: LabRecord | None = None) -> str:
+        """The libvirt URI that goes into a Host; `pkipath` names a PKI of the local settings."""
+        record = record or self._record_with(name)
+        return f"qemu+tls://{record.address(name)}/system?pkipath={settings_entry.PKI_NAME}"
+
+    def libvirt_uri(self, name: str) -> str:
+        """The same with the real path, as virsh and libvirt-python need it."""
+        return f"qemu+tls://{self._record_with(name).address(name)}/system?pkipath={self.paths.client_pki}"
+
+    def status(self) -> LabStatus:
+        record = state.load(self.paths)
+        names = list(record.hosts) if record else []
+        hosts = _each(lambda name: self._host_status(name, record), names) if record else []
+        return LabStatus(self.paths.state, tuple(hosts), machine.facts())
+
+    def _host_status(self, name: str, record: LabRecord) -> HostStatus:
+        process = boot.find(self.paths, name)
+        address = record.address(name)
+        power = "off" if process is None else "on" if boot.answers(self.paths, address) else "no answer"
+        return HostStatus(
+            name, power, str(address), self.uri(name, record), record.hosts[name], process.pid if process else None
+        )
+
+    def _record_with(self, name: str) -> LabRecord:
+        record = state.load(self.paths)
+        if record is None:
+            raise LabError(f"There is no lab in {self.paths.state}. Make one: gitvirt lab up --hosts 3")
+        if name not in record.hosts:
+            raise UnknownHost(f"This lab has no host {name!r}; it has {', '.join(record.hosts)}.")
+        return record
+
+
+def _each(work: Callable[[str], T], names: Sequence[str]) -> list[T]:
+    """Do `work` for all names at once; the first error is raised when all have ended."""
+    with ThreadPoolExecutor(max_workers=max(1, min(len(names), 8))) as pool:
+        return [future.result() for future in [pool.submit(work, name) for name in names]]

@@ -1,0 +1,103 @@
+"""Which processes are the lab's, known without trusting a process id alone (they are reused within minutes).
+
+A host is two processes of the program host/init.py: the *keeper*, outside, and *init*, process 1 of the host's
+namespaces; all else of the host hangs on init and dies with it. Both carry MARK, the state directory and the host's
+name on their command line, and are taken for ours only if the namespaces agree. Called by lab.py and host/boot.py.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+MARK = "gitvirt-lab-host"
+"""The word on the command line of host/init.py in front of the state directory and the host's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostProcess:
+    """One keeper or init. `start` is the start time in clock ticks since boot: with the pid it is unique."""
+
+    pid: int
+    start: int
+    state: Path
+    host: str
+    is_init: bool
+    namespaces: tuple[int, int]
+    """Inodes of the pid and the network namespace it lives in."""
+
+
+def host_processes(state: Path | None = None, host: str | None = None) -> list[HostProcess]:
+    """Every keeper and init on the machine, of one lab and one host if given; inits first."""
+    found = [
+        process
+        for process in _scan()
+        if (state is None or process.state == state) and (host is None or process.host == host)
+    ]
+    return sorted(found, key=lambda process: not process.is_init)
+
+
+def _scan() -> Iterator[HostProcess]:
+    own = _namespace(os.getpid(), "pid")
+    for entry in os.scandir("/proc"):
+        if entry.name.isdecimal():
+            try:
+                process = _read(int(entry.name), own)
+            except (OSError, ValueError, IndexError):
+                continue  # ended while we looked
+            if process is not None:
+                yield process
+
+
+def _read(pid: int, own: int) -> HostProcess | None:
+    words = Path("/proc", str(pid), "cmdline").read_bytes().split(b"\0")[:-1]
+    if len(words) < 4 or words[-3] != MARK.encode():
+        return None
+    pid_space = _namespace(pid, "pid")
+    ids = _status(pid, "NSpid")
+    is_init = pid_space != own and ids[-1] == "1"
+    is_keeper = pid_space == own
+    if not is_init and not is_keeper:
+        return None  # a child of init between fork and exec
+    return HostProcess(
+        pid, start_time(pid), Path(os.fsdecode(words[-2])), words[-1].decode(), is_init, (pid_space, _namespace(pid, "net"))
+    )
+
+
+def start_time(pid: int) -> int:
+    """Field 22 of /proc/PID/stat. The name of the program, field 2, may hold spaces and parentheses."""
+    stat = Path("/proc", str(pid), "stat").read_text(encoding="utf-8", errors="replace")
+    return int(stat.rpartition(")")[2].split()[19])
+
+
+def _namespace(pid: int, kind: str) -> int:
+    return os.stat(f"/proc/{pid}/ns/{kind}").st_ino
+
+
+def _status(pid: int, key: str) -> list[str]:
+    for line in Path("/proc", str(pid), "status").read_text(encoding="utf-8", errors="replace").splitlines():
+        if line.startswith(f"{key}:"):
+            return line.split()[1:]
+    raise ValueError(f"no {key} in /proc/{pid}/status")
+
+
+def kill(process: HostProcess, timeout: float = 15.0) -> bool:
+    """SIGKILL exactly this process and wait until it is gone; False if it still is there after `timeout` seconds."""
+    try:
+        handle = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return True
+    try:
+        # The handle is pinned now; only if it still is the process that we looked at may it be killed.
+        if start_time(process.pid) != process.start:
+            return True
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+        return bool(select.select([handle], [], [], timeout)[0])
+    except (ProcessLookupError, FileNotFoundError):
+        return True
+    finally:
+        os.close(handle)

@@ -1,0 +1,140 @@
+"""`gitvirt lab …`: real libvirt hosts on this machine. A thin face of drivers/lab; hooked in by cli/main.py.
+
+Exit codes: 0 done or nothing to do, 1 refused or failed; `lab shell` ends with the code of what ran in the host.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from drivers.lab.lab import Lab, LabStatus
+
+app = typer.Typer(
+    name="lab", no_args_is_help=True, help="Real libvirt hosts on this machine, to try gitvirt out and to test it."
+)
+power = typer.Typer(no_args_is_help=True, help="The power button of a host.")
+app.add_typer(power, name="power")
+
+HostName = Annotated[str, typer.Argument(metavar="HOST", help="A host of the lab: kvm1, kvm2 …")]
+
+
+@contextmanager
+def _lab() -> Iterator[Lab]:
+    """The lab of this machine; its errors end the command with their message."""
+    from drivers.lab.errors import LabError
+    from drivers.lab.lab import Lab
+
+    try:
+        yield Lab(say=typer.echo)
+    except LabError as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+@app.command()
+def up(
+    hosts: Annotated[int, typer.Option(help="How many hosts shall run at least.", min=1)] = 3,
+    repo: Annotated[Path | None, typer.Option(help="Write a Git repository that declares this lab.")] = None,
+) -> None:
+    """Bring up the lab. Running it again changes nothing; a higher number adds hosts."""
+    with _lab() as lab:
+        booted = lab.up(hosts)
+        if not booted:
+            typer.echo(f"All {hosts} hosts are on already.")
+        if repo is not None:
+            from drivers.lab.repository import write_repository
+
+            for line in write_repository(lab, repo):
+                typer.echo(line)
+
+
+@app.command()
+def down(
+    keep_cache: Annotated[
+        bool, typer.Option("--keep-cache", help="Keep the built guest image for the next lab.")
+    ] = False,
+) -> None:
+    """Take the lab down, guests and disks included. Nothing is left."""
+    with _lab() as lab:
+        typer.echo("The lab is gone." if lab.down(keep_cache=keep_cache) else "There is no lab.")
+
+
+@app.command()
+def status(
+    output: Annotated[Literal["text", "json"], typer.Option("-o", "--output", help="text or json.")] = "text",
+) -> None:
+    """Show the hosts and what this machine is like."""
+    with _lab() as lab:
+        seen = lab.status()
+    typer.echo(json.dumps(_as_json(seen), indent=2) if output == "json" else _as_text(seen))
+
+
+def _as_json(seen: LabStatus) -> dict[str, object]:
+    from dataclasses import asdict
+
+    return {**asdict(seen), "state": str(seen.state)}
+
+
+def _as_text(seen: LabStatus) -> str:
+    facts = seen.facts
+    lines = [f"Lab in {seen.state}" if seen.hosts else f"No lab in {seen.state}. Make one: gitvirt lab up --hosts 3"]
+    for host in seen.hosts:
+        lines.append(f"  {host.name:8} {host.power:10} {host.address:14} {host.uri}")
+    lines.append(
+        f"Machine: cgroup {facts.cgroup}, systemd {_yes(facts.systemd)}, AppArmor {_yes(facts.apparmor)}, "
+        f"KVM {_yes(facts.kvm)} (the lab emulates in software either way)"
+    )
+    if facts.bridge_filter:
+        lines.append(
+            "Warning: net.bridge.bridge-nf-call-iptables is 1. If the machine's FORWARD policy is DROP (Docker sets "
+            "it), the hosts do not reach each other: sysctl net.bridge.bridge-nf-call-iptables=0"
+        )
+    return "\n".join(lines)
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+@power.command("on")
+def power_on(host: HostName) -> None:
+    """Switch a host on; its disk is as it was."""
+    with _lab() as lab:
+        typer.echo(f"{host} is on." if lab.power_on(host) else f"{host} is on already.")
+
+
+@power.command("off")
+def power_off(host: HostName) -> None:
+    """Cut a host's power: silence on the wire, its guests are dead at once."""
+    with _lab() as lab:
+        typer.echo(f"{host} is off." if lab.power_off(host) else f"{host} is off already.")
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def shell(
+    host: HostName,
+    command: Annotated[list[str] | None, typer.Argument(metavar="[-- COMMAND]")] = None,
+) -> None:
+    """Enter a host as root, or run a command in it."""
+    with _lab() as lab:
+        argv = lab.inside(host, command or [os.environ.get("SHELL", "/bin/sh")])
+    sys.stdout.flush()
+    os.execvp(argv[0], argv)
+
+
+@app.command("guest-image")
+def guest_image(
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Where to put a copy.")] = None,
+) -> None:
+    """Build the tiny guest: a bootable qcow2 of 20 MB with a guest agent, ready in seconds."""
+    with _lab() as lab:
+        typer.echo(str(lab.guest_image(output)))
