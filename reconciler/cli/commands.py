@@ -1,0 +1,39 @@
+"""The table of all commands: name, one line of help, and where the code is, so that nothing is imported to list them.
+
+A new command is a module beside this one and one line here. `target` is "module:name" below reconciler.cli; the name
+is a function with Typer annotations that returns an `exits.Exit` (or None), or a `typer.Typer` with subcommands.
+Read by reconciler/cli/main.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+REPOSITORY = "Repository"
+LOOK = "Look"
+ACT = "Act"
+MORE = "More"
+
+
+class Command(NamedTuple):
+    """One line of `gitvirt --help`. (A named tuple: dataclasses would cost more to import than all of this table.)"""
+
+    target: str
+    help: str
+    panel: str
+
+
+COMMANDS: dict[str, Command] = {
+    "init": Command("init:init", "Make a folder a gitvirt repository: write gitvirt.yaml with a new id.", REPOSITORY),
+    "validate": Command("validate:validate", "Check all YAML of a repository; no host is contacted.", REPOSITORY),
+    "render": Command(
+        "render:render", "Show what is declared in the end, and where each value comes from.", REPOSITORY
+    ),
+    "schema": Command(
+        "schema:schema", "Print the JSON Schema for editors, or the reference of all fields.", REPOSITORY
+    ),
+    "set": Command(
+        "edit:set_values", "Change values in the YAML of an object, keeping comments and layout.", REPOSITORY
+    ),
+    "version": Command("version:version", "Print the versions of gitvirt and of the parts that it uses.", MORE),
+}

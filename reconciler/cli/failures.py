@@ -1,0 +1,103 @@
+"""How a command fails: any exception → words on stderr and an exit code.
+
+Designed errors are shown as they are. An unexpected one is a bug: one line, and its traceback in a file that can be
+attached to a report. In: the exception. Out: the exit code. Called by reconciler/cli/main.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+import typer
+
+from drivers.errors import DriverError
+from reconciler.cli.exits import Exit
+from reconciler.errors import ReconcilerError
+
+DEBUG = "GITVIRT_DEBUG"
+
+
+def report(error: BaseException) -> int:
+    """Prints what is to be said about `error`, and returns the exit code."""
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else Exit.ERROR
+    if isinstance(error, typer.Exit):
+        return error.exit_code
+    if isinstance(error, BrokenPipeError):
+        return _broken_pipe()
+    if os.environ.get(DEBUG, "") not in ("", "0"):
+        _traceback(error, sys.stderr.write)
+    return _shown(error)
+
+
+def _shown(error: BaseException) -> int:
+    if isinstance(error, KeyboardInterrupt | typer.Abort | EOFError):
+        _say("gitvirt: interrupted" if isinstance(error, KeyboardInterrupt) else "gitvirt: no answer, nothing done")
+        return Exit.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Exit.ERROR
+    if isinstance(error, typer.TyperException):
+        _say(_usage(error))
+    elif designed(error):
+        _say(f"gitvirt: {error}")
+    else:
+        _say(f"gitvirt: internal error: {type(error).__name__}: {_first_line(error)}\n{_where_to_look(error)}")
+    return Exit.ERROR
+
+
+def designed(error: BaseException) -> bool:
+    """Whether the message was written for the operator: our trees, and those that say so (`designed = True`)."""
+    return isinstance(error, ReconcilerError | DriverError) or bool(getattr(error, "designed", False))
+
+
+def _usage(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    if context is None:
+        return f"gitvirt: {error.format_message()}"
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return error.format_message()
+    return f"{context.command_path}: {error.format_message()}\nTry `{context.command_path} --help`."
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [""])[0]
+
+
+def _where_to_look(error: BaseException) -> str:
+    """Writes the traceback to a file and names it; without a place to write it, tells how to see it."""
+    again = f"This is a bug in gitvirt; {DEBUG}=1 shows the traceback."
+    import tempfile
+
+    try:
+        descriptor, path = tempfile.mkstemp(prefix="gitvirt-traceback-", suffix=".txt")
+        with os.fdopen(descriptor, "w") as file:
+            _traceback(error, file.write)
+    except OSError:
+        return again
+    return f"This is a bug in gitvirt; the traceback is in {path}"
+
+
+def _traceback(error: BaseException, write: Callable[[str], object]) -> None:
+    import traceback
+
+    for line in traceback.format_exception(error):
+        write(line)
+
+
+def _say(text: str) -> None:
+    try:
+        print(text, file=sys.stderr)
+    except BrokenPipeError:
+        _broken_pipe()
+
+
+def _broken_pipe() -> int:
+    """Python flushes stdout once more at exit; that must not fail a second time."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+    return Exit.BROKEN_PIPE

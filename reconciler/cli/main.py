@@ -1,0 +1,120 @@
+"""The `gitvirt` command: finds the command in the table, loads only its module, runs it, and turns errors into words.
+
+In: the arguments. Out: the exit code (`exits.Exit`). Commands raise designed errors (reconciler.errors,
+drivers.errors, specs' load errors); they are printed as one message. Anything else is a bug in gitvirt: one line, and
+the traceback goes to a file. `GITVIRT_DEBUG=1` shows every traceback instead.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from reconciler.cli.commands import COMMANDS
+from reconciler.cli.exits import Exit
+from reconciler.cli.failures import report
+
+_SETTINGS = {"help_option_names": ["-h", "--help"]}
+_COMPLETE = "_GITVIRT_COMPLETE"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of the console script; leaves with the exit code."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command and returns its exit code; everything that is printed goes to stdout and stderr."""
+    try:
+        code = _dispatch(arguments or ["--help"])
+        sys.stdout.flush()
+        return code
+    except BaseException as error:
+        return report(error)
+
+
+def _dispatch(arguments: list[str]) -> int:
+    root = Commands()
+    if _COMPLETE in os.environ:
+        root.main(arguments, prog_name="gitvirt", complete_var=_COMPLETE)
+    with root.make_context("gitvirt", arguments) as context:
+        result = root.invoke(context)
+    return int(result) if isinstance(result, int) else Exit.OK
+
+
+class Commands(TyperGroup):
+    """The root group: knows all commands by name and help, loads the one that is run."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            name="gitvirt",
+            help="A KVM virtualization datacenter run from Git.",
+            epilog="Run `gitvirt COMMAND --help` for the options of a command.",
+            rich_markup_mode=_markup(),
+            context_settings=_SETTINGS,
+            no_args_is_help=True,
+            commands={name: _listed(name) for name in COMMANDS},
+            params=_root_options(),
+        )
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Finds the command as Typer does (with "did you mean"), then replaces the listed one by the real one."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command if name is None else load(name), rest
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Lists the commands by group, for output that is not a terminal (Rich does it by panels)."""
+        width = max(map(len, COMMANDS))
+        for panel in dict.fromkeys(command.panel for command in COMMANDS.values()):
+            rows = [(name.ljust(width), each.help) for name, each in COMMANDS.items() if each.panel == panel]
+            with formatter.section(panel):
+                formatter.write_dl(rows)
+
+
+def load(name: str) -> Any:
+    """Imports a command's module and makes the Click command of its function or Typer."""
+    module, _, attribute = COMMANDS[name].target.partition(":")
+    found = getattr(import_module(f"reconciler.cli.{module}"), attribute)
+    if isinstance(found, typer.Typer):
+        found.rich_markup_mode = _markup()
+        return typer.main.get_group(found)
+    app = typer.Typer(add_completion=False, rich_markup_mode=_markup(), context_settings=_SETTINGS)
+    app.command(name, help=None if found.__doc__ else COMMANDS[name].help)(found)
+    return typer.main.get_command(app)
+
+
+def _listed(name: str) -> TyperCommand:
+    command = COMMANDS[name]
+    return TyperCommand(name, help=command.help, rich_help_panel=command.panel)
+
+
+def _markup() -> Any:
+    """Rich's help costs 100 ms: only where somebody looks at it."""
+    return "rich" if sys.stdout.isatty() else None
+
+
+def _root_options() -> list[Any]:
+    app = typer.Typer(add_completion=True)
+
+    def options(
+        version: bool = typer.Option(
+            False, "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ) -> None:
+        del version
+
+    app.callback()(options)
+    return list(typer.main.get_command(app).params)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"gitvirt {version('gitvirt')}")
+        raise typer.Exit()
