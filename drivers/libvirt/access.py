@@ -1,0 +1,98 @@
+"""Access: how one host is reached, and the libvirt URI that this makes.
+
+The URI comes from the Host's spec; private key, known hosts and PKI are paths from local settings, never from Git,
+so that a commit can neither run a command nor name a file of ours. Host keys and certificates are always verified.
+In: `Access`. Out: `uri`, for connect.py. libvirt's `ssh` transport runs the ssh program and ignores known_hosts=, so
+it gets a small wrapper script that fixes every option; `libssh` and `libssh2` take them as parameters.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import shlex
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from drivers.errors import Refused
+
+LOCAL_ONLY = frozenset(
+    (
+        *("command", "keyfile", "known_hosts", "known_hosts_verify", "no_sanity", "no_tty", "no_verify", "pkipath"),
+        *("sshauth", "tls_priority", "auth", "auto_tls"),
+    )
+)
+"""URI parameters that decide what runs, what is read or what is verified here: only settings may say them."""
+
+SSH_OPTIONS = (
+    *("BatchMode=yes", "StrictHostKeyChecking=yes", "ConnectTimeout=6"),
+    *("ServerAliveInterval=3", "ServerAliveCountMax=2", "UpdateHostKeys=no"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """`uri` as in the spec; `pki` a folder with cacert.pem, clientcert.pem and clientkey.pem (None: libvirt's own
+
+    places); `keyfile` a private ssh key and `known_hosts` an OpenSSH file (None: those of the user's ssh).
+    """
+
+    uri: str
+    pki: Path | None = None
+    keyfile: Path | None = None
+    known_hosts: Path | None = None
+
+
+def uri(host: str, access: Access) -> str:
+    """The URI to open. Refused if the spec's URI carries a parameter that only settings may set."""
+    parts = urlsplit(access.uri)
+    parameters = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if found := sorted(LOCAL_ONLY & parameters.keys()):
+        raise Refused(host, "connect", f"the URI must not set {', '.join(found)}: these come from local settings")
+    parameters.update(_transport(parts.scheme.partition("+")[2], access))
+    return urlunsplit(parts._replace(query=urlencode(parameters, quote_via=quote, safe="/")))
+
+
+def _transport(transport: str, access: Access) -> dict[str, str]:
+    if transport == "tls":
+        return {"pkipath": str(access.pki)} if access.pki else {}
+    if transport == "ssh":
+        return {"command": str(_wrapper(access.keyfile, access.known_hosts)), "no_tty": "1"}
+    if transport in ("libssh", "libssh2"):
+        found = {"known_hosts_verify": "normal", "sshauth": "privkey" if access.keyfile else "agent,privkey"}
+        if access.keyfile:
+            found["keyfile"] = str(access.keyfile)
+        if access.known_hosts:
+            found["known_hosts"] = str(access.known_hosts)
+        return found
+    return {}
+
+
+@functools.cache
+def _wrapper(keyfile: Path | None, known_hosts: Path | None) -> Path:
+    """An executable that is ssh with our options; one per pair of files, gone at exit."""
+    options = list(SSH_OPTIONS)
+    if keyfile:
+        options += [f"IdentityFile={_value(keyfile)}", "IdentitiesOnly=yes"]
+    if known_hosts:
+        options += [f"UserKnownHostsFile={_value(known_hosts)}", "GlobalKnownHostsFile=/dev/null"]
+    words = ["exec", "ssh", *(word for option in options for word in ("-o", option))]
+    script = _scripts() / f"ssh-{len(list(_scripts().iterdir()))}"
+    script.write_text(f'#!/bin/sh\n{shlex.join(words)} "$@"\n')
+    script.chmod(0o700)
+    return script
+
+
+def _value(path: Path) -> str:
+    """A path as ssh reads it in an option: quoted for spaces, with the tokens' sign doubled."""
+    return '"' + str(path).replace("%", "%%") + '"'
+
+
+@functools.cache
+def _scripts() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="gitvirt-ssh-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder

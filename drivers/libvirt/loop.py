@@ -1,0 +1,62 @@
+"""libvirt's event loop: process-global, registered before the first connection, run in one daemon thread.
+
+Keepalive, close callbacks, events and streams all depend on it. `start` is called by connect.py before it opens
+anything; at exit the loop is stopped before the interpreter goes away, since a callback into a dying interpreter
+crashes. Callbacks run in the loop's thread and may only set flags and fill queues.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+
+import libvirt
+
+STOP_WAIT = 2.0  # seconds
+
+_lock = threading.Lock()
+_thread: threading.Thread | None = None
+_stopping = threading.Event()
+
+
+def start() -> None:
+    """Registers and runs the loop; calling it again does nothing."""
+    global _thread
+    with _lock:
+        if _thread is not None:
+            return
+        libvirt.virEventRegisterDefaultImpl()
+        libvirt.registerErrorHandler(_ignore, None)  # libvirt would print every error to stderr
+        _thread = threading.Thread(target=_run, name="libvirt-events", daemon=True)
+        _thread.start()
+        atexit.register(stop)
+
+
+def stop() -> None:
+    """Ends the loop's thread. For the end of the process: libvirt cannot register a second loop."""
+    if _thread is None or _stopping.is_set():
+        return
+    _stopping.set()
+    libvirt.virEventAddTimeout(0, _wake, None)  # the loop sits in poll() until something happens
+    _thread.join(STOP_WAIT)
+
+
+def running() -> bool:
+    """Whether events can arrive."""
+    return _thread is not None and _thread.is_alive() and not _stopping.is_set()
+
+
+def _run() -> None:
+    while not _stopping.is_set():
+        try:
+            libvirt.virEventRunDefaultImpl()
+        except libvirt.libvirtError:
+            continue  # one failed poll must not end keepalive for every host
+
+
+def _wake(timer: int, opaque: object) -> None:
+    libvirt.virEventRemoveTimeout(timer)
+
+
+def _ignore(context: object, error: object) -> None:
+    """Errors arrive as exceptions; there is nothing to print."""
