@@ -1,0 +1,109 @@
+"""Aspect and DeviceList: what one module of this package says about its part of a domain.
+
+Each module (cpu, memory, disks, nics …) offers one of them; `domain/table.py` is the table of all. An aspect tells
+how its fields are read from an element, how each is written into a definition, and how it is changed on a running
+VM. `Running` is the running VM as the modules see it; drivers/libvirt/running.py implements it on libvirt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from drivers.libvirt.domain.draft import Draft
+from drivers.libvirt.domain.tree import Element
+from specs.fields import Fields, Scalar
+
+Read = Callable[[Element, Draft], None]
+"""Reads one element into the draft; must be fast and must not fail on any content."""
+
+Write = Callable[[Element, Scalar], None]
+"""Makes a field true in an element (the domain, or a device's), None removing it; raises CannotWrite."""
+
+Check = Callable[[Element], None]
+"""Looks at a whole, changed definition; raises CannotWrite with what does not fit together."""
+
+
+class NotNow(Exception):
+    """A live change that this guest or host does not take; the text is the reason. It waits for the next boot."""
+
+
+class Running(Protocol):
+    """A running VM. Calls raise drivers.errors, or NotNow where the VM itself does not take the change."""
+
+    def live(self) -> Element:
+        """Its live XML with secrets, read afresh, for editing."""
+
+    def config(self) -> Element:
+        """Its next boot's definition as it was when the change began; not to be edited."""
+
+    def draft(self) -> Draft:
+        """The live XML read into a draft, with names: `draft().elements["disks[root]"]`."""
+
+    def attach(self, device: Element) -> None:
+        """Adds a device and waits until the live XML shows it (by its alias)."""
+
+    def detach(self, path: str) -> None:
+        """Removes the device at that entry path and waits until the guest has released it."""
+
+    def update(self, device: Element, *, force: bool = False) -> None:
+        """Changes a device to what the element says."""
+
+    def set_cpus(self, count: int) -> None:
+        """Brings vCPUs online."""
+
+    def set_memory(self, size: int) -> None:
+        """Sets the balloon's target (bytes) and waits until the guest has followed."""
+
+    def resize(self, target: str, size: int) -> None:
+        """Grows the disk at that target to `size` bytes; never shrinks."""
+
+    def describe(self, text: str | None) -> None:
+        """Sets or removes the description."""
+
+
+Change = Callable[[Running, str, Scalar], None]
+"""Changes the field at the full path on a running VM to the value; raises NotNow or drivers.errors."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aspect:
+    """Scalars of the domain itself. `domain` and `devices` map a tag (below `<domain>`, below `<devices>`) to its
+
+    reader; `absent` are the fields' values when no element says anything; `write` is in the order of writing.
+    """
+
+    domain: Mapping[str, Read] = field(default_factory=dict)
+    devices: Mapping[str, Read] = field(default_factory=dict)
+    absent: Mapping[str, Scalar] = field(default_factory=dict)
+    write: Mapping[str, Write] = field(default_factory=dict)
+    live: Mapping[str, Change] = field(default_factory=dict)
+    check: Check | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a new device goes: the definition, the live XML if the VM runs, and the alias that it shall have."""
+
+    domain: Element
+    live: Element | None
+    alias: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceList:
+    """Named devices, the entries of one list of fields (`disks`).
+
+    `build` makes the element of a new one (not yet part of the tree); `write` maps a field of an entry to how it is
+    written into an existing element, `live` to how it changes on a running VM; `hotplug` raises NotNow if a running
+    VM cannot take such a device. `unwritten` are fields that no domain XML holds.
+    """
+
+    name: str
+    devices: Mapping[str, Read]
+    build: Callable[[Place, Fields], Element]
+    write: Mapping[str, Write]
+    hotplug: Callable[[Element, Fields], None]
+    live: Mapping[str, Change] = field(default_factory=dict)
+    unwritten: frozenset[str] = frozenset()

@@ -1,0 +1,164 @@
+"""Drives: what disks and CD-ROMs have in common, both being `<disk>` elements.
+
+Source, driver, bus, serial number and boot order: how they are read, written, and how a new drive is built with a
+target and an address that are free in the definition and on the running VM. Used by disks.py and cdroms.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from drivers.libvirt.domain import boot
+from drivers.libvirt.domain.aspect import NotNow, Place, Write
+from drivers.libvirt.domain.buses import drive_address, ensure_scsi, free_target, scsi_controller
+from drivers.libvirt.domain.tree import CannotWrite, Element, drop, ensure, new, number, put, put_text
+from specs.fields import Fields, Scalar
+
+DRIVER = {"type": "format", "cache": "cache", "io": "io", "discard": "discard"}
+"""Attribute of `<driver>` → our field."""
+
+HOTPLUG = ("virtio", "scsi", "usb")
+
+
+def values(element: Element, found: dict[str, Scalar]) -> str:
+    """Reads the drive's fields into `found` and returns its target."""
+    target = ""
+    for child in element:
+        if (reader := _CHILDREN.get(child.tag)) is not None:
+            reader(child, found)
+        elif child.tag == "target":
+            target = child.get("dev", "")
+            if bus := child.get("bus"):
+                found["bus"] = bus
+        elif child.tag == "source":
+            found["source"] = source_of(element.get("type", ""), child)
+    return target
+
+
+def _driver(element: Element, found: dict[str, Scalar]) -> None:
+    get = element.get
+    for attribute, field in DRIVER.items():
+        if value := get(attribute):
+            found[field] = value
+
+
+def _readonly(element: Element, found: dict[str, Scalar]) -> None:
+    found["readOnly"] = True
+
+
+def _serial(element: Element, found: dict[str, Scalar]) -> None:
+    if element.text:
+        found["serial"] = element.text
+
+
+def _boot(element: Element, found: dict[str, Scalar]) -> None:
+    order = number(element.get("order"))
+    if order is not None:
+        found["bootOrder"] = order
+
+
+_CHILDREN: dict[object, Callable[[Element, dict[str, Scalar]], None]] = {
+    "driver": _driver,
+    "readonly": _readonly,
+    "serial": _serial,
+    "boot": _boot,
+}
+
+
+def source_of(kind: str, source: Element) -> str:
+    """A path for files and block devices, `TYPE:NAME` for all else."""
+    if kind == "file":
+        return source.get("file", "")
+    if kind == "block":
+        return source.get("dev", "")
+    if kind == "volume":
+        return f"volume:{source.get('pool', '')}/{source.get('volume', '')}"
+    if kind == "network":
+        return f"network:{source.get('protocol', '')}/{source.get('name', '')}"
+    return f"{kind}:{source.get('dir') or source.get('dev') or source.get('path') or ''}"
+
+
+def write_source(device: Element, value: Scalar) -> None:
+    """Points the device at a path; "" or None takes the medium out."""
+    path = str(value or "")
+    if path and not path.startswith("/"):
+        raise CannotWrite("source", f"must be an absolute path, not {path}")
+    kind = "block" if path.startswith("/dev/") else "file"
+    if kind != device.get("type") or not path:
+        drop(device, "source")
+    for stale in ("backingStore", "mirror"):  # they described the former source
+        drop(device, stale)
+    device.set("type", kind)
+    if not path:
+        return
+    source = device.find("source")
+    if source is None:
+        source = new("source")
+        device.insert(1 if device.find("driver") is not None else 0, source)
+    put(source, "dev" if kind == "block" else "file", path)
+    put(source, "index", None)
+
+
+def _write_driver(attribute: str) -> Write:
+    def write(device: Element, value: Scalar) -> None:
+        put(ensure(device, "driver"), attribute, value)
+
+    return write
+
+
+def write_bus(device: Element, value: Scalar) -> None:
+    """Another bus is another target and another address; a new bus is a new place in the guest anyway."""
+    target = ensure(device, "target")
+    if target.get("bus") == value:
+        return
+    domain = device.getroottree().getroot()
+    if value == "scsi":
+        ensure_scsi(domain)
+    drop(device, "address")
+    target.set("dev", free_target(str(value), domain))
+    put(target, "bus", value)
+    if (address := drive_address(str(value), domain)) is not None:
+        device.append(address)
+
+
+def _write_read_only(device: Element, value: Scalar) -> None:
+    if value:
+        ensure(device, "readonly")
+    else:
+        drop(device, "readonly")
+
+
+WRITE: dict[str, Write] = {
+    "source": write_source,
+    "bus": write_bus,
+    **{field: _write_driver(attribute) for attribute, field in DRIVER.items()},
+    "readOnly": _write_read_only,
+    "serial": lambda device, value: put_text(device, "serial", value),
+    "bootOrder": boot.write,
+}
+
+
+def build(place: Place, fields: Fields, device: str) -> Element:
+    """A new `<disk>` of that device type. Storage errors stop a VM with a disk, so that nothing is lost."""
+    bus = str(fields.get("bus") or "virtio")
+    if bus == "scsi":
+        ensure_scsi(place.domain)
+    drive = new("disk", type="file", device=device)
+    drive.append(new("driver", name="qemu", error_policy="stop" if device == "disk" else "report"))
+    drive.append(new("target", dev=free_target(bus, place.domain, place.live), bus=bus))
+    drive.append(new("alias", name=place.alias))
+    if (address := drive_address(bus, place.domain, place.live)) is not None:
+        drive.append(address)
+    for field, write in WRITE.items():
+        if field != "bus" and fields.get(field) is not None:
+            write(drive, fields[field])
+    return drive
+
+
+def check_hotplug(live: Element, fields: Fields) -> None:
+    """Raises NotNow if a running VM cannot take a drive on that bus."""
+    bus = str(fields.get("bus") or "virtio")
+    if bus not in HOTPLUG:
+        raise NotNow(f"a drive on the {bus} bus cannot be added to a running VM")
+    if bus == "scsi" and scsi_controller(live) is None:
+        raise NotNow("the running VM has no virtio-scsi controller")

@@ -1,0 +1,89 @@
+"""Platform: emulation (domain type), architecture, machine type, firmware.
+
+A machine is read as the exact name that libvirt froze (`pc-q35-7.2`); a family (`q35`) is written as it is and
+libvirt picks the version. UEFI is written as firmware='efi' without secure boot, so that libvirt picks the image.
+"""
+
+from __future__ import annotations
+
+from drivers.libvirt.domain.aspect import Aspect
+from drivers.libvirt.domain.draft import Draft
+from drivers.libvirt.domain.tree import CannotWrite, Element, drop, ensure, put
+from specs.fields import Scalar
+
+EMULATIONS = {"kvm": "kvm", "tcg": "qemu"}  # our word → libvirt's domain type
+_WORDS = {libvirt: word for word, libvirt in EMULATIONS.items()}
+TRANSLATION_CACHE = "32"  # MiB; QEMU's default under emulation is a good part of 1 GiB per VM
+
+
+def read_type(domain: Element, draft: Draft) -> None:
+    """The domain's own attribute; called for `<domain>` itself."""
+    kind = domain.get("type", "")
+    draft.fields["emulation"] = _WORDS.get(kind, kind)
+
+
+def _read_os(element: Element, draft: Draft) -> None:
+    uefi = element.get("firmware") == "efi"
+    for child in element:
+        if child.tag == "type":
+            for path in ("arch", "machine"):
+                value = child.get(path)
+                if value:
+                    draft.fields[path] = value
+        elif child.tag == "loader" and child.get("type") == "pflash":
+            uefi = True
+    draft.fields["firmware"] = "uefi" if uefi else "bios"
+
+
+def machine_matches(wanted: Scalar, seen: Scalar) -> bool:
+    """Whether the machine seen is the one wanted, a family matching all of its versions."""
+    if wanted == seen:
+        return True
+    families = {"q35": "pc-q35-", "pc": "pc-i440fx-"}
+    return isinstance(wanted, str) and isinstance(seen, str) and seen.startswith(families.get(wanted, wanted + "-"))
+
+
+def _write_emulation(domain: Element, value: Scalar) -> None:
+    if value not in EMULATIONS:
+        raise CannotWrite("emulation", f"must be one of {', '.join(EMULATIONS)}, not {value}")
+    domain.set("type", EMULATIONS[str(value)])
+    if value == "kvm" and (features := domain.find("features")) is not None:
+        drop(features, "tcg")  # libvirt refuses it beside kvm
+
+
+def _type(domain: Element) -> Element:
+    found = ensure(domain, "os/type")
+    found.text = found.text or "hvm"
+    return found
+
+
+def _write_machine(domain: Element, value: Scalar) -> None:
+    kind = _type(domain)
+    if not machine_matches(value, kind.get("machine")):
+        put(kind, "machine", value)
+
+
+def _write_firmware(domain: Element, value: Scalar) -> None:
+    os = ensure(domain, "os")
+    for tag in ("firmware", "loader", "nvram"):
+        drop(os, tag)
+    if value != "uefi":
+        put(os, "firmware", None)
+        return
+    os.set("firmware", "efi")
+    firmware = ensure(os, "firmware")
+    for name in ("secure-boot", "enrolled-keys"):
+        feature = ensure(firmware, "feature") if not len(firmware) else firmware.makeelement("feature", {}, None)
+        feature.attrib.update({"enabled": "no", "name": name})
+        firmware.append(feature)
+
+
+ASPECT = Aspect(
+    domain={"os": _read_os},
+    write={
+        "emulation": _write_emulation,
+        "arch": lambda domain, value: put(_type(domain), "arch", value),
+        "machine": _write_machine,
+        "firmware": _write_firmware,
+    },
+)

@@ -1,0 +1,98 @@
+"""Reading a domain: its XMLs → `Reading`, in the vocabulary of drivers/seen.py.
+
+`read` is called by drivers/libvirt/reader.py for every domain of a host in every full pass, so it makes one pass
+over each XML with a dictionary of readers by tag. Pure; raises NotReadable for what is not a domain's XML.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from drivers.libvirt.domain import marks
+from drivers.libvirt.domain.cpu import live_model
+from drivers.libvirt.domain.draft import Draft, Names
+from drivers.libvirt.domain.platform import read_type
+from drivers.libvirt.domain.table import ABSENT, DEVICES, DOMAIN
+from drivers.libvirt.domain.tree import Element, parse, without_passwords
+from drivers.mark import Mark
+from specs.fields import Fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """One domain as its XML tells it; the fields are those of `SeenVm` with the same names.
+
+    `live` is None unless the live XML was given. Sizes of disks are not here: they are the volumes'.
+    """
+
+    name: str
+    uuid: str
+    config: Fields
+    live: Fields | None = None
+    mark: Mark | None = None
+    mark_damaged: bool = False
+    unnamed: frozenset[str] = frozenset()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    targets: Mapping[str, str] = field(default_factory=dict)
+    agent: bool = False
+    definition: str = ""
+
+
+def read(inactive: str, live: str | None) -> Reading:
+    """A domain from its next boot's definition and, if it runs, its live XML. Raises NotReadable."""
+    root = parse(inactive)
+    mark, damaged = mark_of(root)
+    names = Names(mark.devices if mark is not None else {})
+    config = draft(root, names)
+    now = draft(parse(live), names) if live is not None else None
+    if now is not None and (model := live_model(config.fields.get("cpu.model"), now.fields.get("cpu.model"))):
+        now.fields["cpu.model"] = model
+    return Reading(
+        name=root.findtext("name") or "",
+        uuid=root.findtext("uuid") or "",
+        config=config.fields,
+        live=now.fields if now is not None else None,
+        mark=mark,
+        mark_damaged=damaged,
+        unnamed=frozenset(config.unnamed | now.unnamed if now is not None else config.unnamed),
+        aliases={**now.aliases, **config.aliases} if now is not None else config.aliases,
+        targets={**now.targets, **config.targets} if now is not None else config.targets,
+        agent=now is not None and now.agent,
+        definition=_digest(inactive, live),
+    )
+
+
+def mark_of(domain: Element) -> tuple[Mark | None, bool]:
+    """The domain's mark, and whether it has one that cannot be understood."""
+    metadata = domain.find("metadata")
+    return marks.read(metadata) if metadata is not None else (None, False)
+
+
+def draft(domain: Element, names: Names) -> Draft:
+    """One pass over the domain's elements."""
+    found = Draft(names, ABSENT)
+    read_type(domain, found)
+    devices = None
+    for child in domain:
+        tag = child.tag
+        if tag == "devices":
+            devices = child
+        elif (reader := DOMAIN.get(tag)) is not None:
+            reader(child, found)
+    if devices is not None:
+        for child in devices:
+            if (reader := DEVICES.get(child.tag)) is not None:
+                reader(child, found)
+    return found
+
+
+def _digest(inactive: str, live: str | None) -> str:
+    """Equal for equal definitions; without the live id, and without passwords, which a digest would betray."""
+    text = without_passwords(inactive)
+    if live is not None:
+        start = live.find(" id='", 0, 200)
+        end = live.find("'", start + 5)
+        text += without_passwords(live[:start] + live[end + 1 :] if start >= 0 and end >= 0 else live)
+    return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()
