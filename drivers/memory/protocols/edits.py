@@ -1,0 +1,240 @@
+"""Changes of one simulated domain: what a running QEMU and its guest take, and edits of the definition.
+
+Called by protocols.vms under the world's lock. `change_running` returns why the edit has to wait for the next boot,
+or "" when it is in effect; `change_definition` returns the new next-boot hardware, normalised.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from drivers.base import Edit
+from drivers.errors import Conflict, Missing, Refused
+from drivers.mark import Mark
+from drivers.memory.calls import Line
+from drivers.memory.model.defaults import complete, device, fill, free_target
+from drivers.memory.model.domain import Domain
+from drivers.memory.model.hardware import Device, Hardware
+from drivers.memory.model.said import Said
+from drivers.memory.running import plug, unplug
+from specs.fields import Fields, Scalar, entry_of, pattern
+
+HOTPLUG = frozenset({"virtio", "scsi", "usb"})
+"""Disk buses that take devices while the VM runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    line: Line
+    domain: Domain
+    live: Hardware
+    edit: Edit
+    mark: Mark
+
+    def device(self) -> Device:
+        kind, name, _ = entry_of(self.edit.path) or ("", "", "")
+        found = self.live.find(kind, name, self.mark, self.domain.mark)
+        if found is None:
+            raise Said(Missing, f"device not found: no {self.edit.path} in the running domain")
+        return found
+
+
+def change_running(line: Line, domain: Domain, edit: Edit, mark: Mark) -> str:
+    """Makes one edit in the running domain."""
+    assert domain.live is not None
+    rule = _LIVE.get(pattern(edit.path))
+    if rule is None:
+        return "libvirt cannot change this while the VM runs"
+    return rule(_Context(line, domain, domain.live, edit, mark))
+
+
+def _scalar(context: _Context) -> str:
+    _set(context.live.scalars, context.edit.path, context.edit.after)
+    return ""
+
+
+def _cpus(context: _Context) -> str:
+    wanted, now = _number(context.edit.after), _number(context.live.scalars["cpu.count"])
+    most = _number(context.live.scalars["cpu.max"])
+    if wanted > most:
+        return f"the running VM has at most {most} vCPUs"
+    if wanted < now and not context.domain.guest.cpu_unplug:
+        return "acpi: device unplug request for not supported device type"
+    context.live.scalars["cpu.count"] = wanted
+    return ""
+
+
+def _balloon(context: _Context) -> str:
+    wanted, most = _number(context.edit.after), _number(context.live.scalars["memoryMax"])
+    if wanted > most:
+        return f"the running VM has at most {most} bytes of memory"
+    if not context.domain.guest.balloon:
+        return "the guest's balloon driver did not follow"
+    context.live.scalars["memory"] = wanted
+    return ""
+
+
+def _whole(context: _Context) -> str:
+    if isinstance(context.edit.after, Mapping):
+        return _attach(context, context.edit.after)
+    return _detach(context)
+
+
+def _attach(context: _Context, after: Fields) -> str:
+    kind, name, _ = entry_of(context.edit.path) or ("", "", "")
+    beside = (context.live, context.domain.config)
+    found = context.live.find(kind, name, context.mark, context.domain.mark)
+    made = device(kind, name, after, context.mark, beside, context.line.world.chance)
+    if found is not None:
+        if {**found.fields, "mac": ""} == {**made.fields, "mac": ""} or _same(found, after):
+            return ""
+        raise Said(Conflict, f"{context.edit.path} is already attached with other values")
+    bus = str(made.fields.get("bus", ""))
+    if bus and bus not in HOTPLUG:
+        return f"disk bus '{bus}' cannot be hotplugged"
+    if bus in ("", "virtio") and _slots_used(context.live) >= context.domain.slots:
+        return "No more available PCI slots"
+    if kind == "cdroms" and not made.source:
+        return "an empty CD-ROM drive cannot be hotplugged"
+    plug(context.line.world, context.line.host, context.domain, made)
+    context.live.devices.append(made)
+    return ""
+
+
+def _same(found: Device, after: Fields) -> bool:
+    return all(found.fields.get(key) == value for key, value in after.items() if key != "size")
+
+
+def _slots_used(live: Hardware) -> int:
+    return sum(1 for each in live.devices if each.kind == "nics" or each.fields.get("bus") == "virtio")
+
+
+def _detach(context: _Context) -> str:
+    kind, name, _ = entry_of(context.edit.path) or ("", "", "")
+    found = context.live.find(kind, name, context.mark, context.domain.mark)
+    if found is None:
+        return ""
+    if found.kind != "nics" and found.fields["bus"] not in HOTPLUG:
+        return f"disk device type '{found.fields['bus']}' cannot be detached"
+    if not context.domain.guest.unplug:
+        return "the guest did not release the device"
+    unplug(context.line.host, context.domain, found)
+    context.live.devices.remove(found)
+    return ""
+
+
+def _grow(context: _Context) -> str:
+    wanted = _number(context.edit.after)
+    found = context.device()
+    file = context.line.host.file(found.source)
+    if file is None:
+        raise Said(Missing, f"Cannot access storage file '{found.source}': No such file or directory")
+    if wanted < file.capacity:
+        raise Said(Refused, f"{context.edit.path} has {file.capacity} bytes and cannot shrink to {wanted}")
+    file.capacity = wanted
+    context.line.host.mounts[posixpath.dirname(found.source)].changed(file.name)
+    return ""
+
+
+def _media(context: _Context) -> str:
+    found = context.device()
+    inserted = found.copy()
+    inserted.fields["source"] = str(context.edit.after or "")
+    plug(context.line.world, context.line.host, context.domain, inserted, only_check=True)
+    unplug(context.line.host, context.domain, found)
+    found.fields["source"] = inserted.source
+    plug(context.line.world, context.line.host, context.domain, found)
+    return ""
+
+
+def _nic(context: _Context) -> str:
+    found = context.device()
+    field = (entry_of(context.edit.path) or ("", "", ""))[2]
+    changed = found.copy()
+    _set(changed.fields, field, context.edit.after)
+    plug(context.line.world, context.line.host, context.domain, changed, only_check=True)
+    found.fields = changed.fields
+    return ""
+
+
+_LIVE: dict[str, Callable[[_Context], str]] = {
+    "description": _scalar,
+    "graphics.password": _scalar,
+    "cpu.count": _cpus,
+    "memory": _balloon,
+    "disks[*]": _whole,
+    "cdroms[*]": _whole,
+    "nics[*]": _whole,
+    "disks[*].size": _grow,
+    "cdroms[*].source": _media,
+    "nics[*].link": _nic,
+    "nics[*].network": _nic,
+}
+
+
+def change_definition(line: Line, domain: Domain, edits: Iterable[Edit], mark: Mark) -> Hardware:
+    """The next boot's hardware with all edits made; the domain itself is left as it is."""
+    config = domain.config.copy()
+    for edit in edits:
+        parts = entry_of(edit.path)
+        if parts is None:
+            _set(config.scalars, edit.path, edit.after)
+        elif parts[2]:
+            _change_device(config, domain, edit, mark)
+        else:
+            _change_entry(line, config, domain, edit, mark)
+    complete(config, line.host.capabilities)
+    return config
+
+
+def _change_entry(line: Line, config: Hardware, domain: Domain, edit: Edit, mark: Mark) -> None:
+    kind, name, _ = entry_of(edit.path) or ("", "", "")
+    found = config.find(kind, name, mark, domain.mark)
+    if not isinstance(edit.after, Mapping):
+        if found is not None:
+            config.devices.remove(found)
+        return
+    running = domain.live.find(kind, name, mark, domain.mark) if domain.live else None
+    if found is not None:
+        _refill(found, edit.after, config)
+    elif running is not None:  # the definition keeps the place that the live device got
+        made = running.copy()
+        _refill(made, edit.after, config)
+        config.devices.append(made)
+    else:
+        beside = (config, domain.live) if domain.live else (config,)
+        config.devices.append(device(kind, name, edit.after, mark, beside, line.world.chance))
+
+
+def _refill(found: Device, after: Fields, config: Hardware) -> None:
+    mac, bus = found.mac, found.fields.get("bus")
+    fill(found, after)
+    if found.kind == "nics":
+        found.fields["mac"] = str(found.fields["mac"] or mac).lower()
+    elif found.fields["bus"] != bus:
+        found.target = free_target(str(found.fields["bus"]), [config])
+
+
+def _change_device(config: Hardware, domain: Domain, edit: Edit, mark: Mark) -> None:
+    kind, name, field = entry_of(edit.path) or ("", "", "")
+    found = config.find(kind, name, mark, domain.mark)
+    if found is None:
+        raise Said(Missing, f"device not found: no {kind}[{name}] in the definition")
+    if field == "size":
+        return  # a property of the volume
+    values = dict(found.fields)
+    _set(values, field, edit.after)
+    _refill(found, values, config)
+
+
+def _set(values: dict[str, Scalar], key: str, value: Scalar | Fields) -> None:
+    if value is None or isinstance(value, Mapping):
+        values.pop(key, None)
+    else:
+        values[key] = value
+
+
+def _number(value: object) -> int:
+    return int(str(value))
