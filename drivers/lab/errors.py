@@ -20,6 +20,8 @@ from collections.abc import Sequence
 class LabError(Exception):
     """Base of all errors of the lab; `str()` is fit for a user."""
 
+    designed = True
+
 
 class MachineUnfit(LabError):
     """This machine cannot carry a lab as it is."""

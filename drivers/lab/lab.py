@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from drivers.lab import machine, network, pki, processes, settings_entry, state
 from drivers.lab.errors import HostDown, LabConflict, LabError, StateDamaged, UnknownHost
+from drivers.lab.guest import image
 from drivers.lab.host import boot
 from drivers.lab.paths import MAX_HOSTS, LabPaths, host_index, host_name
 from drivers.lab.state import LabRecord
@@ -187,6 +188,16 @@ class Lab:
         """The command line that runs `argv` inside the host, as root."""
         spaces = ["--mount", "--uts", "--ipc", "--net", "--pid"]
         return ["nsenter", f"--target={self.init_process(name).pid}", *spaces, "--", *argv]
+
+    def guest_image(self, output: Path | None = None) -> Path:
+        """The tiny guest, built when it is not cached; with a copy at `output`, if given."""
+        machine.require_fit()
+        with state.changing(self.paths):
+            built = image.ensure(self.paths.cache)
+        if output is None:
+            return built
+        image.copy(built, output.absolute())
+        return output.absolute()
 
     def uri(self, name: str, record: LabRecord | None = None) -> str:
         """The libvirt URI that goes into a Host; `pkipath` names a PKI of the local settings."""

@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -27,17 +25,11 @@ app.add_typer(power, name="power")
 HostName = Annotated[str, typer.Argument(metavar="HOST", help="A host of the lab: kvm1, kvm2 …")]
 
 
-@contextmanager
-def _lab() -> Iterator[Lab]:
-    """The lab of this machine; its errors end the command with their message."""
-    from drivers.lab.errors import LabError
+def _lab() -> Lab:
+    """The lab of this machine. Its errors are fit for a user; cli/failures.py prints them."""
     from drivers.lab.lab import Lab
 
-    try:
-        yield Lab(say=typer.echo)
-    except LabError as error:
-        typer.echo(f"Error: {error}", err=True)
-        raise typer.Exit(1) from error
+    return Lab(say=typer.echo)
 
 
 @app.command()
@@ -46,15 +38,14 @@ def up(
     repo: Annotated[Path | None, typer.Option(help="Write a Git repository that declares this lab.")] = None,
 ) -> None:
     """Bring up the lab. Running it again changes nothing; a higher number adds hosts."""
-    with _lab() as lab:
-        booted = lab.up(hosts)
-        if not booted:
-            typer.echo(f"All {hosts} hosts are on already.")
-        if repo is not None:
-            from drivers.lab.repository import write_repository
+    lab = _lab()
+    if not lab.up(hosts):
+        typer.echo("All hosts are on already.")
+    if repo is not None:
+        from drivers.lab.repository import write_repository
 
-            for line in write_repository(lab, repo):
-                typer.echo(line)
+        for line in write_repository(lab, repo):
+            typer.echo(line)
 
 
 @app.command()
@@ -64,8 +55,7 @@ def down(
     ] = False,
 ) -> None:
     """Take the lab down, guests and disks included. Nothing is left."""
-    with _lab() as lab:
-        typer.echo("The lab is gone." if lab.down(keep_cache=keep_cache) else "There is no lab.")
+    typer.echo("The lab is gone." if _lab().down(keep_cache=keep_cache) else "There is no lab.")
 
 
 @app.command()
@@ -73,8 +63,7 @@ def status(
     output: Annotated[Literal["text", "json"], typer.Option("-o", "--output", help="text or json.")] = "text",
 ) -> None:
     """Show the hosts and what this machine is like."""
-    with _lab() as lab:
-        seen = lab.status()
+    seen = _lab().status()
     typer.echo(json.dumps(_as_json(seen), indent=2) if output == "json" else _as_text(seen))
 
 
@@ -108,15 +97,13 @@ def _yes(value: bool) -> str:
 @power.command("on")
 def power_on(host: HostName) -> None:
     """Switch a host on; its disk is as it was."""
-    with _lab() as lab:
-        typer.echo(f"{host} is on." if lab.power_on(host) else f"{host} is on already.")
+    typer.echo(f"{host} is on." if _lab().power_on(host) else f"{host} is on already.")
 
 
 @power.command("off")
 def power_off(host: HostName) -> None:
     """Cut a host's power: silence on the wire, its guests are dead at once."""
-    with _lab() as lab:
-        typer.echo(f"{host} is off." if lab.power_off(host) else f"{host} is off already.")
+    typer.echo(f"{host} is off." if _lab().power_off(host) else f"{host} is off already.")
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -125,8 +112,7 @@ def shell(
     command: Annotated[list[str] | None, typer.Argument(metavar="[-- COMMAND]")] = None,
 ) -> None:
     """Enter a host as root, or run a command in it."""
-    with _lab() as lab:
-        argv = lab.inside(host, command or [os.environ.get("SHELL", "/bin/sh")])
+    argv = _lab().inside(host, command or [os.environ.get("SHELL", "/bin/sh")])
     sys.stdout.flush()
     os.execvp(argv[0], argv)
 
@@ -136,5 +122,4 @@ def guest_image(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Where to put a copy.")] = None,
 ) -> None:
     """Build the tiny guest: a bootable qcow2 of 20 MB with a guest agent, ready in seconds."""
-    with _lab() as lab:
-        typer.echo(str(lab.guest_image(output)))
+    typer.echo(str(_lab().guest_image(output)))
