@@ -1,0 +1,110 @@
+"""Repository: where the specifications come from, a Git repository or a plain folder; both answer the same questions.
+
+In: a path. Out: revisions as text (what marks hold), trees for `specs.load`, ancestry, blame, commits. Built by
+reconciler/app and the commands of the command line; the mirror of a remote (drivers/git/mirror) is one, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from specs.tree import Tree
+
+DIRTY = "+dirty"
+FOLDER = "folder-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """`commit` is the full hash, `folder-<digest>` for a plain folder, or `unborn` before the first commit."""
+
+    commit: str
+    dirty: bool = False
+
+    def __str__(self) -> str:
+        return self.commit + (DIRTY if self.dirty else "")
+
+    @property
+    def short(self) -> str:
+        """For people: `4f2c91e+dirty`."""
+        commit = self.commit if self.commit.startswith(FOLDER) else self.commit[:7]
+        return commit + (DIRTY if self.dirty else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blame:
+    """Who wrote a line last; `time` in unix seconds."""
+
+    commit: str
+    author: str
+    email: str
+    time: int
+    summary: str
+
+
+class Repository(Protocol):
+    """`root` is the top folder, `prefix` the folder that was asked for as a path from there ("" for the top)."""
+
+    @property
+    def root(self) -> Path: ...
+
+    @property
+    def prefix(self) -> str: ...
+
+    def revision(self, folders: Sequence[str] = ("",), files: Iterable[str] = ()) -> Revision:
+        """What is there now; dirty if a YAML file under `folders`, or one of `files`, differs from the commit."""
+
+    def resolve(self, revision: str) -> str:
+        """The full commit hash that `main`, `HEAD~1`, a tag … names; drivers.errors.Missing if none."""
+
+    def tree(self, revision: str | None = None) -> Tree:
+        """The files of a revision; without one, the files as they lie there now."""
+
+    def ancestors(self, revisions: Iterable[str], of: str) -> frozenset[str]:
+        """Those of `revisions`, as marks hold them, that are `of` itself or an ancestor of it.
+
+        Revisions that this repository does not know are not among them. A `+dirty` one counts as its commit; the
+        digest of a folder has no place in a history, so it counts as an ancestor of everything.
+        """
+
+    def is_ancestor(self, revision: str, of: str) -> bool:
+        """`ancestors` for one revision."""
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        """The last commit that both have; None if they have none."""
+
+    def blame(self, path: str, line: int, revision: str | None = None) -> Blame | None:
+        """Who last wrote that line (from 1); None if it is not committed."""
+
+    def commit(self, paths: Sequence[str], message: str) -> str:
+        """Commits exactly these paths (from the root), whatever else is staged, and returns the new commit."""
+
+
+def open_repository(path: Path | str) -> Repository:
+    """The Git repository that `path` lies in, or the plain folder; NotAFolder (specs.tree) if it is neither.
+
+    A bare repository is opened where it lies; a folder that its Git repository ignores is a plain folder.
+    """
+    from drivers.git.checkout import Checkout
+    from drivers.git.folder import PlainFolder
+    from specs.tree import NotAFolder
+
+    folder = Path(path).resolve()
+    if not folder.is_dir():
+        raise NotAFolder(f"{path} is not a folder; name the folder that holds gitvirt.yaml")
+    if is_bare(folder):
+        return Checkout(root=folder, prefix="", bare=True)
+    for each in (folder, *folder.parents):
+        if (each / ".git").exists():
+            prefix = folder.relative_to(each).as_posix()
+            found = Checkout(root=each, prefix="" if prefix == "." else prefix)
+            return PlainFolder(folder) if prefix != "." and found.ignores(prefix) else found
+    return PlainFolder(folder)
+
+
+def is_bare(folder: Path) -> bool:
+    """Whether the folder itself is a repository without a work tree."""
+    return (folder / "HEAD").is_file() and (folder / "objects").is_dir() and (folder / "refs").is_dir()
