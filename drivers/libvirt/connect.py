@@ -38,6 +38,7 @@ Purpose = Literal["reads", "changes", "long"]
 
 HOST_LIMIT = 40  # calls under way on one host
 PIPELINE = 16  # of them for one `gather`
+CLOSE_WAIT = 2.0  # seconds for saying good-bye to the host
 DEADLINES: dict[Purpose, float] = {"reads": 20.0, "changes": 90.0, "long": 3600.0}
 """Seconds. libvirt itself gives up on a domain's lock after 30: a change must outlive that to learn the reason."""
 SHARING: dict[Purpose, int] = {"reads": 1_000_000, "changes": 3, "long": 1}
@@ -108,6 +109,10 @@ class Lease:
             return found
         except DriverError as error:
             return error
+
+    def before_close(self, action: Callable[[], None]) -> None:
+        """See `Connections.before_close`."""
+        self._link.before_close(action)
 
     def release(self) -> None:
         """Gives the connection back."""
@@ -194,6 +199,13 @@ class Connections:
                 future.set_exception(Unreachable(self.host, "connect", "the connections were closed"))
         for link in links:
             link.retire()
+        for link in links:
+            if link.closing is not None:
+                link.closing.join(CLOSE_WAIT)
+
+    def before_close(self, action: Callable[[], None]) -> None:
+        """Does something right before the connection of the innermost `with` closes (deregister events)."""
+        self._current().before_close(action)
 
     def submit(self, link: Link, function: Callable[[], T], patience: float = 0) -> Future[T] | None:
         """For Lease: starts a call, or None if the host has no free place within `patience` seconds."""
@@ -258,7 +270,7 @@ class Connections:
     def _open(self, purpose: Purpose) -> Link:
         if self._closed:
             raise Unreachable(self.host, "connect", "the connections were closed")
-        lost = self._lost if purpose == "reads" else _nothing
+        lost = self._lost if purpose == "reads" else None
         try:
             uri = access.uri(self.host, self._where)
             link = open_link(self.host, uri, lost, self._connect_wait)

@@ -27,26 +27,34 @@ CLOSE_REASONS = {0: "error", 1: "the host closed it", 2: "keepalive timeout", 3:
 class Link:
     """One connection. `lost` is called once, from libvirt's loop thread, when the peer goes away."""
 
-    def __init__(self, connection: libvirt.virConnect, lost: Callable[[], None]) -> None:
+    def __init__(self, connection: libvirt.virConnect, lost: Callable[[], None] | None) -> None:
         self.connection = connection
         self.leases = 0
         self.retired = False
         self.reason = ""
+        self.closing: threading.Thread | None = None
+        self._before_close: list[Callable[[], None]] = []
         self._running = 0
         self._lock = threading.Lock()
         self._lost = lost
-        with contextlib.suppress(libvirt.libvirtError):  # the test driver has none
-            connection.registerCloseCallback(_closed, self)
+        if lost is not None:
+            with contextlib.suppress(libvirt.libvirtError):  # the test driver has none
+                connection.registerCloseCallback(_closed, self)
 
     @property
     def usable(self) -> bool:
         """Whether new calls may run on it; asks nothing of the host."""
-        if self.retired or self.reason:
-            return False
-        try:
-            return bool(self.connection.isAlive())
-        except libvirt.libvirtError:
-            return False
+        with self._lock:
+            if self.retired or self.reason:
+                return False
+            try:
+                return bool(self.connection.isAlive())
+            except libvirt.libvirtError:
+                return False
+
+    def before_close(self, action: Callable[[], None]) -> None:
+        """What to do while the connection still is one: events hold on to it until they are deregistered."""
+        self._before_close.append(action)
 
     def begin(self) -> None:
         """A call starts."""
@@ -67,15 +75,25 @@ class Link:
     def mark_lost(self, reason: int) -> None:
         """From the close callback."""
         self.reason = CLOSE_REASONS.get(reason, "closed")
-        self._lost()
+        if self._lost is not None:
+            self._lost()
 
     def _close_if_done(self) -> None:
+        """Closing speaks to the host, which may not answer: in a thread of its own."""
         with self._lock:
             if not self.retired or self._running or self.connection is None:
                 return
             connection, self.connection = self.connection, None
-        with contextlib.suppress(libvirt.libvirtError):
-            connection.unregisterCloseCallback()
+        self.closing = threading.Thread(target=self._close, args=(connection,), name="libvirt-close", daemon=True)
+        self.closing.start()
+
+    def _close(self, connection: libvirt.virConnect) -> None:
+        for action in self._before_close:
+            action()
+        self._before_close.clear()
+        if self._lost is not None:
+            with contextlib.suppress(libvirt.libvirtError):
+                connection.unregisterCloseCallback()
         with contextlib.suppress(libvirt.libvirtError):
             connection.close()
 
@@ -84,7 +102,7 @@ def _closed(connection: libvirt.virConnect, reason: int, link: Link) -> None:
     link.mark_lost(reason)
 
 
-def open_link(host: str, uri: str, lost: Callable[[], None], wait: float = CONNECT_WAIT) -> Link:
+def open_link(host: str, uri: str, lost: Callable[[], None] | None, wait: float = CONNECT_WAIT) -> Link:
     """Opens `uri` within `wait` seconds. Raises Unreachable or Denied."""
     loop.start()
     answers: queue.SimpleQueue[libvirt.virConnect | BaseException] = queue.SimpleQueue()

@@ -1,0 +1,192 @@
+"""The Reader protocol on libvirt.
+
+`read` costs one call for each kind of object, one per definition and volume, all of them side by side on one
+connection; capabilities are asked once per connection. Whatever cannot be read makes the whole reading fail, but for
+a pool's contents: a broken folder says nothing about the VMs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import libvirt
+
+from drivers.errors import DriverError, Missing, Unsupported
+from drivers.libvirt.connect import Connections
+from drivers.libvirt.domain import NotReadable
+from drivers.libvirt.reader import addresses, capabilities, networks, storage, vms
+from drivers.seen import Capabilities, SeenHost, SeenNetwork, SeenPool, SeenVm
+from specs.fields import Fields, entry_of
+
+PING_WAIT = 6.0  # seconds
+MEBIBYTE = 1024 * 1024
+GUEST_LINKS = ("vnet", "macvtap", "macvlan", "virbr", "lo")
+"""Links that are nobody's bridge to plug VMs into, or libvirt's own: not worth a call each."""
+
+
+class Reader:
+    """Reads one host."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._facts: tuple[libvirt.virConnect, str, Capabilities] | None = None
+
+    def read(self) -> SeenHost:
+        """Everything; raises rather than return a partial view."""
+        with self._connections.reads() as conn:
+            uuid, abilities = self._capabilities(conn)
+            host = self._host(conn)
+            lists = self._lists(conn)
+            seen_networks = networks.read_all(self._connections, lists["networks"])
+            bridges = self._bridges(conn)
+            states = {each.UUIDString(): _state(stats) for each, stats in lists["states"]}
+            flags = {name: frozenset(each.UUIDString() for each in lists[name]) for name in vms.FLAGS}
+            domains = [each for each, _ in lists["states"]]
+            seen_vms = vms.read_all(self._connections, conn, vms.Bulk(flags=flags, states=states), domains)
+            pools = storage.read_all(self._connections, [(each.name(), each.UUIDString()) for each in lists["pools"]])
+        return SeenHost(
+            name=self._connections.host,
+            uuid=uuid,
+            capabilities=dataclasses.replace(abilities, bridges=bridges),
+            vms=tuple(_sized(seen_vms, pools)),
+            networks=tuple(seen_networks),
+            pools=tuple(pools),
+            **host,
+        )
+
+    def vm(self, uuid: str) -> SeenVm | None:
+        """One VM afresh; its disks' sizes as libvirt knows them without a refresh."""
+        try:
+            with self._connections.reads() as conn:
+                seen = vms.read_one(self._connections, conn, uuid)
+                sizes = self._sizes(conn, seen) if seen is not None else {}
+        except NotReadable as problem:
+            raise DriverError(self._connections.host, f"read vm {uuid}", str(problem)) from problem
+        return _with_sizes(seen, sizes) if seen is not None else None
+
+    def network(self, name: str) -> SeenNetwork | None:
+        """One network afresh."""
+        with self._connections.reads() as conn:
+            return networks.read_one(self._connections, conn, name)
+
+    def pool(self, name: str) -> SeenPool | None:
+        """One pool with its volumes, refreshed."""
+        return storage.read_one(self._connections, name)
+
+    def addresses(self, uuid: str) -> tuple[str, ...]:
+        """Addresses of the running guest; none if it is not here or tells none."""
+        try:
+            return addresses.read(self._connections, uuid)
+        except Missing:
+            return ()
+
+    def ping(self) -> None:
+        """Returns if the host answers."""
+        with self._connections.reads() as conn:
+            self._connections.call("ping", conn.getLibVersion, deadline=PING_WAIT)
+
+    def xml(self, uuid: str) -> str:
+        """The live, else the next boot's XML, without secrets. Raises Missing."""
+        operation = f"read the XML of vm {uuid}"
+        with self._connections.reads() as conn:
+            domain = self._connections.call(operation, conn.lookupByUUIDString, uuid)
+            text: str = self._connections.call(operation, domain.XMLDesc, 0)
+            return text
+
+    def _capabilities(self, conn: libvirt.virConnect) -> tuple[str, Capabilities]:
+        if self._facts is None or self._facts[0] is not conn:
+            operation = "read the capabilities"
+            xml = self._connections.call(operation, conn.getCapabilities)
+            try:
+                of_domains = self._connections.call(
+                    operation, conn.getDomainCapabilities, None, capabilities.arch(xml), None, None
+                )
+            except Unsupported:
+                of_domains = ""
+            self._facts = (conn, *capabilities.read(xml, of_domains))
+        return self._facts[1:]
+
+    def _host(self, conn: libvirt.virConnect) -> dict[str, Any]:
+        names = ("libvirt", "hypervisor", "hostname", "info", "memory_free")
+        calls = (conn.getLibVersion, conn.getVersion, conn.getHostname, conn.getInfo, lambda: _free(conn))
+        found = dict(zip(names, self._side_by_side("read the host", calls), strict=True))
+        info = found.pop("info")
+        return {**found, "cpus": info[2], "memory": info[1] * MEBIBYTE}
+
+    def _lists(self, conn: libvirt.virConnect) -> Mapping[str, Any]:
+        calls: dict[str, Callable[[], Any]] = {
+            "states": lambda: conn.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, vms.NOWAIT),
+            "networks": lambda: conn.listAllNetworks(0),
+            "pools": lambda: conn.listAllStoragePools(0),
+        }
+        for name, flag in vms.FLAGS.items():
+            calls[name] = lambda flag=flag: conn.listAllDomains(flag)  # type: ignore[misc]
+        return dict(zip(calls, self._side_by_side("list what is there", list(calls.values())), strict=True))
+
+    def _bridges(self, conn: libvirt.virConnect) -> frozenset[str] | None:
+        """None where libvirt's interface driver is missing or cannot read them."""
+        operation = "list the bridges"
+        try:
+            interfaces = self._connections.call(operation, conn.listAllInterfaces, 0)
+        except DriverError as error:
+            if isinstance(error, Unsupported) or type(error) is DriverError:
+                return None
+            raise
+        candidates = [each for each in interfaces if not each.name().startswith(GUEST_LINKS)]
+        answers = self._connections.gather(operation, lambda each: str(each.XMLDesc(0)), candidates)
+        return capabilities.bridges([each for each in answers if isinstance(each, str)])
+
+    def _side_by_side(self, operation: str, calls: Sequence[Callable[[], Any]]) -> list[Any]:
+        answers = self._connections.gather(operation, lambda call: call(), calls)
+        for each in answers:
+            if isinstance(each, DriverError):
+                raise each
+        return answers
+
+    def _sizes(self, conn: libvirt.virConnect, seen: SeenVm) -> dict[str, int]:
+        paths = sorted({path for fields in (seen.config, seen.live or {}) for path in _sources(fields)})
+        answers = self._connections.gather(
+            "read the sizes of disks", lambda path: conn.storageVolLookupByPath(path).info()[1], paths
+        )
+        return {path: size for path, size in zip(paths, answers, strict=True) if isinstance(size, int)}
+
+
+def _state(stats: Mapping[str, int]) -> tuple[int, int]:
+    return stats["state.state"], stats.get("state.reason", 0)
+
+
+def _free(conn: libvirt.virConnect) -> int:
+    """Bytes that new VMs could get: free memory and what the kernel only caches."""
+    try:
+        stats = conn.getMemoryStats(libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS)
+    except libvirt.libvirtError:
+        return int(conn.getFreeMemory())
+    return sum(int(stats.get(each, 0)) for each in ("free", "buffers", "cached")) * 1024
+
+
+def _sized(seen: Sequence[SeenVm], pools: Sequence[SeenPool]) -> list[SeenVm]:
+    sizes = {volume.path: volume.capacity for pool in pools for volume in pool.volumes.values()}
+    return [_with_sizes(vm, sizes) for vm in seen]
+
+
+def _with_sizes(vm: SeenVm, sizes: Mapping[str, int]) -> SeenVm:
+    live = _join(vm.live, sizes) if vm.live is not None else None
+    return dataclasses.replace(vm, config=_join(vm.config, sizes), live=live)
+
+
+def _join(fields: Fields, sizes: Mapping[str, int]) -> Fields:
+    added = {}
+    for path, value in fields.items():
+        if path.startswith("disks[") and path.endswith("].source") and value in sizes:
+            added[path[: -len("source")] + "size"] = sizes[value]  # type: ignore[index]
+    return {**fields, **added} if added else fields
+
+
+def _sources(fields: Fields) -> list[str]:
+    return [
+        value
+        for path, value in fields.items()
+        if isinstance(value, str) and (of := entry_of(path)) and of[0] == "disks" and of[2] == "source"
+    ]

@@ -1,0 +1,187 @@
+"""Reading VMs: every domain of a host at once, or one afresh, into `SeenVm`.
+
+State, autostart, saved images and snapshots come in bulk (one call each for the whole host); the two XMLs of each
+domain are fetched side by side. State is asked with NOWAIT and without any group that talks to QEMU's monitor, so a
+hanging QEMU holds up nobody. A domain may change between the calls: one whose XML does not fit its state is read
+again by itself, one that is gone is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import libvirt
+
+from drivers.errors import Busy, DriverError, Missing
+from drivers.libvirt.connect import Connections
+from drivers.libvirt.domain import NotReadable, Reading, read
+from drivers.seen import Power, SeenVm
+
+NOWAIT = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
+CONFIG_XML = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE
+LIVE_XML = libvirt.VIR_DOMAIN_XML_SECURE
+ATTEMPTS = 4
+
+FLAGS = {
+    "persistent": libvirt.VIR_CONNECT_LIST_DOMAINS_PERSISTENT,
+    "autostart": libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART,
+    "saved": libvirt.VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE,
+    "snapshots": libvirt.VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT,
+}
+
+POWERS = {
+    libvirt.VIR_DOMAIN_NOSTATE: Power.RUNNING,
+    libvirt.VIR_DOMAIN_RUNNING: Power.RUNNING,
+    libvirt.VIR_DOMAIN_BLOCKED: Power.RUNNING,
+    libvirt.VIR_DOMAIN_PAUSED: Power.PAUSED,
+    libvirt.VIR_DOMAIN_SHUTDOWN: Power.STOPPING,
+    libvirt.VIR_DOMAIN_SHUTOFF: Power.STOPPED,
+    libvirt.VIR_DOMAIN_CRASHED: Power.CRASHED,
+    libvirt.VIR_DOMAIN_PMSUSPENDED: Power.ASLEEP,
+}
+
+
+def _reasons() -> dict[tuple[int, int], str]:
+    """(state, reason) → libvirt's name of the reason, lower case, from the binding's constants."""
+    states = {
+        "RUNNING": libvirt.VIR_DOMAIN_RUNNING,
+        "BLOCKED": libvirt.VIR_DOMAIN_BLOCKED,
+        "PAUSED": libvirt.VIR_DOMAIN_PAUSED,
+        "SHUTDOWN": libvirt.VIR_DOMAIN_SHUTDOWN,
+        "SHUTOFF": libvirt.VIR_DOMAIN_SHUTOFF,
+        "CRASHED": libvirt.VIR_DOMAIN_CRASHED,
+        "PMSUSPENDED": libvirt.VIR_DOMAIN_PMSUSPENDED,
+    }
+    return {
+        (state, number): name.removeprefix(f"VIR_DOMAIN_{word}_").lower().replace("_", "")
+        for word, state in states.items()
+        for name, number in vars(libvirt).items()
+        if name.startswith(f"VIR_DOMAIN_{word}_") and isinstance(number, int)
+    }
+
+
+REASONS = _reasons()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bulk:
+    """What is known of all domains of a host before their XML: uuids per flag, and each one's (state, reason)."""
+
+    flags: Mapping[str, frozenset[str]]
+    states: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    def has(self, flag: str, uuid: str) -> bool:
+        """Whether the domain was listed with that flag."""
+        return uuid in self.flags.get(flag, frozenset())
+
+
+def read_all(
+    connections: Connections, conn: libvirt.virConnect, bulk: Bulk, domains: list[libvirt.virDomain]
+) -> list[SeenVm]:
+    """Every domain, in order of name. Raises rather than leave one out that is still there."""
+    results = connections.gather("read the VMs", _xmls, domains)
+    found: list[SeenVm] = []
+    for domain, result in zip(domains, results, strict=True):
+        try:
+            vm = _one(connections, conn, bulk, domain.UUIDString(), result)
+        except NotReadable as problem:
+            raise DriverError(connections.host, f"read vm/{domain.name()}", str(problem)) from problem
+        if vm is not None:
+            found.append(vm)
+    return sorted(found, key=lambda vm: vm.name)
+
+
+def read_one(connections: Connections, conn: libvirt.virConnect, uuid: str) -> SeenVm | None:
+    """One domain afresh, or None if it is not here."""
+    operation = f"read vm {uuid}"
+    for _ in range(ATTEMPTS):
+        try:
+            domain = connections.call(operation, conn.lookupByUUIDString, uuid)
+            flags, state, xmls = connections.call(operation, _afresh, domain)
+        except Missing:
+            return None
+        vm = _seen(uuid, Bulk(flags=flags, states={uuid: state}), xmls)
+        if vm is not None:
+            return vm
+    raise Busy(connections.host, operation, "it changes faster than it can be read")
+
+
+def _one(
+    connections: Connections,
+    conn: libvirt.virConnect,
+    bulk: Bulk,
+    uuid: str,
+    result: tuple[str, str | None] | DriverError,
+) -> SeenVm | None:
+    if isinstance(result, Missing):
+        return None
+    if isinstance(result, DriverError):
+        raise result
+    return _seen(uuid, bulk, result) or read_one(connections, conn, uuid)
+
+
+def _seen(uuid: str, bulk: Bulk, xmls: tuple[str, str | None]) -> SeenVm | None:
+    """The VM, or None if state and XML are of different moments."""
+    state = bulk.states.get(uuid)
+    inactive, live = xmls
+    if state is None or not _fits(state, live):
+        return None
+    seen = read(inactive, live)
+    power = POWERS.get(state[0], Power.RUNNING)
+    if power is Power.STOPPED and bulk.has("saved", uuid):
+        power = Power.SUSPENDED
+    return _vm(seen, bulk, uuid, power, REASONS.get(state, "unknown"))
+
+
+def _vm(seen: Reading, bulk: Bulk, uuid: str, power: Power, reason: str) -> SeenVm:
+    return SeenVm(
+        name=seen.name,
+        uuid=seen.uuid,
+        power=power,
+        reason=reason,
+        persistent=bulk.has("persistent", uuid),
+        autostart=bulk.has("autostart", uuid),
+        snapshots=bulk.has("snapshots", uuid),
+        config=seen.config,
+        live=seen.live,
+        mark=seen.mark,
+        mark_damaged=seen.mark_damaged,
+        unnamed=seen.unnamed,
+        aliases=seen.aliases,
+        targets=seen.targets,
+        agent=seen.agent,
+        definition=seen.definition,
+    )
+
+
+def _fits(state: tuple[int, int], live: str | None) -> bool:
+    """Whether the state is that of a domain with (without) a QEMU process; a crashed one may be kept for a dump."""
+    if state[0] == libvirt.VIR_DOMAIN_CRASHED:
+        return True
+    return bool(state[0] != libvirt.VIR_DOMAIN_SHUTOFF) == (live is not None)
+
+
+def _xmls(domain: libvirt.virDomain) -> tuple[str, str | None]:
+    """Both definitions of a listed domain; the live one only if it had an id when it was listed."""
+    return _definitions(domain, domain.ID() != -1)
+
+
+def _definitions(domain: libvirt.virDomain, active: bool) -> tuple[str, str | None]:
+    live = domain.XMLDesc(LIVE_XML) if active else None
+    if live is not None and " id='" not in live[: live.find(">")]:
+        live = None  # it stopped a moment ago: this is the other definition
+    return domain.XMLDesc(CONFIG_XML), live
+
+
+def _afresh(domain: libvirt.virDomain) -> tuple[dict[str, frozenset[str]], tuple[int, int], tuple[str, str | None]]:
+    state, reason = domain.state(0)
+    uuid = frozenset((domain.UUIDString(),))
+    flags = {
+        "persistent": domain.isPersistent(),
+        "autostart": domain.isPersistent() and domain.autostart(),
+        "saved": domain.isPersistent() and domain.hasManagedSaveImage(0),
+        "snapshots": domain.snapshotNum(0),
+    }
+    xmls = _definitions(domain, bool(domain.isActive()))
+    return {name: uuid for name, on in flags.items() if on}, (state, reason), xmls

@@ -1,0 +1,151 @@
+"""The Volumes protocol on libvirt: create, clone, copy, grow, delete; the bytes are in transfers.py.
+
+libvirt neither protects a volume in use nor lets a pool be refreshed while a volume is being built, so work on one
+pool is done one after another, and what a running VM uses is not touched. Callers prove the rest (backing files of
+stopped VMs, other hosts).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+
+import libvirt
+
+from drivers.base import NewVolume
+from drivers.errors import Busy, Conflict, Missing, Refused
+from drivers.libvirt.connect import Connections
+from drivers.libvirt.storage import transfers
+from drivers.libvirt.storage.document import parse, read_volume, volume_xml
+from drivers.seen import SeenVolume
+
+POOL_WAIT = 600.0  # seconds to wait for one's turn on a pool
+
+
+class Volumes:
+    """Volumes of one host's directory pools."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def create(self, new: NewVolume) -> SeenVolume:
+        """A new volume: empty, a linked clone, or a complete copy."""
+        operation = f"create volume {new.pool}/{new.name}"
+        purpose = self._connections.long if new.copy_of else self._connections.changes
+        with self._turn(operation, new.pool), purpose() as conn:
+            pool = self._connections.call(operation, conn.storagePoolLookupByName, new.pool)
+            volume = self._make(conn, operation, pool, new)
+            seen = self._seen(operation, volume)
+            if seen.capacity < new.capacity:  # a copy gets its source's size, whatever was asked for
+                self._connections.call(operation, volume.resize, new.capacity, 0)
+                seen = self._seen(operation, volume)
+        if new.capacity and seen.capacity != new.capacity:
+            detail = f"the host made {seen.capacity} bytes of {new.capacity}"
+            raise Refused(self._connections.host, operation, detail)
+        return seen
+
+    def grow(self, pool: str, name: str, capacity: int) -> None:
+        """To `capacity` bytes; that size already is fine, a larger one is Refused."""
+        operation = f"grow volume {pool}/{name}"
+        with self._turn(operation, pool), self._connections.changes() as conn:
+            volume = self._volume(conn, operation, pool, name)
+            seen = self._seen(operation, volume)
+            if seen.capacity == capacity:
+                return
+            if seen.capacity > capacity:
+                detail = f"it has {seen.capacity} bytes; {capacity} would cut off data"
+                raise Refused(self._connections.host, operation, detail)
+            self._unused(conn, operation, seen.path)
+            self._connections.call(operation, volume.resize, capacity, 0)
+            if self._seen(operation, volume).capacity != capacity:
+                raise Refused(self._connections.host, operation, "the host does not show the new size")
+
+    def delete(self, pool: str, name: str) -> None:
+        """Deletes the file. What a running VM of this host uses is a Conflict."""
+        operation = f"delete volume {pool}/{name}"
+        with self._turn(operation, pool), self._connections.changes() as conn:
+            try:
+                volume = self._volume(conn, operation, pool, name)
+                seen = self._seen(operation, volume)
+            except Missing:
+                return
+            if seen.capacity:  # a marker is nobody's disk
+                self._unused(conn, operation, seen.path)
+            with contextlib.suppress(Missing):
+                self._connections.call(operation, volume.delete, 0)
+
+    def upload(self, pool: str, name: str, chunks: Iterator[bytes], size: int) -> None:
+        """Writes exactly `size` bytes; see transfers.upload."""
+        operation = f"upload volume {pool}/{name}"
+        with self._turn(operation, pool):
+            lease = self._connections.lease("long")
+            try:
+                transfers.upload(lease, self._connections.host, operation, (pool, name, size), chunks)
+            finally:
+                lease.release()
+
+    def download(self, pool: str, name: str) -> Iterator[bytes]:
+        """The bytes of the file; see transfers.download."""
+        lease = self._connections.lease("long")
+        try:
+            yield from transfers.download(lease, f"download volume {pool}/{name}", pool, name)
+        finally:
+            lease.release()
+
+    @contextlib.contextmanager
+    def _turn(self, operation: str, pool: str) -> Iterator[None]:
+        lock = self._turns[pool]
+        if not lock.acquire(timeout=POOL_WAIT):
+            raise Busy(self._connections.host, operation, f"other work on the pool took over {POOL_WAIT:g} s")
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _make(
+        self, conn: libvirt.virConnect, operation: str, pool: libvirt.virStoragePool, new: NewVolume
+    ) -> libvirt.virStorageVol:
+        """libvirt refuses an existing name, also of a file that it has not seen yet: the Conflict of the contract."""
+        if not new.copy_of:
+            return self._connections.call(operation, pool.createXML, volume_xml(new), 0)
+        source = self._volume(conn, operation, new.copy_pool or new.pool, new.copy_of)
+        return self._connections.call(operation, pool.createXMLFrom, volume_xml(new), source, 0)
+
+    def _volume(self, conn: libvirt.virConnect, operation: str, pool: str, name: str) -> libvirt.virStorageVol:
+        """The volume; one that libvirt does not know may have been made by another host, so it looks again."""
+        found = self._connections.call(operation, conn.storagePoolLookupByName, pool)
+        try:
+            return self._connections.call(operation, found.storageVolLookupByName, name)
+        except Missing:
+            self._connections.call(operation, found.refresh, 0)
+            return self._connections.call(operation, found.storageVolLookupByName, name)
+
+    def _seen(self, operation: str, volume: libvirt.virStorageVol) -> SeenVolume:
+        return read_volume(self._connections.call(operation, volume.XMLDesc, 0))
+
+    def _unused(self, conn: libvirt.virConnect, operation: str, path: str) -> None:
+        """Conflict if a running VM has the file as a disk or below one."""
+        running = libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE
+        domains = self._connections.call(operation, conn.listAllDomains, running)
+        for domain, xml in zip(domains, self._connections.gather(operation, _live_xml, domains), strict=True):
+            if isinstance(xml, Missing):
+                continue  # it stopped and is gone
+            if isinstance(xml, Exception):
+                raise xml
+            if path in sources(xml):
+                detail = f"the running VM {domain.name()} uses {path}"
+                raise Conflict(self._connections.host, operation, detail)
+
+
+def sources(xml: str) -> frozenset[str]:
+    """Every file and device that a domain's disks read or write, backing files included."""
+    disks = parse(xml).iterfind("devices/disk//source")
+    return frozenset(value for each in disks for name in ("file", "dev") if (value := each.get(name)))
+
+
+def _live_xml(domain: libvirt.virDomain) -> str:
+    xml: str = domain.XMLDesc(0)
+    return xml
