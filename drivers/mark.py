@@ -23,7 +23,8 @@ FORMAT = 1
 class Device:
     """How one declared device is found again: by alias if gitvirt added it, else by target (disk) or MAC (nic).
 
-    `volume` is "pool/volume" of a disk; `made` is true if gitvirt made that volume, so that it may go to the trash.
+    `volume` is "pool/volume" of a disk; `made` is true if gitvirt made that volume, so that it may go to the trash;
+    `pending` while it is being made: what exists of it was never attached and is made again from the start.
     """
 
     alias: str = ""
@@ -31,6 +32,7 @@ class Device:
     mac: str = ""
     volume: str = ""
     made: bool = False
+    pending: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,240 @@
+"""From a step to driver calls: the one table, and the few calls that take more than one of them.
+
+Called by walk.py, on a worker's thread. Every function is safe to repeat: it looks first, and returns what it noted.
+Raises drivers.errors only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from drivers.base import Host, NewVolume
+from drivers.errors import Conflict, Missing, NoSpace, Refused
+from reconciler.apply import seed
+from reconciler.apply.stop import Pause, stop
+from reconciler.desired.identity import ready_marker, trash_marker, trashed_since
+from reconciler.plan import plan
+
+_CHUNK = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What steps need beside a host: the repository's files, and a way to wait that a stop request ends."""
+
+    open_file: Callable[[str], BinaryIO]
+    pause: Pause
+
+
+Notes = tuple[str, ...]
+
+
+def execute(call: plan.Call, host: Host, tools: Tools) -> Notes | None:
+    """Makes one call true on its host. Returns notes, or None if nothing had to be done."""
+    return TABLE[type(call)](call, host, tools)
+
+
+def _define_pool(call: plan.DefinePool, host: Host, tools: Tools) -> Notes:
+    host.pools.define(call.pool)
+    return ()
+
+
+def _start_pool(call: plan.StartPool, host: Host, tools: Tools) -> Notes:
+    host.pools.active(call.pool, True)
+    return ()
+
+
+def _undefine_pool(call: plan.UndefinePool, host: Host, tools: Tools) -> Notes:
+    host.pools.undefine(call.pool)
+    return ()
+
+
+def _define_network(call: plan.DefineNetwork, host: Host, tools: Tools) -> Notes:
+    host.networks.define(call.network, call.expects)
+    if call.restart:
+        host.networks.active(call.network.name, False)
+    host.networks.active(call.network.name, True)
+    host.networks.autostart(call.network.name, True)
+    return ()
+
+
+def _edit_network(call: plan.EditNetwork, host: Host, tools: Tools) -> Notes:
+    host.networks.edit(call.network, call.expects, call.live)
+    return ()
+
+
+def _undefine_network(call: plan.UndefineNetwork, host: Host, tools: Tools) -> Notes:
+    host.networks.undefine(call.network)
+    return ()
+
+
+def _upload_image(call: plan.UploadImage, host: Host, tools: Tools) -> Notes | None:
+    if _ready(host, call.pool, call.volume):
+        return None
+    host.volumes.delete(call.pool, call.volume)
+    digest = hashlib.sha256()
+    with tools.open_file(call.file) as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        host.volumes.upload(call.pool, call.volume, _read(file, digest.update), size)
+    if digest.hexdigest() != call.sha256:
+        host.volumes.delete(call.pool, call.volume)
+        told = f"sha256 of {call.file} is {digest.hexdigest()}, not {call.sha256}"
+        raise Refused(host.name, "upload image", f"{told}; fix `checksum:` or the file")
+    _mark(host, call.pool, ready_marker(call.volume))
+    return ()
+
+
+def _read(file: BinaryIO, tell: Callable[[bytes], None]) -> Iterator[bytes]:
+    while chunk := file.read(_CHUNK):
+        tell(chunk)
+        yield chunk
+
+
+def _upload_seed(call: plan.UploadSeed, host: Host, tools: Tools) -> Notes | None:
+    if _ready(host, call.pool, call.volume):
+        return None
+    content = seed.iso(call.files)
+    host.volumes.delete(call.pool, call.volume)
+    host.volumes.upload(call.pool, call.volume, iter((content,)), len(content))
+    _mark(host, call.pool, ready_marker(call.volume))
+    return ()
+
+
+def _ready(host: Host, pool: str, volume: str) -> bool:
+    seen = host.reader.pool(pool)
+    if seen is None or not seen.active:
+        raise Missing(host.name, "look into pool", f"pool {pool} is not active")
+    return {volume, ready_marker(volume)} <= set(seen.volumes)
+
+
+def _mark(host: Host, pool: str, name: str) -> None:
+    try:
+        host.volumes.create(NewVolume(pool=pool, name=name, capacity=0, format="raw"))
+    except Conflict:
+        host.pools.refresh(pool)  # another host made it: that is what we wanted
+
+
+def _create_volume(call: plan.CreateVolume, host: Host, tools: Tools) -> Notes:
+    host.pools.refresh(call.volume.pool)
+    try:
+        made = host.volumes.create(call.volume)
+    except NoSpace:
+        host.volumes.delete(call.volume.pool, call.volume.name)
+        raise
+    if call.grow_to > made.capacity:
+        host.volumes.grow(call.volume.pool, call.volume.name, call.grow_to)
+    return ()
+
+
+def _grow_volume(call: plan.GrowVolume, host: Host, tools: Tools) -> Notes:
+    host.volumes.grow(call.pool, call.volume, call.capacity)
+    return ()
+
+
+def _markers(host: Host, pool: str, volume: str) -> list[str]:
+    """The trash markers of a volume."""
+    seen = host.reader.pool(pool)
+    names = seen.volumes if seen else ()
+    return [name for name in names if (found := trashed_since(name)) and found[0] == volume]
+
+
+def _trash_volume(call: plan.TrashVolume, host: Host, tools: Tools) -> Notes | None:
+    if _markers(host, call.pool, call.volume):
+        return None
+    _mark(host, call.pool, trash_marker(call.volume, call.when))
+    return ()
+
+
+def _restore_volume(call: plan.RestoreVolume, host: Host, tools: Tools) -> Notes | None:
+    markers = _markers(host, call.pool, call.volume)
+    seen = host.reader.pool(call.pool)
+    if seen is None or call.volume not in seen.volumes:
+        raise Missing(host.name, "restore volume", f"{call.pool} has no volume {call.volume} any more")
+    for name in markers:
+        host.volumes.delete(call.pool, name)
+    return () if markers else None
+
+
+def _delete_volume(call: plan.DeleteVolume, host: Host, tools: Tools) -> Notes:
+    markers = _markers(host, call.pool, call.volume)
+    if call.trashed and not markers:
+        raise Conflict(host.name, "delete volume", f"{call.volume} is not in the trash any more")
+    host.volumes.delete(call.pool, call.volume)
+    for name in (*markers, ready_marker(call.volume)):
+        host.volumes.delete(call.pool, name)
+    return ()
+
+
+def _define_vm(call: plan.DefineVm, host: Host, tools: Tools) -> Notes:
+    host.vms.define(call.vm)
+    if call.autostart:
+        host.vms.autostart(call.vm.uuid, True)
+    return ()
+
+
+def _edit_vm(call: plan.EditVm, host: Host, tools: Tools) -> Notes:
+    refused = host.vms.edit(call.edit)
+    return tuple(f"{each.path}: {each.reason}; waits for the next boot" for each in refused)
+
+
+def _mark_vm(call: plan.MarkVm, host: Host, tools: Tools) -> Notes:
+    host.vms.mark(call.uuid, call.expects, call.mark)
+    return ()
+
+
+def _rename_vm(call: plan.RenameVm, host: Host, tools: Tools) -> Notes:
+    host.vms.rename(call.uuid, call.expects, call.name, call.mark)
+    return ()
+
+
+def _autostart_vm(call: plan.AutostartVm, host: Host, tools: Tools) -> Notes:
+    host.vms.autostart(call.uuid, call.on)
+    return ()
+
+
+def _start_vm(call: plan.StartVm, host: Host, tools: Tools) -> Notes:
+    vm = host.reader.vm(call.uuid)
+    if vm is None:
+        raise Missing(host.name, "start", "the VM is not defined here any more")
+    if vm.mark is None or vm.mark.trashed:
+        raise Conflict(host.name, "start", "the VM is not gitvirt's any more, or lies in the trash")
+    host.powers.resume(call.uuid) if vm.power == "paused" else host.powers.start(call.uuid)
+    return ()
+
+
+def _stop_vm(call: plan.StopVm, host: Host, tools: Tools) -> Notes:
+    return stop(call, host, tools.pause)
+
+
+def _undefine_vm(call: plan.UndefineVm, host: Host, tools: Tools) -> Notes:
+    host.vms.undefine(call.uuid, call.expects)
+    return ()
+
+
+TABLE: dict[type, Callable[[Any, Host, Tools], Notes | None]] = {
+    plan.DefinePool: _define_pool,
+    plan.StartPool: _start_pool,
+    plan.UndefinePool: _undefine_pool,
+    plan.DefineNetwork: _define_network,
+    plan.EditNetwork: _edit_network,
+    plan.UndefineNetwork: _undefine_network,
+    plan.UploadImage: _upload_image,
+    plan.UploadSeed: _upload_seed,
+    plan.CreateVolume: _create_volume,
+    plan.GrowVolume: _grow_volume,
+    plan.TrashVolume: _trash_volume,
+    plan.RestoreVolume: _restore_volume,
+    plan.DeleteVolume: _delete_volume,
+    plan.DefineVm: _define_vm,
+    plan.EditVm: _edit_vm,
+    plan.MarkVm: _mark_vm,
+    plan.RenameVm: _rename_vm,
+    plan.AutostartVm: _autostart_vm,
+    plan.StartVm: _start_vm,
+    plan.StopVm: _stop_vm,
+    plan.UndefineVm: _undefine_vm,
+}

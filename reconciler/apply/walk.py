@@ -1,0 +1,136 @@
+"""Walks a plan's steps: whatever is ready runs, in parallel, within a limit per host; what fails stops its dependents.
+
+In: a plan and the hosts. Out: a Run. Called by reconciler/cycle.py. Nothing is retried here: the next pass observes
+and plans again. When asked to stop, running steps end and no new one begins.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from drivers.base import Host
+from drivers.errors import Conflict, DriverError, Missing, Unknown
+from reconciler.apply.dispatch import Tools, execute
+from reconciler.apply.outcome import GOOD, Outcome, Run, Status
+from reconciler.plan.plan import Plan, Step
+
+Tell = Callable[[Step, "Outcome | None"], None]
+"""Called when a step begins (None) and when it ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How many steps may run at once, on one host and altogether."""
+
+    host: int = 8
+    total: int = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walker:
+    """What a walk needs: the hosts by name, tools for steps, limits, who is told, and the request to stop."""
+
+    hosts: Mapping[str, Host]
+    tools: Tools
+    limits: Limits = field(default_factory=Limits)
+    tell: Tell = lambda step, outcome: None
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+def walk(plan: Plan, walker: Walker) -> Run:
+    """Runs every step of the plan that can run; returns when none is left or running."""
+    return _Walk(plan, walker).run()
+
+
+class _Walk:
+    def __init__(self, plan: Plan, walker: Walker) -> None:
+        self.plan, self.walker = plan, walker
+        self.waiting = {each.id: each for each in plan.steps}
+        self.running: Counter[str] = Counter()
+        self.outcomes: dict[str, Outcome] = {}
+        self.ended: queue.SimpleQueue[Outcome | BaseException] = queue.SimpleQueue()
+
+    def run(self) -> Run:
+        while self.waiting or self.running.total():
+            self._begin()
+            if not self.running.total():
+                self._skip_rest()
+                break
+            ended = self.ended.get()
+            if isinstance(ended, BaseException):
+                raise ended
+            self.running[ended.step.host] -= 1
+            self._note(ended)
+        return Run(plan=self.plan, outcomes=self.outcomes, stopped=self.walker.stop.is_set())
+
+    def _begin(self) -> None:
+        """Starts what is ready and fits the limits; skips what can never run."""
+        for step in list(self.waiting.values()):
+            bad = self._hindered(step)
+            if bad is not None:
+                del self.waiting[step.id]
+                self._note(Outcome(step=step, status=Status.SKIPPED, error=bad))
+            elif self._ready(step):
+                del self.waiting[step.id]
+                self.running[step.host] += 1
+                self.walker.tell(step, None)
+                threading.Thread(target=self._work, args=(step,), name=f"step {step.ref}", daemon=True).start()
+
+    def _hindered(self, step: Step) -> str | None:
+        if self.walker.stop.is_set():
+            return "stopped before it began"
+        for each in step.after:
+            before = self.outcomes.get(each)
+            if before is not None and before.status not in GOOD:
+                return f"needs `{before.step.what}` of {before.step.ref}, which {before.status}"
+        return None
+
+    def _ready(self, step: Step) -> bool:
+        limits = self.walker.limits
+        if self.running[step.host] >= limits.host or self.running.total() >= limits.total:
+            return False
+        return all(each in self.outcomes for each in step.after)
+
+    def _skip_rest(self) -> None:
+        for step in self.waiting.values():
+            if step.id not in self.outcomes:
+                self._note(Outcome(step=step, status=Status.SKIPPED, error="a step that it needs did not run"))
+        self.waiting.clear()
+
+    def _note(self, outcome: Outcome) -> None:
+        self.outcomes[outcome.step.id] = outcome
+        self.walker.tell(outcome.step, outcome)
+
+    def _work(self, step: Step) -> None:
+        try:
+            self.ended.put(attempt(step, self.walker))
+        except BaseException as error:
+            self.ended.put(error)
+
+
+def attempt(step: Step, walker: Walker) -> Outcome:
+    """Runs one step and says how it ended; only errors that are no driver's pass through."""
+    began = time.monotonic()
+
+    def ended(status: Status, error: str = "", **more: object) -> Outcome:
+        return Outcome(step=step, status=status, error=error, seconds=time.monotonic() - began, **more)  # type: ignore[arg-type]
+
+    host = walker.hosts.get(step.host)
+    if host is None:
+        return ended(Status.FAILED, f"{step.host} is not connected")
+    try:
+        notes = execute(step.call, host, walker.tools)
+    except Unknown as error:
+        return ended(Status.UNKNOWN, str(error))
+    except (Conflict, Missing) as error:
+        return ended(Status.STALE, str(error))
+    except DriverError as error:
+        return ended(Status.FAILED, str(error), permanent=error.retry == "never")
+    except OSError as error:
+        return ended(Status.FAILED, f"{step.ref}: {error}")
+    return ended(Status.UNCHANGED) if notes is None else ended(Status.DONE, notes=notes)

@@ -1,0 +1,184 @@
+"""From a catalog (what the YAML says) to Wanted (what shall be true): references followed, units canonical.
+
+Pure. Called by reconciler/cycle.py. In: the checked catalog, facts about image files, a function that reveals secrets.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from reconciler.desired.drift import drift_of
+from reconciler.desired.identity import derived_uuid, image_volume
+from reconciler.desired.vm import resolve_vm
+from reconciler.desired.wanted import (
+    Budget,
+    Wanted,
+    WantedHost,
+    WantedImage,
+    WantedNetwork,
+    WantedPool,
+)
+from specs.catalog import Catalog
+from specs.fields import Scalar, Secret
+from specs.resource import Location, Resource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFacts:
+    """An image file that can be read here: size in bytes, `qcow2` or `raw`, sha256 in hex ("" if declared anyway)."""
+
+    size: int
+    format: str
+    sha256: str = ""
+
+
+_TRASH_KEEP = 7 * 86400  # seconds
+
+Reveal = Callable[[object, Location], Secret]
+"""(SecretRef, where it is written) → the secret."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """What is read from outside the YAML: image files by repository path, and secrets."""
+
+    files: Mapping[str, FileFacts]
+    reveal: Reveal
+
+
+def resolve(catalog: Catalog, revision: str, sources: Sources) -> Wanted:
+    """Everything that this revision of the repository wants."""
+    repository = catalog.repository.spec
+    budgets = repository.budgets
+    deletions = budgets.deletions if budgets else None
+    hosts = {each.name: _host(each) for each in catalog.of("Host")}
+    return Wanted(
+        repository=str(repository.id),
+        name=catalog.repository.name,
+        revision=revision,
+        hosts=hosts,
+        pools={each.name: _pool(each, catalog, hosts) for each in catalog.of("StorageDomain")},
+        networks={each.name: _network(each, catalog, hosts) for each in catalog.of("Network")},
+        images={each.name: _image(each, sources) for each in catalog.of("Image")},
+        vms={each.name: resolve_vm(each, catalog, hosts, sources.reveal) for each in catalog.of("VirtualMachine")},
+        deletions=_budget(deletions),
+        trash_keep=(repository.trash and repository.trash.keep) or _TRASH_KEEP,
+        location=catalog.repository.location,
+    )
+
+
+def image_file(resource: Resource) -> str:
+    """The image's file as a path in the repository (`file:` is relative to the document), or an absolute path."""
+    file = resource.spec.file or ""
+    if not file or file.startswith("/"):
+        return file
+    return posixpath.normpath(posixpath.join(posixpath.dirname(resource.location.file), file))
+
+
+def _budget(limit: object) -> Budget:
+    if limit is None:
+        return Budget()
+    number, percent = limit.number, limit.percent  # type: ignore[attr-defined]
+    return Budget(count=0, percent=number) if percent else Budget(count=number, percent=0)
+
+
+def _host(resource: Resource) -> WantedHost:
+    return WantedHost(
+        ref=resource.ref,
+        name=resource.name,
+        uri=resource.spec.uri,
+        cluster=resource.spec.cluster,
+        maintenance=bool(resource.spec.maintenance),
+        labels=resource.metadata.labels,
+        location=resource.location,
+    )
+
+
+def _reach(resource: Resource, catalog: Catalog, hosts: Mapping[str, WantedHost]) -> tuple[str, ...]:
+    """The hosts of the object's data center, narrowed by `clusters:` and `hosts:`, in order of name."""
+    spec = resource.spec
+    clusters = spec.clusters or tuple(
+        each.name for each in catalog.of("Cluster") if each.spec.data_center == spec.data_center
+    )
+    narrowed = getattr(spec, "hosts", None)
+    return tuple(
+        name for name, host in sorted(hosts.items()) if host.cluster in clusters and (not narrowed or name in narrowed)
+    )
+
+
+def _pool(resource: Resource, catalog: Catalog, hosts: Mapping[str, WantedHost]) -> WantedPool:
+    spec = resource.spec
+    return WantedPool(
+        ref=resource.ref,
+        name=resource.name,
+        uuid=derived_uuid(str(catalog.repository.spec.id), resource.ref),
+        path=spec.path,
+        shared=spec.type != "local",
+        hosts=_reach(resource, catalog, hosts),
+        external=bool(spec.external),
+        location=resource.location,
+    )
+
+
+def _network(resource: Resource, catalog: Catalog, hosts: Mapping[str, WantedHost]) -> WantedNetwork:
+    spec = resource.spec
+    fields: dict[str, Scalar] = {"type": spec.type or "nat"}
+    bridge = spec.bridge
+    if bridge and bridge.default:
+        fields["bridge"] = bridge.default
+    for path, value in (("subnet", spec.subnet), ("address", spec.address), ("mtu", spec.mtu)):
+        if value is not None:
+            fields[path] = value if isinstance(value, int) else str(value)
+    if spec.dhcp:
+        _dhcp(spec.dhcp, fields)
+    if spec.dns:
+        if spec.dns.domain:
+            fields["domain"] = spec.dns.domain
+        for address, names in (spec.dns.hosts or {}).items():
+            fields[f"dns[{address}].names"] = ",".join(sorted(names))
+    return WantedNetwork(
+        ref=resource.ref,
+        name=resource.name,
+        uuid=str(spec.uuid) if spec.uuid else derived_uuid(str(catalog.repository.spec.id), resource.ref),
+        fields=fields,
+        hosts=_reach(resource, catalog, hosts),
+        external=bool(spec.external),
+        drift=drift_of(spec, catalog),
+        origin=resource.declared,
+        location=resource.location,
+        bridges=dict(bridge.hosts or {}) if bridge else {},
+    )
+
+
+def _dhcp(dhcp: object, fields: dict[str, Scalar]) -> None:
+    for name in ("start", "end"):
+        if (value := getattr(dhcp, name)) is not None:
+            fields[f"dhcp.{name}"] = str(value)
+    for lease in getattr(dhcp, "hosts", None) or ():
+        fields[f"hosts[{lease.name}].mac"] = lease.mac
+        fields[f"hosts[{lease.name}].address"] = str(lease.address)
+
+
+def _image(resource: Resource, sources: Sources) -> WantedImage:
+    spec, file = resource.spec, image_file(resource)
+    facts = sources.files.get(file)
+    sha256 = (spec.checksum or "").removeprefix("sha256:") or (facts.sha256 if facts else "")
+    known = "raw" if spec.type == "iso" else facts.format if facts else _by_ending(file or spec.volume or "")
+    format_ = spec.format or known
+    return WantedImage(
+        ref=resource.ref,
+        name=resource.name,
+        file=file,
+        sha256=sha256,
+        format=format_,
+        pool=spec.storage_domain,
+        volume=spec.volume or (image_volume(sha256, format_) if sha256 else ""),
+        external=bool(spec.external),
+        location=resource.location,
+    )
+
+
+def _by_ending(name: str) -> str:
+    return "qcow2" if name.endswith(".qcow2") else "raw"

@@ -1,0 +1,199 @@
+"""Wanted: one revision of the repository, resolved to what shall be true on the hosts.
+
+Frozen values in canonical units: UUIDs derived, defaults merged, references followed, hosts listed. Made by
+`reconciler.desired.resolve`, read by diff, place and plan. Values that only the world can decide (which host, which
+volume number, which MAC of a new NIC) are not in here; those stages add them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from specs.fields import Fields, Scalar
+from specs.resource import Location, Ref
+
+DriftMode = Literal["enforce", "warn", "accept", "ignore"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """What to do about a difference that nobody declared: a default, and exceptions by field path."""
+
+    default: DriftMode = "enforce"
+    fields: Mapping[str, DriftMode] = field(default_factory=dict)
+
+    def mode(self, path: str) -> DriftMode:
+        """The mode of a path: its own, that of the longest declared prefix, or the default."""
+        best = max((each for each in self.fields if path.startswith(each)), key=len, default="")
+        return self.fields[best] if best else self.default
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedHost:
+    """A declared libvirt host."""
+
+    ref: Ref
+    name: str
+    uri: str
+    cluster: str
+    maintenance: bool
+    labels: Mapping[str, str]
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedPool:
+    """A storage domain on its hosts. `shared`: all its hosts see the same files (type posix)."""
+
+    ref: Ref
+    name: str
+    uuid: str
+    path: str
+    shared: bool
+    hosts: tuple[str, ...]
+    external: bool
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedNetwork:
+    """A network on its hosts. `fields` as in docs/fields.md; `bridges` overrides the bridge's name per host."""
+
+    ref: Ref
+    name: str
+    uuid: str
+    fields: Fields
+    hosts: tuple[str, ...]
+    external: bool
+    drift: Drift
+    origin: Mapping[str, Location]
+    location: Location
+    bridges: Mapping[str, str] = field(default_factory=dict)
+
+    def fields_on(self, host: str) -> Fields:
+        """The fields on one host: the same everywhere, but for the name of a bridge."""
+        return {**self.fields, "bridge": self.bridges[host]} if host in self.bridges else self.fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedImage:
+    """An image that its storage domain shall hold. `file` is relative to the repository; `sha256` in hex."""
+
+    ref: Ref
+    name: str
+    file: str
+    sha256: str
+    format: str
+    pool: str
+    volume: str
+    external: bool
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedDisk:
+    """A disk of a VM; `size` in bytes or None (the image's). `volume`: an existing one by name (adopted, external)."""
+
+    name: str
+    pool: str
+    size: int | None = None
+    image: str = ""
+    clone: Literal["linked", "copy"] = "linked"
+    format: str = "qcow2"
+    volume: str = ""
+    external: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seed:
+    """The cloud-init NoCloud seed: its files by name, and a digest of them that names the volume."""
+
+    files: Mapping[str, str]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """When an effect that interrupts may happen: `wait` for the next power cycle, or `now`."""
+
+    restart: Literal["wait", "now"] = "wait"
+    offline: Literal["wait", "now"] = "wait"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedVm:
+    """A virtual machine.
+
+    `fields`: declared canonical fields, without disk sources and sizes of disks that do not say one. `cdroms` maps
+    every drive to the image it shall hold ("" for empty, None where nobody declared a medium). `creation`:
+    what acts at creation only, for the mark. `hosts`: where it may run, in order of name. `uuid` is declared or "".
+    """
+
+    ref: Ref
+    name: str
+    uuid: str
+    cluster: str
+    hosts: tuple[str, ...]
+    fields: Fields
+    disks: tuple[WantedDisk, ...]
+    cdroms: Mapping[str, str | None]
+    creation: Mapping[str, Scalar]
+    seed: Seed | None
+    xml: str
+    power: Literal["running", "stopped", "manual"]
+    restart: Literal["onFailure", "always", "never"]
+    autostart: Literal["auto", "on", "off"]
+    update: Update
+    stop_timeout: int
+    last_resort: Literal["fail", "destroy"]
+    protected: bool
+    drift: Drift
+    renamed_from: str
+    labels: Mapping[str, str]
+    emulation: Literal["auto", "kvm", "tcg"]
+    cluster_cpu: str
+    origin: Mapping[str, Location]
+    location: Location
+
+    def disk(self, name: str) -> WantedDisk | None:
+        """The disk of that name."""
+        return next((each for each in self.disks if each.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How many of a kind one revision may delete: `count`, and `percent` of those that exist; the larger rules."""
+
+    count: int = 3
+    percent: int = 5
+
+    def of(self, existing: int) -> int:
+        """The number allowed where `existing` objects of the kind are ours."""
+        return max(self.count, existing * self.percent // 100)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Everything that one revision declares. `revision` is a commit, "commit+dirty", or a folder's digest.
+
+    `ancestors`: those of the revisions found in marks that ours descends from; None where there is no history to ask.
+    """
+
+    repository: str
+    name: str
+    revision: str
+    hosts: Mapping[str, WantedHost]
+    pools: Mapping[str, WantedPool]
+    networks: Mapping[str, WantedNetwork]
+    images: Mapping[str, WantedImage]
+    vms: Mapping[str, WantedVm]
+    deletions: Budget = field(default_factory=Budget)
+    trash_keep: int = 7 * 86400
+    location: Location | None = None
+
+    @property
+    def commit(self) -> str:
+        """The revision without what marks it as dirty."""
+        return self.revision.partition("+")[0]

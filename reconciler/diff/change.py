@@ -1,0 +1,130 @@
+"""Change: what differs between wanted and seen, for one object, and what has to be kept back.
+
+Frozen values made by `reconciler.diff`, turned into steps by `reconciler.plan`, shown by every face.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Literal
+
+from specs.effects import Effect
+from specs.fields import Fields, Scalar
+from specs.resource import Location, Ref
+
+
+class Verb(StrEnum):
+    """What is to be done to an object as a whole."""
+
+    CREATE = "create"
+    RESTORE = "restore"  # out of the trash
+    ADOPT = "adopt"  # write the mark, nothing else
+    UPDATE = "update"
+    DELETE = "delete"  # into the trash where it holds data
+    PURGE = "purge"  # out of the trash for good, its time being over
+    NOTE = "note"  # nothing to do, something to know
+
+
+class HeldReason(StrEnum):
+    """Why a change is kept back; docs/held.md has a line for each: what it means, what to do."""
+
+    HOST_UNSEEN = "HostUnseen"
+    PARTIAL_VIEW = "PartialView"
+    NAME_TAKEN = "NameTaken"
+    UUID_TAKEN = "UuidTaken"
+    DEFINED_TWICE = "DefinedTwice"
+    BEHIND = "Behind"
+    PROTECTED = "DeleteProtected"
+    BUDGET = "BudgetExceeded"
+    RENAME_SUSPECTED = "RenameSuspected"
+    WOULD_SHRINK = "WouldShrink"
+    IN_USE = "InUse"
+    NO_HOST = "NoHost"
+    SOURCE_MISSING = "SourceMissing"
+    STORAGE = "StorageUnavailable"
+    NETWORK = "NetworkUnavailable"
+    EXTERNAL_MISSING = "ExternalMissing"
+    ON_HOLD = "OnHold"
+    TRANSIENT = "Transient"
+    HOLDS_DATA = "HoldsData"
+    NEEDS_STOP = "NeedsStop"
+    NEEDS_MOVE = "NeedsMove"
+    PAUSED = "Paused"
+    BACKING_OFF = "BackingOff"
+    SAME_HOST = "SameHost"
+    SAVED_STATE = "SavedState"
+    DEPENDENCY = "DependencyHeld"
+    DISK_MISSING = "DiskMissing"
+    DRIFT = "DriftNotRepaired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Kept back: a typed reason, the facts in words, and what the reader can do."""
+
+    reason: HeldReason
+    text: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.text}" + (f"; {self.fix}" if self.fix else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldChange:
+    """One field of a change. For a whole device the path is its entry and the values are its fields.
+
+    `kind`: `change` (the YAML moved), `drift` (the world moved), `pending` (the definition is right, the running
+    machine is not yet), `record` (already so; only the mark learns it), `release` (no longer declared, left as it
+    is), `note` (declared, but of no effect on what exists).
+    `config` and `live`: which of the two definitions has to be edited.
+    """
+
+    path: str
+    before: Scalar | Fields
+    after: Scalar | Fields
+    effect: Effect
+    kind: Literal["change", "drift", "pending", "record", "release", "note"] = "change"
+    config: bool = False
+    live: bool = False
+    where: Location | None = None
+    note: str = ""
+    held: Held | None = None
+
+    @property
+    def acts(self) -> bool:
+        """True if this field makes a step; a release or a record makes one too: the mark learns of it."""
+        return self.held is None and (self.config or self.live or self.kind in ("record", "release"))
+
+    def keep_back(self, reason: HeldReason, text: str, fix: str = "") -> FieldChange:
+        """The same field, held."""
+        return replace(self, held=Held(reason=reason, text=text, fix=fix), config=False, live=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Everything that differs for one object, or why nothing may be done about it.
+
+    `host` is where it is (or "" before placement, or for objects of several hosts, then each host is a change of its
+    own). `reason` says why in a few words; `held` keeps the whole change back, `FieldChange.held` one field.
+    """
+
+    ref: Ref
+    verb: Verb
+    host: str = ""
+    reason: str = ""
+    fields: tuple[FieldChange, ...] = ()
+    where: Location | None = None
+    held: Held | None = None
+
+    def keep_back(self, reason: HeldReason, text: str, fix: str = "") -> Change:
+        """The same change, held."""
+        return replace(self, held=Held(reason=reason, text=text, fix=fix))
+
+    @property
+    def acts(self) -> bool:
+        """True if this change makes steps: not held, and more than things to know."""
+        if self.held or self.verb == Verb.NOTE:
+            return False
+        return self.verb != Verb.UPDATE or any(each.acts for each in self.fields)

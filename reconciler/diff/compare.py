@@ -1,0 +1,204 @@
+"""The diff of a whole pass: every wanted and every owned object, as a list of Changes.
+
+Pure. Called by reconciler/cycle.py. Decides whose an object is, whether it is new, known, adopted, in the trash or
+to be deleted, and what must not be concluded: a VM is new only if every host was read, and nothing is deleted on a
+partial view.
+"""
+
+from __future__ import annotations
+
+from drivers.mark import Mark
+from reconciler.desired.wanted import WantedVm
+from reconciler.diff import networks, pools, power, vms
+from reconciler.diff.change import Change, FieldChange, HeldReason, Verb
+from reconciler.diff.context import Context
+from reconciler.diff.threeway import Sides, scalars
+from reconciler.observe.observed import Found
+from specs.effects import Effect
+from specs.resource import Ref
+
+
+def compare(context: Context) -> list[Change]:
+    """All changes, in the order pools, images, networks, VMs; each kind by name, deletions after the rest."""
+    found = [*same_hosts(context), *pools.compare(context), *pools.images(context), *networks.compare(context)]
+    for wanted in context.wanted.vms.values():
+        change = compare_vm(wanted, context)
+        if change is not None:
+            found.append(change)
+    found += _undeclared(context)
+    return [_on_hold(change, context) for change in found]
+
+
+def same_hosts(context: Context) -> list[Change]:
+    """Two declared Hosts that turn out to be one libvirt host: neither may be worked with."""
+    by_uuid: dict[str, list[str]] = {}
+    for name, host in context.observed.seen.items():
+        by_uuid.setdefault(host.uuid, []).append(name)
+    return [
+        Change(
+            ref=context.wanted.hosts[name].ref, verb=Verb.NOTE, host=name, where=context.wanted.hosts[name].location
+        ).keep_back(
+            HeldReason.SAME_HOST,
+            f"hosts {', '.join(names)} are one libvirt host (uuid {uuid})",
+            "remove all but one of them from the repository",
+        )
+        for uuid, names in by_uuid.items()
+        if len(names) > 1
+        for name in names
+    ]
+
+
+def compare_vm(wanted: WantedVm, context: Context) -> Change | None:
+    """One declared VM: its create, restore, adopt or update, with what holds it back; None if all is well."""
+    owned = _owned(wanted, context)
+    base = Change(ref=wanted.ref, verb=Verb.CREATE, where=wanted.location)
+    if len(owned) > 1:
+        where = ", ".join(f"{each.host} ({each.vm.power})" for each in owned)
+        return base.keep_back(
+            HeldReason.DEFINED_TWICE, f"defined on {where}", "undefine the copy that is not the real one"
+        )
+    if not owned:
+        return _new(wanted, base, context)
+    found = owned[0]
+    mark = context.observed.owned_mark(found.vm.uuid, found.vm.mark)
+    assert mark is not None
+    return _known(wanted, found, mark, context)
+
+
+def _owned(wanted: WantedVm, context: Context) -> list[Found]:
+    owned = context.observed.owned.get(wanted.ref, [])
+    if owned or not wanted.renamed_from:
+        return owned
+    return context.observed.owned.get(Ref(wanted.ref.kind, wanted.renamed_from), [])
+
+
+def _known(wanted: WantedVm, found: Found, mark: Mark, context: Context) -> Change | None:
+    if mark.trashed:
+        change: Change | None = Change(
+            ref=wanted.ref, verb=Verb.RESTORE, host=found.host, where=wanted.location,
+            reason="declared again while it lies in the trash",
+        )  # fmt: skip
+    else:
+        change = vms.compare(wanted, found, mark, context)
+    if change is None:
+        return None
+    if not found.vm.persistent:
+        return change.keep_back(HeldReason.TRANSIENT, "the domain is transient: libvirt forgets it when it stops")
+    if not context.descends(mark.revision):
+        return change.keep_back(
+            HeldReason.BEHIND,
+            f"last changed at revision {mark.revision[:12]}, which ours does not descend from",
+            "pull first, or use --force-revision",
+        )
+    return change
+
+
+def _new(wanted: WantedVm, base: Change, context: Context) -> Change:
+    adopted = _consented(wanted, context)
+    if adopted is not None:
+        return adopted
+    for found in context.observed.by_name.get(wanted.name, ()):
+        return base.keep_back(
+            HeldReason.NAME_TAKEN,
+            f"{found.host} has a VM of this name that {_owner(found, context)} (uuid {found.vm.uuid})",
+            "declare its uuid to adopt it, or rename one of them",
+        )
+    if context.observed.unseen:
+        return base.keep_back(HeldReason.HOST_UNSEEN, _may_hold_it(context), "see `gitvirt status`; nothing is started")
+    return base
+
+
+def _consented(wanted: WantedVm, context: Context) -> Change | None:
+    """A declared uuid that an unmarked domain has is the consent to adopt it."""
+    for found in context.observed.by_uuid.get(wanted.uuid, ()) if wanted.uuid else ():
+        change = Change(ref=wanted.ref, verb=Verb.ADOPT, host=found.host, where=wanted.location)
+        if found.vm.mark is not None or found.vm.mark_damaged:
+            return change.keep_back(
+                HeldReason.UUID_TAKEN, f"the VM of that uuid on {found.host} {_owner(found, context)}",
+                "`gitvirt release` it there first",
+            )  # fmt: skip
+        if not found.vm.persistent:
+            return change.keep_back(HeldReason.TRANSIENT, "the domain is transient: libvirt forgets it when it stops")
+        return change
+    return None
+
+
+def _owner(found: Found, context: Context) -> str:
+    mark = found.vm.mark
+    if found.vm.mark_damaged:
+        return "bears a mark that cannot be read"
+    if mark is None:
+        return "gitvirt does not own"
+    if mark.uuid != found.vm.uuid:
+        return f"is a clone of {mark.ref} (its mark was copied along)"
+    if mark.repository == context.wanted.repository:
+        return f"is {mark.ref}"
+    return f"belongs to repository {mark.repository}"
+
+
+def _may_hold_it(context: Context) -> str:
+    unseen = context.observed.unseen
+    told = "; ".join(f"{name} may hold it ({each.reason})" for name, each in list(unseen.items())[:3])
+    return told + (f"; and {len(unseen) - 3} more hosts" if len(unseen) > 3 else "")
+
+
+def _undeclared(context: Context) -> list[Change]:
+    """Our objects that no document declares any more: into the trash, or out of it for good when its time is over."""
+    wanted = {each.ref for each in context.wanted.vms.values()}
+    wanted |= {Ref(each.ref.kind, each.renamed_from) for each in context.wanted.vms.values() if each.renamed_from}
+    changes = []
+    for ref, owned in sorted(context.observed.owned.items()):
+        for found in owned if ref not in wanted else ():
+            mark = found.vm.mark
+            assert mark is not None
+            change = _deletion(ref, found, mark, context)
+            if change is not None:
+                changes.append(change)
+    return changes
+
+
+def _deletion(ref: Ref, found: Found, mark: Mark, context: Context) -> Change | None:
+    change = Change(ref=ref, verb=Verb.DELETE, host=found.host, reason="no longer declared")
+    if mark.trashed:
+        if context.now < mark.trashed + context.wanted.trash_keep:
+            return None
+        change = Change(ref=ref, verb=Verb.PURGE, host=found.host, reason="its time in the trash is over")
+    if mark.protected and not mark.trashed:
+        return change.keep_back(
+            HeldReason.PROTECTED, "deleteProtection is on the object",
+            "declare it again with deleteProtection: false, apply, then remove it",
+        )  # fmt: skip
+    if not context.descends(mark.revision):
+        return change.keep_back(
+            HeldReason.BEHIND, f"last changed at revision {mark.revision[:12]}, which ours does not descend from",
+            "pull first, or use --force-revision",
+        )  # fmt: skip
+    if context.observed.unseen:
+        return change.keep_back(
+            HeldReason.PARTIAL_VIEW,
+            f"nothing is deleted while hosts are unseen: {', '.join(context.observed.unseen)}",
+        )
+    return change
+
+
+def _on_hold(change: Change, context: Context) -> Change:
+    """An operator's hold on the object stops everything about it."""
+    for found in context.observed.owned.get(change.ref, ()) if change.held is None else ():
+        override = found.vm.mark.override("hold") if found.vm.mark else None
+        if override and power.active(override, context.now):
+            why = f" ({override.reason})" if override.reason else ""
+            return change.keep_back(
+                HeldReason.ON_HOLD,
+                f"held by {override.author or 'an operator'}{why}",
+                f"`gitvirt unhold {change.ref}`",
+            )
+    return change
+
+
+def adopted_fields(wanted: WantedVm, found: Found, context: Context) -> list[FieldChange]:
+    """What the next plan will say of an adopted VM: shown with the adoption, never done by it."""
+    sides = Sides(
+        kind="VirtualMachine", wanted=wanted.fields, declared={}, config=found.vm.config, live=found.vm.live,
+        drift=wanted.drift, origin=wanted.origin,
+    )  # fmt: skip
+    return [each for each in scalars(sides, context) if each.effect is not Effect.NONE]

@@ -1,0 +1,51 @@
+"""What a comparison looks at beside the two objects: the whole of both sides, the time, and what a person allowed.
+
+Pure values; made once per pass by `reconciler.cycle`, handed to diff, place and plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from reconciler.desired.wanted import Wanted
+from reconciler.observe.observed import Observed
+from specs.fields import Scalar, Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowed:
+    """What the person at the command line spoke out: see `--allow`, `--force-revision`, `--target`."""
+
+    deletions: int | None = None
+    refs: frozenset[str] = frozenset()
+    force_revision: bool = False
+    targets: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """One pass. `now` in unix seconds; `digest` hides a secret; `ancestors`: revisions that ours descends from.
+
+    `ancestors` is None where there is no history (a plain folder): then every mark's revision is accepted.
+    `backoff` maps a step's id to why it is not tried again yet. `present`: image files that can be read, with sizes.
+    """
+
+    wanted: Wanted
+    observed: Observed
+    now: int
+    digest: Callable[[Secret], str]
+    ancestors: frozenset[str] | None = None
+    allowed: Allowed = field(default_factory=Allowed)
+    backoff: Mapping[str, str] = field(default_factory=dict)
+    present: Mapping[str, int] = field(default_factory=dict)
+
+    def stored(self, value: Scalar) -> str | int | bool | None:
+        """A value as marks and saved plans hold it."""
+        return self.digest(value) if isinstance(value, Secret) else value
+
+    def descends(self, revision: str) -> bool:
+        """True if an object last changed at `revision` may be changed by ours."""
+        if self.ancestors is None or self.allowed.force_revision or not revision:
+            return True
+        return revision.partition("+")[0] in self.ancestors

@@ -1,0 +1,157 @@
+"""Diff of networks, per host: defined, started, alike everywhere; changed live where libvirt can.
+
+Pure. Called by diff/compare.py. Networks bear our mark in their metadata. What cannot be changed in a running
+network needs its restart, which cuts the NICs of running VMs off: planned only where no VM runs on it, else held
+with the VMs named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from drivers.seen import SeenHost, SeenNetwork
+from reconciler.desired.wanted import Drift, WantedNetwork
+from reconciler.diff.change import Change, FieldChange, HeldReason, Verb
+from reconciler.diff.context import Context
+from reconciler.diff.threeway import Sides, released, scalars
+from specs.effects import Effect
+from specs.fields import entries
+from specs.resource import Ref
+
+
+def compare(context: Context) -> list[Change]:
+    """One change per network and host where something differs."""
+    found = []
+    for wanted in context.wanted.networks.values():
+        for name in wanted.hosts:
+            host = context.observed.seen.get(name)
+            change = _on_host(wanted, host, context) if host else None
+            if change is not None:
+                found.append(change)
+    return found + list(_undeclared(context))
+
+
+def users(host: SeenHost, network: str) -> list[str]:
+    """The names of the host's running VMs with a NIC on that network."""
+    return sorted(
+        vm.name
+        for vm in host.vms
+        if vm.live is not None and any(nic.get("network") == network for nic in entries(vm.live, "nics").values())
+    )
+
+
+def _on_host(wanted: WantedNetwork, host: SeenHost, context: Context) -> Change | None:
+    change = Change(ref=wanted.ref, verb=Verb.CREATE, host=host.name, where=wanted.location)
+    network = context.observed.network(host.name, wanted.name)
+    if wanted.external:
+        return _external(network, change)
+    bridge = wanted.fields_on(host.name).get("bridge")
+    bridges = host.capabilities.bridges
+    if isinstance(bridge, str) and bridges is not None and bridge not in bridges:
+        return change.keep_back(
+            HeldReason.NETWORK, f"{host.name} has no bridge {bridge}", "make it on the host, or override its name"
+        )
+    if network is None:
+        return change
+    mark = context.observed.owned_mark(network.uuid, network.mark)
+    if mark is None:
+        return change.keep_back(
+            HeldReason.NAME_TAKEN, f"{host.name} has a network of this name that gitvirt does not own",
+            "declare it external: true, or rename one of them",
+        )  # fmt: skip
+    if not context.descends(mark.revision):
+        return change.keep_back(HeldReason.BEHIND, f"last changed at revision {mark.revision[:12]}", "pull first")
+    return _differences(wanted, host, network, context)
+
+
+def _external(network: SeenNetwork | None, change: Change) -> Change | None:
+    if network is not None and network.active:
+        return None
+    what = "is not active" if network else "does not exist"
+    return change.keep_back(HeldReason.EXTERNAL_MISSING, f"the external network {what} on {change.host}")
+
+
+def _differences(wanted: WantedNetwork, host: SeenHost, network: SeenNetwork, context: Context) -> Change | None:
+    assert network.mark is not None
+    asked = wanted.fields_on(host.name)
+    sides = Sides(
+        kind="Network", wanted=asked, declared=network.mark.declared, config=network.config, live=network.live,
+        drift=wanted.drift, origin=wanted.origin,
+    )  # fmt: skip
+    gone = _gone(sides)
+    fields = scalars(sides, context) + gone + released(sides, frozenset(each.path for each in gone))
+    fields = [_disruptive(each, host, wanted) for each in fields]
+    if not network.active:
+        fields.append(_switch("active", wanted.drift))
+    if not network.autostart:
+        fields.append(_switch("autostart", wanted.drift))
+    if not fields:
+        return None
+    return Change(ref=wanted.ref, verb=Verb.UPDATE, host=host.name, fields=tuple(fields), where=wanted.location)
+
+
+def _gone(sides: Sides) -> list[FieldChange]:
+    """Static leases and DNS entries that we declared before and do not now: removed, not released."""
+    found = []
+    for name in ("hosts", "dns"):
+        declared = {path.partition("]")[0] + "]" for path in sides.declared if path.startswith(name + "[")}
+        kept = {path.partition("]")[0] + "]" for path in sides.wanted if path.startswith(name + "[")}
+        seen = {path.partition("]")[0] + "]" for path in sides.config if path.startswith(name + "[")}
+        for path in sorted((declared - kept) & seen):
+            key = path.partition("[")[2].rstrip("]")
+            before = entries(sides.config, name)[key]
+            found.append(
+                FieldChange(
+                    path=path, before=before, after=None, effect=Effect.LIVE, config=True, live=sides.live is not None
+                )
+            )
+    return found
+
+
+def _disruptive(change: FieldChange, host: SeenHost, wanted: WantedNetwork) -> FieldChange:
+    """A change that needs the network's restart: free where nobody runs on it, else named and held."""
+    if change.effect in (Effect.LIVE, Effect.HOTPLUG, Effect.NONE) or change.held:
+        return change
+    running = users(host, wanted.name)
+    if not running:
+        return replace(change, note="restarts the network; no VM runs on it", config=True)
+    return change.keep_back(
+        HeldReason.IN_USE, f"needs a restart of the network, which cuts off {', '.join(running)}",
+        f"stop them first, or `gitvirt apply --allow {wanted.ref}`",
+    )  # fmt: skip
+
+
+def _switch(path: str, drift: Drift) -> FieldChange:
+    change = FieldChange(path=path, before=False, after=True, effect=Effect.LIVE, kind="drift", config=True)
+    mode = drift.mode(path)
+    return change if mode == "enforce" else change.keep_back(HeldReason.DRIFT, f"was switched off (drift: {mode})")
+
+
+def _undeclared(context: Context) -> Iterator[Change]:
+    declared = {(host, each.name) for each in context.wanted.networks.values() for host in each.hosts}
+    for host in context.observed.seen.values():
+        for network in host.networks:
+            mark = context.observed.owned_mark(network.uuid, network.mark)
+            if mark is None or (host.name, network.name) in declared:
+                continue
+            yield _deletion(Ref.parse(mark.ref), host, network, context)
+
+
+def _deletion(ref: Ref, host: SeenHost, network: SeenNetwork, context: Context) -> Change:
+    change = Change(ref=ref, verb=Verb.DELETE, host=host.name, reason="no longer declared")
+    users_of_it = sorted(
+        vm.name
+        for vm in host.vms
+        for fields in (vm.config, vm.live or {})
+        if any(nic.get("network") == network.name for nic in entries(fields, "nics").values())
+    )
+    if users_of_it:
+        return change.keep_back(
+            HeldReason.IN_USE, f"used by {', '.join(dict.fromkeys(users_of_it))}", "move their NICs first"
+        )
+    if context.observed.unseen:
+        return change.keep_back(HeldReason.PARTIAL_VIEW, "nothing is deleted while hosts are unseen")
+    if network.mark is not None and not context.descends(network.mark.revision):
+        return change.keep_back(HeldReason.BEHIND, f"last changed at revision {network.mark.revision[:12]}")
+    return change

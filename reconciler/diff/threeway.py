@@ -1,0 +1,133 @@
+"""Three-way comparison of scalar fields: declared before (the mark), declared now, observed.
+
+Pure; the one mechanism for VMs and networks. Called by diff/vms.py and diff/networks.py.
+
+    declared now ≠ seen, and the YAML moved since the mark        → change
+    declared now ≠ seen, and the YAML did not move                → drift (repaired as the drift mode says)
+    definition right, running machine not yet                     → pending
+    declared now = seen, but the mark does not know               → record
+    declared before, not now                                      → release: left as it is
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from reconciler.desired.wanted import Drift
+from reconciler.diff.change import FieldChange, HeldReason
+from reconciler.diff.context import Context
+from specs.effects import Effect, Facts, effect_of
+from specs.fields import Fields, Scalar
+from specs.resource import Location
+
+LIVE = frozenset({Effect.LIVE, Effect.HOTPLUG})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """The three sides of one object. `kind` names its effect rules; `declared` is what the mark remembers."""
+
+    kind: str
+    wanted: Fields
+    declared: Mapping[str, Any]
+    config: Fields
+    live: Fields | None
+    drift: Drift
+    origin: Mapping[str, Location]
+
+    @property
+    def facts(self) -> Facts:
+        """What the effect rules may ask about the running object."""
+        return Facts(running=self.live is not None, live=self.live or {}, config=self.config)
+
+
+def same(path: str, wanted: Scalar, seen: Scalar) -> bool:
+    """Equality of canonical values; a machine family (`q35`) is any version of it (`pc-q35-7.2`)."""
+    if path == "machine" and isinstance(wanted, str) and isinstance(seen, str) and wanted != seen:
+        family = {"q35": "pc-q35-", "pc": "pc-i440fx-"}.get(wanted)
+        return family is not None and seen.startswith(family)
+    return wanted == seen
+
+
+def scalars(sides: Sides, context: Context) -> list[FieldChange]:
+    """The differences of every wanted scalar of `sides` (its entries included), in the order of the YAML."""
+    found = []
+    for path, after in sides.wanted.items():
+        change = _scalar(sides, context, path, after)
+        if change is not None:
+            found.append(change)
+    return found
+
+
+def released(sides: Sides, gone_entries: frozenset[str]) -> list[FieldChange]:
+    """What was declared before and is not now; fields of entries that go away altogether are not listed."""
+    return [
+        FieldChange(
+            path=path,
+            before=sides.config.get(path),
+            after=sides.config.get(path),
+            effect=Effect.NONE,
+            kind="release",
+            note="no longer declared, left as it is",
+        )
+        for path in sides.declared
+        if path not in sides.wanted and path.partition("]")[0] + "]" not in gone_entries
+    ]
+
+
+def _scalar(sides: Sides, context: Context, path: str, after: Scalar) -> FieldChange | None:
+    config_differs = not same(path, after, sides.config.get(path))
+    live_differs = sides.live is not None and not same(path, after, sides.live.get(path))
+    known = path in sides.declared and sides.declared[path] == context.stored(after)
+    if not config_differs and not live_differs:
+        return None if known else _record(sides, path, after)
+    before = sides.config.get(path) if config_differs else (sides.live or {}).get(path)
+    effect = effect_of(sides.kind, path, before, after, sides.facts)
+    live = live_differs and effect in LIVE
+    kind: Literal["change", "drift", "pending"] = "change"
+    if known:
+        kind = "drift" if config_differs or live else "pending"
+    change = FieldChange(
+        path=path,
+        before=before,
+        after=after,
+        effect=effect,
+        kind=kind,
+        where=sides.origin.get(path),
+        config=config_differs or not known,
+        live=live,
+    )
+    if effect is Effect.FORBIDDEN:
+        return _forbidden(change)
+    if kind == "drift" and (mode := sides.drift.mode(path)) != "enforce":
+        return _tolerated(change, mode)
+    return change
+
+
+def _record(sides: Sides, path: str, after: Scalar) -> FieldChange:
+    return FieldChange(
+        path=path,
+        before=after,
+        after=after,
+        effect=Effect.NONE,
+        kind="record",
+        where=sides.origin.get(path),
+        note="already so",
+    )
+
+
+def _forbidden(change: FieldChange) -> FieldChange:
+    return change.keep_back(
+        HeldReason.WOULD_SHRINK,
+        f"{change.path} would shrink; shrinking loses data",
+        f"write {change.before} bytes or more",
+    )
+
+
+def _tolerated(change: FieldChange, mode: str) -> FieldChange | None:
+    if mode == "ignore":
+        return None
+    fix = "set drift: enforce to have it set back" if mode == "warn" else "commit the value that is seen"
+    return change.keep_back(HeldReason.DRIFT, "differs from what is declared, changed outside gitvirt", fix)

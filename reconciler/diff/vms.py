@@ -1,0 +1,158 @@
+"""Diff of one VM that exists: wanted against seen, as one Change.
+
+Pure. Called by diff/compare.py for a VM that bears our mark (or that a declared uuid adopts). Creation, deletion and
+every question of whose object it is are decided there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from drivers.mark import Mark
+from drivers.seen import Power, SeenVm
+from reconciler.desired.wanted import WantedVm
+from reconciler.diff import devices, power
+from reconciler.diff.change import Change, FieldChange, HeldReason, Verb
+from reconciler.diff.context import Context
+from reconciler.diff.threeway import Sides, released, scalars
+from reconciler.observe.observed import Found
+from specs.effects import Effect
+from specs.fields import Fields, Scalar
+
+_TOPOLOGY = ("cpu.sockets", "cpu.cores", "cpu.threads")
+
+
+def compare(wanted: WantedVm, found: Found, mark: Mark, context: Context) -> Change | None:
+    """All differences of one VM of ours; None if there are none."""
+    vm = found.vm
+    sides = Sides(
+        kind="VirtualMachine",
+        wanted=wanted_fields(wanted, found, mark, context),
+        declared={path: value for path, value in mark.declared.items() if path not in _OUTSIDE},
+        config=vm.config,
+        live=vm.live,
+        drift=wanted.drift,
+        origin=wanted.origin,
+    )
+    added_or_gone = devices.entries_changed(wanted, found, mark, sides)
+    settled = frozenset(each.path for each in added_or_gone)
+    fields = [each for each in scalars(sides, context) if each.path.partition("]")[0] + "]" not in settled]
+    fields = added_or_gone + [_unsaved(each, vm) for each in fields]
+    fields += released(sides, settled) + _outside(wanted, vm, mark, context.now)
+    changes = tuple(_timed(each, wanted, vm) for each in fields)
+    if not changes:
+        return None
+    return Change(
+        ref=wanted.ref, verb=Verb.UPDATE, host=found.host, fields=changes, where=wanted.location,
+        reason="changed outside gitvirt" if all(each.kind == "drift" for each in changes) else "",
+    )  # fmt: skip
+
+
+_OUTSIDE = frozenset({"state", "xml", "name", "autostart"})
+
+
+def wanted_fields(wanted: WantedVm, found: Found, mark: Mark, context: Context) -> Fields:
+    """The declared fields, with what they imply for this machine: maxima that have to follow, media by path."""
+    fields: dict[str, Scalar] = dict(wanted.fields)
+    config = found.vm.config
+    memory, top = fields.get("memory"), config.get("memoryMax")
+    if isinstance(memory, int) and "memoryMax" not in fields and isinstance(top, int) and memory > top:
+        fields["memoryMax"] = memory
+    count, most = fields.get("cpu.count"), config.get("cpu.max")
+    if isinstance(count, int) and "cpu.max" not in fields and isinstance(most, int) and count > most:
+        fields["cpu.max"] = count
+    if fields.get("cpu.max", most) != most and not any(path in fields for path in _TOPOLOGY):
+        fields.update({"cpu.sockets": 1, "cpu.cores": fields["cpu.max"], "cpu.threads": 1})
+    fields.update(devices.media(wanted, found.host, mark, context))
+    return fields
+
+
+def _outside(wanted: WantedVm, vm: SeenVm, mark: Mark, now: int) -> list[FieldChange]:
+    """What is not a field of the hardware: power, name, autostart, patches, notes about creation."""
+    found = [power.compare(wanted, vm, mark, now), _name(wanted, vm), _autostart(wanted, vm, mark)]
+    found += [_patches(wanted, vm, mark), _protection(wanted, mark), *_creation(wanted, mark)]
+    return [each for each in found if each is not None]
+
+
+def _name(wanted: WantedVm, vm: SeenVm) -> FieldChange | None:
+    if vm.name == wanted.name:
+        return None
+    change = FieldChange(
+        path="name",
+        before=vm.name,
+        after=wanted.name,
+        effect=Effect.OFFLINE,
+        kind="change" if wanted.renamed_from == vm.name else "drift",
+        where=wanted.origin.get("metadata.renamedFrom", wanted.location),
+        config=True,
+    )
+    if not vm.running and not vm.snapshots:
+        return replace(change, effect=Effect.LIVE)
+    return change.keep_back(
+        HeldReason.NEEDS_STOP, "libvirt renames a VM only while it is off", f"`gitvirt stop {vm.name}`, then apply"
+    )
+
+
+def _autostart(wanted: WantedVm, vm: SeenVm, mark: Mark) -> FieldChange | None:
+    """Only where it is spoken out; `auto` is settled at creation and left to whoever changes it."""
+    asked = {"on": True, "off": False}.get(wanted.autostart)
+    if asked is None:
+        return None
+    known = mark.declared.get("autostart") == wanted.autostart
+    if vm.autostart == asked and known:
+        return None
+    return FieldChange(
+        path="autostart", before=vm.autostart, after=asked, effect=Effect.LIVE,
+        kind="record" if vm.autostart == asked else "drift" if known else "change",
+        where=wanted.origin.get("autostart"), config=vm.autostart != asked,
+    )  # fmt: skip
+
+
+def _patches(wanted: WantedVm, vm: SeenVm, mark: Mark) -> FieldChange | None:
+    before = str(mark.declared.get("xml", ""))
+    if before == wanted.xml:
+        return None
+    return FieldChange(
+        path="xml", before=before or None, after=wanted.xml or None,
+        effect=Effect.RESTART if vm.running else Effect.LIVE, where=wanted.origin.get("xml"), config=True,
+    )  # fmt: skip
+
+
+def _protection(wanted: WantedVm, mark: Mark) -> FieldChange | None:
+    if mark.protected == wanted.protected:
+        return None
+    return FieldChange(
+        path="deleteProtection", before=mark.protected, after=wanted.protected, effect=Effect.NONE,
+        kind="record", where=wanted.origin.get("deleteProtection"),
+    )  # fmt: skip
+
+
+def _creation(wanted: WantedVm, mark: Mark) -> list[FieldChange]:
+    """Notes: edits of what acts at creation only. They never lead to an action."""
+    return [
+        FieldChange(
+            path=path, before=mark.creation[path], after=after, effect=Effect.CREATION, kind="note",
+            where=wanted.origin.get(path), note="no effect on an existing VM",
+        )
+        for path, after in wanted.creation.items()
+        if path in mark.creation and mark.creation[path] != after
+    ]  # fmt: skip
+
+
+def _unsaved(change: FieldChange, vm: SeenVm) -> FieldChange:
+    """A saved memory image pins the hardware: libvirt would come up with the old one, whatever is defined."""
+    if vm.power is not Power.SUSPENDED or not change.config:
+        return change
+    return change.keep_back(
+        HeldReason.SAVED_STATE, "the VM is suspended to disk, and wakes with the hardware it had", "start it first"
+    )
+
+
+def _timed(change: FieldChange, wanted: WantedVm, vm: SeenVm) -> FieldChange:
+    """Says of a restart-effect on a running VM when it comes true."""
+    if not vm.running or change.held or change.note:
+        return change
+    if change.effect in (Effect.RESTART, Effect.OFFLINE) and change.kind not in ("release", "record"):
+        waits = wanted.update.restart if change.effect is Effect.RESTART else wanted.update.offline
+        return replace(change, note="restarts the VM now" if waits == "now" else "at the next power cycle")
+    return change

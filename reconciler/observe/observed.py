@@ -1,0 +1,142 @@
+"""Observed: what all hosts reported in one pass, and an index of it (the census) that diff and plan look things up in.
+
+Pure. Made by reconciler/observe/collect.py from drivers' SeenHosts, or from a file (`plan --observed`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from drivers.mark import Mark
+from drivers.seen import SeenHost, SeenNetwork, SeenPool, SeenVm, SeenVolume, Unseen
+from specs.resource import Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A VM and the host that reported it."""
+
+    host: str
+    vm: SeenVm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundVolume:
+    """A volume and where it was reported."""
+
+    host: str
+    pool: str
+    volume: SeenVolume
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observed:
+    """Every declared host, read or not. `taken` is unix seconds."""
+
+    hosts: Mapping[str, SeenHost | Unseen]
+    taken: int = 0
+    repository: str = field(default="")
+
+    @cached_property
+    def seen(self) -> dict[str, SeenHost]:
+        """The hosts that were read completely, in order of name."""
+        return {name: host for name, host in sorted(self.hosts.items()) if isinstance(host, SeenHost)}
+
+    @cached_property
+    def unseen(self) -> dict[str, Unseen]:
+        """The hosts that were not, with their reasons."""
+        return {name: host for name, host in sorted(self.hosts.items()) if isinstance(host, Unseen)}
+
+    @property
+    def complete(self) -> bool:
+        """True if every declared host was read: only then may an absence be concluded."""
+        return not self.unseen
+
+    def vms(self) -> Iterator[Found]:
+        """Every VM of every host that was read."""
+        for name, host in self.seen.items():
+            for vm in host.vms:
+                yield Found(host=name, vm=vm)
+
+    def owned_mark(self, uuid: str, mark: Mark | None) -> Mark | None:
+        """The mark if it is ours: our repository, and not copied along by a clone."""
+        if mark is None or mark.repository != self.repository or mark.uuid != uuid:
+            return None
+        return mark
+
+    @cached_property
+    def owned(self) -> dict[Ref, list[Found]]:
+        """Our VMs by the ref in their marks; more than one entry is a VM that is defined twice."""
+        found: dict[Ref, list[Found]] = {}
+        for each in self.vms():
+            if mark := self.owned_mark(each.vm.uuid, each.vm.mark):
+                found.setdefault(Ref.parse(mark.ref), []).append(each)
+        return found
+
+    @cached_property
+    def by_name(self) -> dict[str, list[Found]]:
+        """VMs by their libvirt name."""
+        found: dict[str, list[Found]] = {}
+        for each in self.vms():
+            found.setdefault(each.vm.name, []).append(each)
+        return found
+
+    @cached_property
+    def by_uuid(self) -> dict[str, list[Found]]:
+        """VMs by UUID."""
+        found: dict[str, list[Found]] = {}
+        for each in self.vms():
+            found.setdefault(each.vm.uuid, []).append(each)
+        return found
+
+    @cached_property
+    def macs(self) -> frozenset[str]:
+        """Every MAC of every VM, ours or not."""
+        return frozenset(
+            str(value)
+            for each in self.vms()
+            for fields in (each.vm.config, each.vm.live or {})
+            for path, value in fields.items()
+            if path.endswith("].mac")
+        )
+
+    def network(self, host: str, name: str) -> SeenNetwork | None:
+        """A host's network by name."""
+        return self._networks.get((host, name))
+
+    @cached_property
+    def _networks(self) -> dict[tuple[str, str], SeenNetwork]:
+        return {(name, each.name): each for name, host in self.seen.items() for each in host.networks}
+
+    def pool(self, host: str, name: str) -> SeenPool | None:
+        """A host's pool by its libvirt name."""
+        return self._pools.get((host, name))
+
+    @cached_property
+    def _pools(self) -> dict[tuple[str, str], SeenPool]:
+        return {(name, each.name): each for name, host in self.seen.items() for each in host.pools}
+
+    def pool_at(self, host: str, path: str) -> SeenPool | None:
+        """A host's pool by the directory that it serves."""
+        return self._pools_at.get((host, path.rstrip("/")))
+
+    @cached_property
+    def _pools_at(self) -> dict[tuple[str, str], SeenPool]:
+        return {
+            (name, each.path.rstrip("/")): each for name, host in self.seen.items() for each in host.pools if each.path
+        }
+
+    def volume_at(self, host: str, path: str) -> FoundVolume | None:
+        """A host's volume by path."""
+        return self._volumes.get((host, path))
+
+    @cached_property
+    def _volumes(self) -> dict[tuple[str, str], FoundVolume]:
+        return {
+            (name, volume.path): FoundVolume(host=name, pool=pool.name, volume=volume)
+            for name, host in self.seen.items()
+            for pool in host.pools
+            for volume in pool.volumes.values()
+        }

@@ -1,0 +1,96 @@
+"""Guards: what a plan may not do without being told so, whatever the diff says.
+
+Pure; called by plan/planner.py before any step is made. A guard takes changes and returns them, some of them held.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from drivers.seen import SeenVm
+from reconciler.desired.wanted import WantedVm
+from reconciler.diff.change import Change, HeldReason, Verb
+from reconciler.diff.context import Context
+from specs.fields import entries
+
+
+def guard(changes: list[Change], context: Context) -> list[Change]:
+    """The changes after every guard."""
+    return _budgets([_renamed(each, changes, context) for each in changes], context)
+
+
+def _budgets(changes: list[Change], context: Context) -> list[Change]:
+    """More deletions of a kind than its budget, or any storage domain: none of them is done until allowed."""
+    deletions = [each for each in changes if each.verb is Verb.DELETE and not each.held]
+    counts = Counter(each.ref.kind for each in deletions if each.ref.kind != "Network")
+    allowed = context.allowed.deletions
+    total = sum(counts.values())
+    if allowed is not None and total <= allowed:
+        return changes
+    over = {kind: count for kind, count in counts.items() if count > _limit(kind, context)}
+    return [
+        each.keep_back(
+            HeldReason.BUDGET,
+            f"this revision deletes {over[each.ref.kind]} of kind {each.ref.kind}, its budget is "
+            f"{_limit(each.ref.kind, context)}; none of them is done",
+            f"if it is meant: `gitvirt apply --allow deletions={total}`; else revert",
+        )
+        if each in deletions and each.ref.kind in over and str(each.ref) not in context.allowed.refs
+        else each
+        for each in changes
+    ]
+
+
+def _limit(kind: str, context: Context) -> int:
+    if kind == "StorageDomain":
+        return 0
+    return context.wanted.deletions.of(len(context.observed.owned))
+
+
+def _renamed(change: Change, changes: list[Change], context: Context) -> Change:
+    """A VM that goes while one just like it comes was probably renamed: the delete waits for a word about it."""
+    if change.verb is not Verb.DELETE or change.held or change.ref.kind != "VirtualMachine":
+        return change
+    if str(change.ref) in context.allowed.refs:
+        return change
+    seen = context.observed.owned[change.ref][0].vm
+    comes = [each for each in changes if each.verb is Verb.CREATE and each.ref.kind == "VirtualMachine"]
+    alike = [each for each in comes if _alike(context.wanted.vms[each.ref.name], seen)]
+    goes = [each for each in changes if each.verb is Verb.DELETE and each.ref.kind == "VirtualMachine"]
+    if len(alike) != 1 or len(goes) != 1:
+        return change
+    new = alike[0].ref
+    return change.keep_back(
+        HeldReason.RENAME_SUSPECTED,
+        f"{new} is new and has the same disks and hardware",
+        f"write `renamedFrom: {change.ref.name}` into the metadata of {new}, or `--allow {change.ref}` to delete it",
+    )
+
+
+def _alike(wanted: WantedVm, seen: SeenVm) -> bool:
+    """The same disks by name, and the same NICs, memory and vCPUs as far as they are declared."""
+    disks = {each.name for each in wanted.disks}
+    if not disks or disks != set(entries(seen.config, "disks")):
+        return False
+    if set(entries(wanted.fields, "nics")) != set(entries(seen.config, "nics")):
+        return False
+    return all(
+        seen.config.get(path) == wanted.fields[path] for path in ("memory", "cpu.count") if path in wanted.fields
+    )
+
+
+def aimed(changes: list[Change], context: Context) -> list[Change]:
+    """Only the targets and what they need (`--target`): hosts' networks and storage come along with a VM."""
+    targets = context.allowed.targets
+    if not targets:
+        return changes
+    needed = set(targets)
+    for vm in context.wanted.vms.values():
+        if str(vm.ref) in targets:
+            needed |= {f"sd/{disk.pool}" for disk in vm.disks}
+            needed |= {f"image/{disk.image}" for disk in vm.disks if disk.image}
+            needed |= {f"image/{image}" for image in vm.cdroms.values() if image}
+            needed |= {f"network/{nic['network']}" for nic in entries(vm.fields, "nics").values()}
+            images = [context.wanted.images[disk.image] for disk in vm.disks if disk.image]
+            needed |= {f"sd/{image.pool}" for image in images}
+    return [each for each in changes if str(each.ref) in needed]

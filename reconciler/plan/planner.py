@@ -1,0 +1,206 @@
+"""From changes to a plan: guards, placement, steps in order, digest.
+
+Pure; called by reconciler/cycle.py. A change that turns out to be impossible while its steps are made (no host, no
+image, no storage) comes back held, with the reason, and takes what depends on it along.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from drivers.mark import Mark
+from reconciler.diff.change import Change, HeldReason, Verb
+from reconciler.diff.context import Context
+from reconciler.observe import backing
+from reconciler.observe.observed import Found
+from reconciler.place import choose
+from reconciler.plan import guard, network, storage, vm_create, vm_remove, vm_update
+from reconciler.plan.builder import Builder, Withheld
+from reconciler.plan.order import by_harm
+from reconciler.plan.plan import Plan, Step, Warned
+from specs.fields import Secret
+
+
+def make(changes: list[Change], context: Context) -> Plan:
+    """The plan for these changes."""
+    builder = Builder(context)
+    aimed = guard.guard(guard.aimed(changes, context), context)
+    planner = _Planner(builder)
+    settled = [planner.settle(each) for each in _in_order(aimed)]
+    if not context.allowed.targets:
+        settled += vm_remove.expired_volumes(planner.users, builder)
+    steps = tuple(builder.steps.values())
+    wanted = context.wanted
+    return Plan(
+        repository=wanted.repository,
+        name=wanted.name,
+        revision=wanted.revision,
+        taken=context.observed.taken,
+        changes=tuple(by_harm(settled)),
+        steps=steps,
+        placements=planner.placements,
+        warnings=tuple(builder.warnings + _unseen(context)),
+        hosts_seen=len(context.observed.seen),
+        hosts_declared=len(wanted.hosts),
+        digest=digest(steps, settled, context),
+        fingerprints=_fingerprints(settled, context),
+    )
+
+
+_RANK = {"StorageDomain": 0, "Image": 1, "Network": 2, "VirtualMachine": 3}
+
+
+def _in_order(changes: list[Change]) -> list[Change]:
+    """What others need first; removals after everything else, in the reverse order of kinds."""
+    going = (Verb.DELETE, Verb.PURGE)
+
+    def key(change: Change) -> tuple[bool, int]:
+        rank = _RANK.get(change.ref.kind, 4)
+        return (change.verb in going, -rank if change.verb in going else rank)
+
+    return sorted(changes, key=key)
+
+
+class _Planner:
+    """Turns one change after the other into steps, remembering what the former ones brought about."""
+
+    def __init__(self, builder: Builder) -> None:
+        self.builder = builder
+        self.context = builder.context
+        self.placements: dict[str, choose.Placement] = {}
+        self.users = backing.users(self.context.observed)
+        self._room: choose.Room | None = None
+
+    def settle(self, change: Change) -> Change:
+        """Adds the change's steps and returns it with what was decided, or held."""
+        if not change.acts:
+            return change
+        before = dict(self.builder.steps)
+        try:
+            return self._steps(change)
+        except Withheld as why:
+            self.builder.steps = before
+            return why.of(change)
+
+    def _steps(self, change: Change) -> Change:
+        match change.ref.kind:
+            case "StorageDomain":
+                storage.pool_steps(change, self.builder)
+            case "Image":
+                storage.image_steps(change, self.builder)
+            case "Network":
+                network.network_steps(change, self.builder)
+            case "VirtualMachine":
+                return self._vm(change)
+        return change
+
+    def _vm(self, change: Change) -> Change:
+        if change.verb is Verb.CREATE:
+            return self._create(change)
+        found = self._found(change)
+        if change.verb is Verb.DELETE:
+            return vm_remove.delete_steps(change, found, self.builder)
+        if change.verb is Verb.PURGE:
+            return vm_remove.purge_steps(change, found, self.users, self.builder)
+        wanted = self.context.wanted.vms[change.ref.name]
+        if change.verb is Verb.ADOPT:
+            return vm_update.adopt_steps(change, wanted, found, self.builder)
+        return vm_update.update_steps(change, wanted, found, self.builder)
+
+    def _found(self, change: Change) -> Found:
+        wanted = self.context.wanted.vms.get(change.ref.name)
+        observed = self.context.observed
+        if change.verb is Verb.ADOPT and wanted:
+            return observed.by_uuid[wanted.uuid][0]
+        owned = observed.owned.get(change.ref)
+        if not owned and wanted:
+            renamed = dataclasses.replace(change.ref, name=wanted.renamed_from)
+            owned = observed.owned[renamed]
+        assert owned, change
+        return next((each for each in owned if each.host == change.host), owned[0])
+
+    def _create(self, change: Change) -> Change:
+        wanted = self.context.wanted.vms[change.ref.name]
+        placement = choose.choose(choose.demand(wanted), self.room)
+        self.placements[wanted.name] = placement
+        if not placement.host:
+            told = "; ".join(f"{host}: {why}" for host, why in placement.rejected.items())
+            raise Withheld(HeldReason.NO_HOST, f"{placement.why}: {told}" if told else placement.why)
+        return vm_create.create_steps(change, wanted, placement.host, self.builder)
+
+    @property
+    def room(self) -> choose.Room:
+        """What placement may count on, known once networks and storage have been settled."""
+        if self._room is None:
+            self._room = choose.Room(
+                hosts=self.context.wanted.hosts,
+                seen=self.context.observed.seen,
+                networks=self._networks(),
+                storage=self._storage(),
+            )
+        return self._room
+
+    def _networks(self) -> dict[tuple[str, str], str]:
+        found = {}
+        for name, wanted in self.context.wanted.networks.items():
+            for host in wanted.hosts:
+                seen = self.context.observed.network(host, name)
+                ready = self.builder.brought("network", host, name) or (seen is not None and seen.active)
+                found[host, name] = "" if ready else "not active" if seen else "not defined"
+        return found
+
+    def _storage(self) -> dict[tuple[str, str], str]:
+        return {
+            (host, name): storage.usable(wanted, host, self.builder) or ""
+            for name, wanted in self.context.wanted.pools.items()
+            for host in wanted.hosts
+        }
+
+
+def digest(steps: tuple[Step, ...], changes: list[Change], context: Context) -> str:
+    """Of everything that would be done and kept back: equal digests, equal plans. Times and revisions do not count."""
+    data = {
+        "repository": context.wanted.repository,
+        "steps": [_plain(each, context) for each in steps],
+        "held": [[str(each.ref), each.verb, each.host, each.held.reason] for each in changes if each.held],
+    }
+    return hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+
+_TIMES = frozenset({"when", "trashed", "since", "revision"})
+
+
+def _plain(value: Any, context: Context) -> Any:
+    """A value as JSON can hold it: secrets as digests, times and revisions left out."""
+    if isinstance(value, Secret):
+        return context.digest(value)
+    if isinstance(value, Mark) or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
+        plain = {
+            each.name: _plain(getattr(value, each.name), context)
+            for each in dataclasses.fields(value)
+            if each.name not in _TIMES
+        }
+        return {"": type(value).__name__, **plain}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner, context) for key, inner in value.items()}
+    if isinstance(value, tuple | list | set | frozenset):
+        return [_plain(inner, context) for inner in (sorted(value) if isinstance(value, set | frozenset) else value)]
+    return value
+
+
+def _fingerprints(changes: list[Change], context: Context) -> dict[str, str]:
+    """What was seen of each ref in the plan: definitions and power."""
+    found: dict[str, str] = {}
+    for change in changes:
+        for each in context.observed.owned.get(change.ref, context.observed.by_name.get(change.ref.name, ())):
+            text = f"{each.host}|{each.vm.definition}|{each.vm.power}"
+            found[str(change.ref)] = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return found
+
+
+def _unseen(context: Context) -> list[Warned]:
+    return [Warned(text=f"host/{name} was not read: {host.reason}") for name, host in context.observed.unseen.items()]
