@@ -1,0 +1,1 @@
+"""Checks across objects, one module for each subject. Called by `specs.check`."""

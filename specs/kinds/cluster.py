@@ -1,0 +1,32 @@
+"""Cluster: hosts between which VMs can move. `default` is implied when none is declared."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from specs.kinds.common import FreeMapping, Line
+from specs.kinds.cpu import CpuModel
+from specs.model import Model, Name, declared
+
+
+class ClusterCpu(Model):
+    """The CPU that VMs of a cluster get."""
+
+    shorthand: ClassVar[tuple[str, ...]] = ("model",)
+
+    model: CpuModel | None = declared("CPU model of VMs that name none; used when a VM is made.", effect="creation")
+
+
+class Cluster(Model):
+    """A set of hosts that share networks and storage."""
+
+    data_center: Name | None = declared("Its data center; may be left out if there is only one.", effect="policy")
+    description: Line | None = declared("Text for people.", effect="policy")
+    emulation: Literal["auto", "kvm", "tcg"] | None = declared(
+        "Hardware virtualization (`kvm`), software emulation (`tcg`), or what the host has (`auto`).",
+        effect="creation",
+    )
+    cpu: ClusterCpu | None = declared("The CPU of its VMs.", effect="creation")
+    defaults: FreeMapping | None = declared(
+        "Partial specs by kind, under every object of this cluster.", effect="policy"
+    )

@@ -1,0 +1,15 @@
+"""DataCenter: the outermost container. `default` is implied when none is declared."""
+
+from __future__ import annotations
+
+from specs.kinds.common import FreeMapping, Line
+from specs.model import Model, declared
+
+
+class DataCenter(Model):
+    """Clusters with their networks and storage domains."""
+
+    description: Line | None = declared("Text for people.", effect="policy")
+    defaults: FreeMapping | None = declared(
+        "Partial specs by kind, under every object of this data center.", effect="policy"
+    )

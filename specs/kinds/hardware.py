@@ -1,0 +1,45 @@
+"""Hardware: the part of a VM that an InstanceType can give."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator
+
+from specs.kinds.common import SecretRef
+from specs.kinds.cpu import Cpu
+from specs.model import Address, Model, Size, Unit, Yes, declared, matching
+
+Machine = Annotated[
+    str,
+    AfterValidator(
+        matching(r"[a-z0-9][A-Za-z0-9._+-]{0,63}", "a machine type", "write `q35`, `pc` or an exact one: `pc-q35-7.2`")
+    ),
+    Unit("`q35`, `pc` or an exact version such as `pc-q35-7.2`"),
+]
+
+
+class Graphics(Model):
+    """The graphical console; `graphics: vnc` is short for `{type: vnc}`."""
+
+    shorthand: ClassVar[tuple[str, ...]] = ("type",)
+
+    type: Literal["vnc", "none"] | None = declared("Protocol, or none.", effect="restart")
+    listen: Address | None = declared("Address of the host to listen on.", effect="restart")
+    password: Annotated[SecretRef | None, Unit("secret")] = declared(
+        "Password of the console, at most 8 characters.", effect="live"
+    )
+
+
+class Hardware(Model):
+    """Everything that does not tell VMs of one size apart."""
+
+    cpu: Cpu | None = declared("Virtual CPUs.", effect="restart")
+    memory: Size | None = declared("Memory that the guest shall have now.", effect="memory")
+    memory_max: Size | None = declared("Memory that it can be given without a restart.", effect="restart")
+    machine: Machine | None = declared("Machine type.", effect="offline")
+    firmware: Literal["bios", "uefi"] | None = declared("Firmware.", effect="offline")
+    graphics: Graphics | None = declared("Graphical console.", effect="restart")
+    serial: Yes | None = declared("Serial console.", effect="restart")
+    agent: Yes | None = declared("Channel of the QEMU guest agent.", effect="hotplug")
+    rng: Yes | None = declared("Random numbers from the host (virtio-rng).", effect="hotplug")

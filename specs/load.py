@@ -1,0 +1,164 @@
+"""Load: a tree of files → a checked Catalog, or every error of the repository at once.
+
+The stages: the repository's own file · the files it includes · their documents · shorthands written out · defaults
+laid under each object · the models · what may be left out filled in · checks across objects. A stage that meets a
+fault notes it and goes on with the rest. Called by the CLI and the daemon for each revision.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+
+from pydantic import ValidationError
+
+from specs import check, merge
+from specs.catalog import Catalog
+from specs.errors import Finding, LoadFailed, Location, in_order
+from specs.kinds import KINDS
+from specs.layers import Layers
+from specs.merge import Declared
+from specs.reading import files, invalid
+from specs.reading.documents import Document, Reader
+from specs.resource import Metadata, Ref, Resource
+from specs.tree import Tree
+from specs.yaml import Node
+
+IMPLIED = "default"
+"""Name of the data center and of the cluster that exist when none is declared."""
+
+
+def load(tree: Tree, root: str = ".") -> Catalog:
+    """The catalog of the repository whose `gitvirt.yaml` is in the folder `root` of the tree.
+
+    `include:` may lead anywhere inside the tree. Raises LoadFailed with all findings if one of them is an error.
+    """
+    loading = _Loading(tree, root)
+    catalog = loading.catalog()
+    findings = in_order(loading.findings)
+    if catalog is None or any(each.severity == "error" for each in findings):
+        raise LoadFailed(findings)
+    return Catalog(repository=catalog.repository, resources=catalog.resources, warnings=findings)
+
+
+class _Loading:
+    """One run of `load`; `findings` grow from stage to stage."""
+
+    def __init__(self, tree: Tree, root: str) -> None:
+        self.listing = files.Listing(tree)
+        self.root = posixpath.normpath(root)
+        self.findings: list[Finding] = []
+        self.reader = Reader(self.findings)
+
+    def catalog(self) -> Catalog | None:
+        """The catalog, faulty if there are errors; None if there is no repository at all."""
+        own = self._own_documents()
+        if own is None:
+            return None
+        repository, documents = own
+        documents += self._included(repository)
+        declared = self._by_ref(documents)
+        self._imply(declared, repository)
+        layers = Layers(declared, repository, self.findings)
+        resources = {ref: self._resource(layers, declared[ref]) for ref in sorted(declared)}
+        home = self._resource(layers, repository)
+        sound = {ref: each for ref, each in resources.items() if each is not None}
+        if home is None:
+            return None
+        catalog = Catalog(repository=home, resources=sound)
+        names = frozenset(declared)
+        scope = check.Scope(catalog, names, complete=self.reader.unreadable == 0, files=self.listing.files)
+        self.findings.extend(check.findings(scope))
+        return catalog
+
+    def _own_documents(self) -> tuple[Document, list[Document]] | None:
+        """The Repository and what else is in its file."""
+        path = files.root_path(self.root)
+        if self.listing.problem is not None:
+            self.findings.append(self.listing.problem)
+            return None
+        if path not in self.listing.files:
+            fix = "run `gitvirt init` there, or name the folder that has it"
+            where = Location(self.listing.tree.label)
+            self.findings.append(Finding(where=where, path="", what=f"there is no {path}", fix=fix))
+            return None
+        documents = self._documents(path)
+        repositories = [each for each in documents if each.ref.kind == "Repository"]
+        if not repositories:
+            if not self.findings:
+                fix = "`gitvirt init` shows how it begins"
+                self.findings.append(
+                    Finding(where=Location(path), path="", what="no document of kind Repository", fix=fix)
+                )
+            return None
+        return repositories[0], [each for each in documents if each is not repositories[0]]
+
+    def _documents(self, path: str) -> list[Document]:
+        parsed = self.listing.parsed(path)
+        self.findings.extend(parsed.findings)
+        self.reader.unreadable += len(parsed.findings)
+        found = (self.reader.read(node) for node in parsed.documents)
+        return [each for each in found if each is not None]
+
+    def _included(self, repository: Document) -> list[Document]:
+        documents: list[Document] = []
+        for path in files.selected(self.listing, self.root, _include(repository), self.findings):
+            documents += self._documents(path)
+        return documents
+
+    def _by_ref(self, documents: list[Document]) -> dict[Ref, Document]:
+        declared: dict[Ref, Document] = {}
+        for each in documents:
+            first = declared.get(each.ref)
+            if each.ref.kind == "Repository":
+                what, why = "a second Repository", "there is one, in gitvirt.yaml"
+                self._wrong(each.place, "kind", what, why, "take it away")
+            elif first is not None:
+                what, why = f"{each.ref} is declared twice", f"first in {first.name_place}"
+                self._wrong(each.name_place, "metadata.name", what, why, "rename or remove one of them")
+            else:
+                declared[each.ref] = each
+        return declared
+
+    def _imply(self, declared: dict[Ref, Document], repository: Document) -> None:
+        """The data center and the cluster that nobody has to write."""
+        for kind in ("DataCenter", "Cluster"):
+            if not any(ref.kind == kind for ref in declared):
+                ref, place = Ref(kind, IMPLIED), Location(repository.place.file)
+                metadata = Metadata(name=IMPLIED)
+                spec = Node({}, place)
+                declared[ref] = Document(ref=ref, metadata=metadata, spec=spec, place=place, name_place=place)
+
+    def _resource(self, layers: Layers, document: Document) -> Resource | None:
+        """The object with its effective spec; None, and findings, if the model refuses it."""
+        kind = KINDS[document.ref.kind]
+        node = layers.effective(document)
+        declared: Declared = {}
+        values = merge.flat(node, kind.shape, "", declared)
+        try:
+            spec = kind.model.model_validate(values)
+        except ValidationError as error:
+            self.findings.extend(invalid.findings_of(error, node, kind.shape))
+            return None
+        return Resource(
+            ref=document.ref,
+            metadata=document.metadata,
+            spec=spec,
+            declared=declared,
+            location=document.place,
+            implied=document.place.line == 0,
+        )
+
+    def _wrong(self, where: Location, path: str, what: str, why: str = "", fix: str = "") -> None:
+        self.findings.append(Finding(where=where, path=path, what=what, why=why, fix=fix))
+
+
+def _include(repository: Document) -> Iterator[tuple[str, Location]]:
+    """What `include:` names; its own folder if it is absent. What is no text is refused by the model later."""
+    assert isinstance(repository.spec.value, dict)
+    node = repository.spec.value.get("include")
+    if node is None or node.value is None:
+        yield ".", repository.place
+    for each in node.value if node is not None and isinstance(node.value, list) else ():
+        if isinstance(each.value, str):
+            yield each.value, each.place

@@ -1,0 +1,133 @@
+"""Files: which files of a tree belong to a repository, by its `include:`, links and limits."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping
+
+from specs.errors import Finding, Location, did_you_mean
+from specs.tree import Tree, TreeFile, within
+from specs.yaml import LARGEST_FILE, Parsed, parse
+
+ROOT_FILE = "gitvirt.yaml"
+MOST_FILES = 50_000
+_SUFFIXES = (".yaml", ".yml")
+
+
+class Listing:
+    """The files of a tree by path, listed once. `problem` says why it could not be listed."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self.problem: Finding | None = None
+        self.files: Mapping[str, TreeFile] = {}
+        try:
+            self.files = {each.path: each for each in tree.files()}
+        except OSError as error:
+            self.problem = Finding(where=Location(tree.label), path="", what="cannot be listed", why=_reason(error))
+
+    def has_folder(self, path: str) -> bool:
+        """Whether any file lies below `path`."""
+        return path == "." or any(each.startswith(path + "/") for each in self.files)
+
+    def parsed(self, path: str) -> Parsed:
+        """The documents of one file; what prevents reading it is among the findings."""
+        file = self.files[path]
+        target = self._target(file) if file.link is not None else path
+        if target is None:
+            return _failed(path, f"a link to `{file.link}`", "it does not lead to a file of this repository", _FOLLOW)
+        if self.files[target].size > LARGEST_FILE:
+            size = self.files[target].size
+            return _failed(path, f"this file has {size} bytes", f"the limit is {LARGEST_FILE}", "split it")
+        try:
+            return parse(path, self.tree.read(target))
+        except OSError as error:
+            return _failed(path, "cannot be read", _reason(error))
+
+    def _target(self, file: TreeFile) -> str | None:
+        """Where a chain of links ends, if that is a file of the tree."""
+        for _ in range(10):
+            if file.link is None:
+                return file.path
+            path = within(posixpath.dirname(file.path), file.link)
+            if path is None or path not in self.files:
+                return None
+            file = self.files[path]
+        return None
+
+
+_FOLLOW = "put the file itself here, or name its folder in `include:`"
+
+
+def _failed(path: str, what: str, why: str = "", fix: str = "") -> Parsed:
+    return Parsed(findings=[Finding(where=Location(path), path="", what=what, why=why, fix=fix)])
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+def root_path(root: str) -> str:
+    """Path of the repository's own file."""
+    return posixpath.normpath(posixpath.join(root, ROOT_FILE))
+
+
+def selected(
+    listing: Listing, root: str, include: Iterable[tuple[str, Location]], findings: list[Finding]
+) -> Iterator[str]:
+    """The paths of all files to read but the root's own, in order, each once; says what of `include` is wrong."""
+    chosen: dict[str, None] = {}
+    for text, where in include:
+        path = within(root, text)
+        if path is None:
+            why = "only folders of the same tree can be included"
+            findings.append(_wrong(where, f"`{text[:80]}` leads out of {listing.tree.label}", why))
+        elif path in listing.files and path.endswith(_SUFFIXES):
+            chosen[path] = None
+        elif listing.has_folder(path):
+            chosen.update(dict.fromkeys(_below(listing, path, root, where, findings)))
+        else:
+            folders = {posixpath.relpath(posixpath.dirname(each) or ".", root) for each in listing.files}
+            findings.append(_wrong(where, f"there is no folder `{text[:80]}`", fix=did_you_mean(text, folders)))
+    chosen.pop(root_path(root), None)
+    if len(chosen) > MOST_FILES:
+        findings.append(_wrong(Location(root_path(root)), f"{len(chosen)} files", f"the limit is {MOST_FILES}"))
+        return
+    yield from sorted(chosen)
+
+
+def _wrong(where: Location, what: str, why: str = "", fix: str = "") -> Finding:
+    return Finding(where=where, path="include", what=what, why=why, fix=fix)
+
+
+def _below(listing: Listing, folder: str, root: str, where: Location, findings: list[Finding]) -> Iterator[str]:
+    """The YAML files below a folder, but not those of another repository that lies in it."""
+    prefix = "" if folder == "." else folder + "/"
+    own = posixpath.dirname(root_path(root))
+    others = {posixpath.dirname(each) for each in listing.files if posixpath.basename(each) == ROOT_FILE} - {own}
+    if folder in others:
+        why = "it has a gitvirt.yaml of its own"
+        findings.append(_wrong(where, f"`{folder}` is another repository", why, "include the folders that both share"))
+        return
+    for path, file in listing.files.items():
+        if not path.startswith(prefix) or _inside(path, others):
+            continue
+        if path.endswith(_SUFFIXES):
+            yield path
+        elif file.link is not None and within(posixpath.dirname(path), file.link) is None:
+            findings.append(
+                Finding(
+                    severity="warning",
+                    where=Location(path),
+                    path="",
+                    what=f"a link to `{file.link[:80]}`",
+                    why="it leads out of the repository and is not followed",
+                )
+            )
+
+
+def _inside(path: str, folders: set[str]) -> bool:
+    while path := posixpath.dirname(path):
+        if path in folders:
+            return True
+    return False

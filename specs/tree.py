@@ -1,0 +1,98 @@
+"""Tree: where specifications are read from, so that a commit and a working folder load alike.
+
+`Folder` is the working folder on disk; drivers/git has the tree of a commit. Called by `specs.load`, which resolves
+links and includes itself, by path only: a tree never follows a link, so nothing outside of it can be read.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from specs.errors import SpecError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeFile:
+    """One file: `path` with forward slashes from the tree's root, `size` in bytes, `link` the target if it is one."""
+
+    path: str
+    size: int
+    link: str | None = None
+
+
+class Tree(Protocol):
+    """The files of one revision. `label` names it in messages (a folder, `main@4f2c91e`)."""
+
+    @property
+    def label(self) -> str: ...
+
+    def files(self) -> Iterable[TreeFile]:
+        """All files and links; hidden files and folders may be left out."""
+
+    def read(self, path: str) -> bytes:
+        """The content of a file that `files` listed and that is no link; OSError if it cannot be read."""
+
+
+class NotAFolder(SpecError):
+    """The path given as repository is not a folder that can be read."""
+
+
+class Folder:
+    """A folder on disk, without hidden files and folders (`.git`, `.gitvirt` …); links are not followed."""
+
+    def __init__(self, path: Path | str) -> None:
+        self._root = os.path.realpath(path)
+        if not os.path.isdir(self._root):
+            raise NotAFolder(f"{path} is not a folder; name the folder that holds gitvirt.yaml")
+
+    @property
+    def label(self) -> str:
+        return self._root
+
+    def files(self) -> Iterator[TreeFile]:
+        """In order of their paths; a folder that cannot be listed raises OSError."""
+        yield from self._walk("")
+
+    def _walk(self, folder: str) -> Iterator[TreeFile]:
+        with os.scandir(os.path.join(self._root, folder)) as listing:
+            found = sorted((each for each in listing if not each.name.startswith(".")), key=lambda each: each.name)
+        for each in found:
+            path = f"{folder}/{each.name}" if folder else each.name
+            if each.is_symlink():
+                yield TreeFile(path=path, size=0, link=_slashes(os.readlink(each.path)))
+            elif each.is_dir():
+                yield from self._walk(path)
+            elif each.is_file():
+                yield TreeFile(path=path, size=each.stat().st_size)
+
+    def read(self, path: str) -> bytes:
+        """Opened without following links, so that a file swapped for a link meanwhile leads nowhere."""
+        full = os.path.join(self._root, path)
+        if os.path.realpath(os.path.dirname(full)) != os.path.dirname(full):
+            raise OSError(f"{path} is behind a link")
+        descriptor = os.open(full, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(f"{path} is not a regular file")
+            return file.read()
+
+
+def within(folder: str, path: str) -> str | None:
+    """`path`, written in `folder` of a tree, as a path from the tree's root; None if it leads out of the tree.
+
+    "." is the root itself. Absolute paths lead out.
+    """
+    if path.startswith("/") or "\0" in path or "\\" in path:
+        return None
+    whole = posixpath.normpath(posixpath.join(folder, path))
+    return None if whole == ".." or whole.startswith("../") else whole
+
+
+def _slashes(path: str) -> str:
+    return path.replace(os.sep, "/")

@@ -1,0 +1,305 @@
+"""YAML: bytes of one file → nodes with their places, safely and fast.
+
+libyaml's events (through ruamel.yaml.clib) are turned into nodes here, without recursion and with limits, so that no
+input can exhaust stack or memory. Scalars are read by the core schema of YAML 1.2: `no`, `on` and `12:30` are text.
+Called by `specs.reading.documents`. What cannot be read becomes a Finding; documents before it are still returned.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from _ruamel_yaml import (  # type: ignore[import-not-found]
+    AliasEvent,
+    CParser,
+    DocumentEndEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+from ruamel.yaml.error import YAMLError
+
+from specs.errors import BadValue, Finding, Location
+
+LARGEST_FILE = 2**20
+"""Bytes; some 1,500 VMs."""
+MOST_NODES = 100_000
+"""Of one file, counting what an alias repeats."""
+DEEPEST = 40
+
+Content: TypeAlias = "str | int | float | bool | dict[str, Node] | list[Node] | None"
+
+
+class Node:
+    """One value and where it was written; in a mapping, the place is that of the key. Treat as immutable."""
+
+    __slots__ = ("place", "value")
+
+    def __init__(self, value: Content, place: Location) -> None:
+        self.value = value
+        self.place = place
+
+    def __repr__(self) -> str:
+        return f"Node({self.value!r}, {self.place})"
+
+
+class Filled(Node):
+    """A value that nobody wrote, filled in because only one is possible."""
+
+    __slots__ = ()
+
+
+@dataclass(slots=True)
+class Parsed:
+    """The documents of one file (empty ones left out) and what was wrong with it."""
+
+    documents: list[Node] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def parse(file: str, content: bytes) -> Parsed:
+    """Reads all documents of a file; never raises, whatever the bytes."""
+    parsed = Parsed()
+    try:
+        _Builder(file, _decode(file, content), parsed).run()
+    except _Refused as refused:
+        parsed.findings.append(refused.finding)
+    except YAMLError as error:
+        parsed.findings.append(_syntax_error(file, error))
+    return parsed
+
+
+class _Refused(Exception):
+    def __init__(self, where: Location, what: str, why: str = "", fix: str = "") -> None:
+        self.finding = Finding(where=where, path="", what=what, why=why, fix=fix)
+
+
+def _decode(file: str, content: bytes) -> str:
+    if len(content) > LARGEST_FILE:
+        raise _Refused(Location(file), *_too_large(len(content)))
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise _Refused(Location(file), "this file is UTF-16", "only UTF-8 is read", "save it as UTF-8")
+    if b"\0" in content:
+        raise _Refused(Location(file), "this is no text file", "it has NUL bytes", "take it away or rename it")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1
+        bad = f"byte 0x{content[error.start]:02x} is not UTF-8"
+        raise _Refused(Location(file, line, column), bad, fix="save the file as UTF-8") from None
+
+
+def _too_large(size: int) -> tuple[str, str, str]:
+    return f"this file has {size} bytes", f"the limit is {LARGEST_FILE}", "split it into several files"
+
+
+class _Open:
+    """A mapping or sequence that is being read."""
+
+    __slots__ = ("anchor", "children", "key", "key_place", "node", "start")
+
+    def __init__(self, node: Node, anchor: str | None, start: int) -> None:
+        self.node, self.anchor, self.start = node, anchor, start
+        self.children: Any = node.value
+        self.key: str | None = None
+        self.key_place = node.place
+
+
+class _Builder:
+    """Turns one stream of events into nodes. `count` is the number of nodes with aliases multiplied out."""
+
+    def __init__(self, file: str, text: str, parsed: Parsed) -> None:
+        self.file, self.parsed = file, parsed
+        self.events = CParser(text)
+        self.stack: list[_Open] = []
+        self.anchors: dict[str, tuple[Node, int]] = {}
+        self.count = 0
+        self.handlers: dict[type, Callable[[Any], None]] = {
+            ScalarEvent: self.scalar,
+            MappingStartEvent: self.mapping,
+            SequenceStartEvent: self.sequence,
+            MappingEndEvent: self.end,
+            SequenceEndEvent: self.end,
+            AliasEvent: self.alias,
+            DocumentStartEvent: self.document,
+            DocumentEndEvent: self.document_end,
+        }
+
+    def run(self) -> None:
+        events, handlers = self.events, self.handlers
+        while events.check_event():
+            event = events.get_event()
+            handler = handlers.get(type(event))
+            if handler is not None:
+                handler(event)
+
+    def document(self, event: Any) -> None:
+        self.anchors = {}
+        self.root: Node | None = None
+
+    def document_end(self, event: Any) -> None:
+        if self.root is not None and self.root.value is not None:
+            self.parsed.documents.append(self.root)
+
+    def scalar(self, event: Any) -> None:
+        top = self.stack[-1] if self.stack else None
+        place = self.place(event)
+        if top is not None and top.key is None and type(top.children) is dict:
+            self.set_key(top, event, place)
+            return
+        self.refuse_tag(event, place)
+        try:
+            value = _plain(event.value) if event.implicit[0] else event.value
+        except BadValue as error:
+            raise _Refused(place, error.what, error.why, error.fix) from None
+        self.counted(1, place)
+        node = Node(value, place)
+        if event.anchor is not None:
+            self.anchors[event.anchor] = (node, 1)
+        self.put(node)
+
+    def set_key(self, top: _Open, event: Any, place: Location) -> None:
+        key = event.value
+        if event.anchor is not None:
+            raise _Refused(place, "an anchor on a key", "only values may be repeated", "put it on the value")
+        if key == "<<" and event.implicit[0]:
+            why = "merge keys are not part of YAML 1.2"
+            raise _Refused(place, "`<<` is not supported", why, "use `defaults` or an InstanceType")
+        self.refuse_tag(event, place)
+        if key in top.children:
+            first = top.children[key].place
+            raise _Refused(place, f"`{key[:80]}` is written twice", f"first in line {first.line}", "take one away")
+        top.key, top.key_place = key, place
+
+    def mapping(self, event: Any) -> None:
+        self.open(event, {})
+
+    def sequence(self, event: Any) -> None:
+        self.open(event, [])
+
+    def open(self, event: Any, value: Content) -> None:
+        place = self.place(event)
+        self.refuse_tag(event, place)
+        self.refuse_as_key(place)
+        if len(self.stack) >= DEEPEST:
+            raise _Refused(place, f"more than {DEEPEST} levels deep", "nothing that can be declared is so deep")
+        self.stack.append(_Open(Node(value, place), event.anchor, self.count))
+        self.counted(1, place)
+
+    def end(self, event: Any) -> None:
+        done = self.stack.pop()
+        if done.anchor is not None:
+            self.anchors[done.anchor] = (done.node, self.count - done.start)
+        self.put(done.node)
+
+    def alias(self, event: Any) -> None:
+        place = self.place(event)
+        self.refuse_as_key(place)
+        if event.anchor not in self.anchors:
+            inside = any(each.anchor == event.anchor for each in self.stack)
+            why = "it would contain itself" if inside else "no `&` of that name stands before it in this document"
+            raise _Refused(place, f"`*{event.anchor}` cannot be used here", why)
+        node, weight = self.anchors[event.anchor]
+        self.counted(weight, place)
+        self.put(Node(node.value, place))
+
+    def put(self, node: Node) -> None:
+        """Hands a finished node to what it stands in."""
+        if not self.stack:
+            self.root = node
+            return
+        top = self.stack[-1]
+        if type(top.children) is list:
+            top.children.append(node)
+            return
+        node.place = top.key_place
+        top.children[top.key] = node
+        top.key = None
+
+    def place(self, event: Any) -> Location:
+        mark = event.start_mark
+        return Location(self.file, mark.line + 1, mark.column + 1)
+
+    def counted(self, nodes: int, place: Location) -> None:
+        self.count += nodes
+        if self.count > MOST_NODES:
+            why = "aliases count for all that they repeat"
+            raise _Refused(place, f"more than {MOST_NODES} values in one file", why, "split it, or use fewer aliases")
+
+    def refuse_tag(self, event: Any, place: Location) -> None:
+        if event.tag is not None:
+            why = "the type of a value comes from its field"
+            raise _Refused(
+                place, f"tag `{event.tag[:60]}` is not supported", why, "take it away; quote text that needs it"
+            )
+
+    def refuse_as_key(self, place: Location) -> None:
+        top = self.stack[-1] if self.stack else None
+        if top is not None and top.key is None and type(top.children) is dict:
+            raise _Refused(place, "a key must be plain text")
+
+
+_NULLS = frozenset(("", "~", "null", "Null", "NULL"))
+_BOOLEANS = {each: each.lower() == "true" for each in ("true", "True", "TRUE", "false", "False", "FALSE")}
+_FIRST_OF_NUMBER = frozenset("0123456789+-.")
+_INTEGER = re.compile(r"^[-+]?[0-9]+$", re.ASCII)
+_OCTAL_OR_HEX = re.compile(r"^0o[0-7]+$|^0x[0-9a-fA-F]+$", re.ASCII)
+_FLOAT = re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$", re.ASCII)
+_NOT_FINITE = re.compile(r"^[-+]?\.(?:inf|Inf|INF)$|^\.(?:nan|NaN|NAN)$", re.ASCII)
+_MOST_DIGITS = 40
+
+
+def _plain(text: str) -> str | int | float | bool | None:
+    """A scalar without quotes, by the core schema of YAML 1.2."""
+    if text[:1] not in _FIRST_OF_NUMBER:
+        if text in _NULLS:
+            return None
+        return _BOOLEANS.get(text, text)
+    if text[0] == "0" and text[1:2].isalpha() and _OCTAL_OR_HEX.match(text):
+        return int(_bounded(text), 0)
+    if _INTEGER.match(text):
+        return int(_bounded(text))
+    if _NOT_FINITE.match(text):
+        raise BadValue(f"`{text}` is no value of any field", fix="quote it if it is text")
+    return float(_bounded(text)) if _FLOAT.match(text) else text
+
+
+def _bounded(digits: str) -> str:
+    if len(digits) > _MOST_DIGITS:
+        raise BadValue(f"a number of {len(digits)} digits", fix="quote it if it is text")
+    return digits
+
+
+_PLAINER = (
+    (
+        "found character that cannot start any token",
+        "no value can begin with this character",
+        "quote it; indent by spaces, not tabs",
+    ),
+    ("mapping values are not allowed", "a `:` where none can be", "quote the text, or check the indentation"),
+    (
+        "did not find expected key",
+        "this line does not fit what is above it",
+        "check the indentation and the brackets",
+    ),
+    ("could not find expected ':'", "a key without `:`", "write `key: value`"),
+    ("control characters are not allowed", "a control character", "take it away"),
+    ("found undefined alias", "an alias without its anchor", ""),
+)
+
+
+def _syntax_error(file: str, error: Any) -> Finding:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    where = Location(file, mark.line + 1, mark.column + 1) if mark is not None else Location(file)
+    problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
+    for start, what, fix in _PLAINER:
+        if problem.startswith(start):
+            return Finding(where=where, path="", what=f"not YAML: {what}", fix=fix)
+    return Finding(where=where, path="", what=f"not YAML: {problem.splitlines()[0]}")
