@@ -52,7 +52,6 @@ class HeldReason(StrEnum):
     NEEDS_MOVE = "NeedsMove"
     PAUSED = "Paused"
     BACKING_OFF = "BackingOff"
-    SAME_HOST = "SameHost"
     SAVED_STATE = "SavedState"
     DEPENDENCY = "DependencyHeld"
     DISK_MISSING = "DiskMissing"

@@ -20,32 +20,13 @@ from specs.resource import Ref
 
 def compare(context: Context) -> list[Change]:
     """All changes, in the order pools, images, networks, VMs; each kind by name, deletions after the rest."""
-    found = [*same_hosts(context), *pools.compare(context), *pools.images(context), *networks.compare(context)]
+    found = [*pools.compare(context), *pools.images(context), *networks.compare(context)]
     for wanted in context.wanted.vms.values():
         change = compare_vm(wanted, context)
         if change is not None:
             found.append(change)
     found += _undeclared(context)
     return [_on_hold(change, context) for change in found]
-
-
-def same_hosts(context: Context) -> list[Change]:
-    """Two declared Hosts that turn out to be one libvirt host: neither may be worked with."""
-    by_uuid: dict[str, list[str]] = {}
-    for name, host in context.observed.seen.items():
-        by_uuid.setdefault(host.uuid, []).append(name)
-    return [
-        Change(
-            ref=context.wanted.hosts[name].ref, verb=Verb.NOTE, host=name, where=context.wanted.hosts[name].location
-        ).keep_back(
-            HeldReason.SAME_HOST,
-            f"hosts {', '.join(names)} are one libvirt host (uuid {uuid})",
-            "remove all but one of them from the repository",
-        )
-        for uuid, names in by_uuid.items()
-        if len(names) > 1
-        for name in names
-    ]
 
 
 def compare_vm(wanted: WantedVm, context: Context) -> Change | None:

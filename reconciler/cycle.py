@@ -1,0 +1,100 @@
+"""One pass of the reconciler: what is wanted, what is there, what differs, what to do, do it.
+
+Called by the CLI (`plan`, `apply`) and by the daemon on every wake-up. Knows the order of the stages and nothing
+else; each stage is a package of its own. `think` is pure: the same inputs give the same plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from drivers.base import Host
+from reconciler.apply.outcome import Run
+from reconciler.apply.walk import Walker, walk
+from reconciler.desired.resolve import Sources, resolve
+from reconciler.desired.wanted import Wanted, WantedHost
+from reconciler.diff.compare import compare
+from reconciler.diff.context import Allowed, Context
+from reconciler.observe.collect import collect
+from reconciler.observe.observed import Observed
+from reconciler.observe.register import Register
+from reconciler.plan import planner
+from reconciler.plan.plan import Plan
+from specs.catalog import Catalog
+from specs.fields import Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """A revision as it was loaded: the catalog, its name, and a question about history.
+
+    `ancestors` takes commit ids and returns those that this revision descends from (itself included), or None where
+    there is no history. `sources` are what the YAML refers to outside of itself.
+    """
+
+    catalog: Catalog
+    name: str
+    sources: Sources
+    ancestors: Callable[[Iterable[str]], frozenset[str] | None] = lambda ids: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """The world as a pass reaches it: hosts by declaration, time, our key, our memory of hosts."""
+
+    connect: Callable[[WantedHost], Host]
+    now: Callable[[], int]
+    digest: Callable[[Secret], str]
+    register: Callable[[str], Register]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pass:
+    """What a pass found out: everything that the faces show, and what `act` needs."""
+
+    context: Context
+    plan: Plan
+    hosts: Mapping[str, Host] = field(default_factory=dict)
+
+
+def look(revision: Revision, outside: Outside, allowed: Allowed | None = None) -> Pass:
+    """Observes every host and plans; changes nothing."""
+    wanted = resolve(revision.catalog, revision.name, revision.sources)
+    hosts = {name: outside.connect(host) for name, host in wanted.hosts.items()}
+    observed = collect(hosts, wanted.repository, outside.now())
+    register = outside.register(wanted.repository)
+    observed = register.complete(observed, wanted.hosts)
+    register.learn(observed, wanted.hosts)
+    context, plan = think(wanted, observed, revision, outside, allowed or Allowed())
+    return Pass(context=context, plan=plan, hosts=hosts)
+
+
+def think(
+    wanted: Wanted, observed: Observed, revision: Revision, outside: Outside, allowed: Allowed
+) -> tuple[Context, Plan]:
+    """The plan for what was observed; pure but for the question about history."""
+    context = Context(
+        wanted=wanted,
+        observed=observed,
+        now=observed.taken,
+        digest=outside.digest,
+        ancestors=revision.ancestors(marked_revisions(observed)),
+        allowed=allowed,
+        present={file: facts.size for file, facts in revision.sources.files.items()},
+    )
+    return context, planner.make(compare(context), context)
+
+
+def act(looked: Pass, walker: Walker) -> Run:
+    """Makes the plan true, as far as it goes."""
+    return walk(looked.plan, walker)
+
+
+def marked_revisions(observed: Observed) -> frozenset[str]:
+    """The commits named in the marks of all objects of ours."""
+    marks = [each.vm.mark for owned in observed.owned.values() for each in owned]
+    marks += [network.mark for host in observed.seen.values() for network in host.networks]
+    return frozenset(
+        mark.revision.partition("+")[0] for mark in marks if mark and mark.repository == observed.repository
+    )

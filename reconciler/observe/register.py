@@ -1,0 +1,88 @@
+"""The register of hosts that were seen with VMs of ours, kept in gitvirt's state directory.
+
+Git forgets a host as soon as its document is removed; its VMs run on. A host in the register that is declared no
+more, or under another URI, counts as unseen until it was seen empty or declared lost (`gitvirt host lost NAME`):
+nothing that it may hold is created, started or deleted elsewhere. Losing the register loses this one protection.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from drivers.seen import Unseen
+from reconciler.desired.wanted import WantedHost
+from reconciler.observe.observed import Observed
+
+
+class Register:
+    """One repository's hosts: name → {uri, uuid, vms}, in `hosts-<repository id>.json`."""
+
+    def __init__(self, state: Path, repository: str) -> None:
+        self.path = state / f"hosts-{repository}.json"
+
+    def known(self) -> dict[str, dict[str, object]]:
+        """What is registered; nothing if there is no register yet. A damaged one raises ValueError with its path."""
+        try:
+            data = json.loads(self.path.read_text())
+        except FileNotFoundError:
+            return {}
+        except ValueError as error:
+            raise ValueError(
+                f"{self.path} is damaged ({error}); repair it, or remove it if no host was removed"
+            ) from None
+        if not isinstance(data, dict):
+            raise ValueError(f"{self.path} is damaged; repair it, or remove it if no host was removed from Git")
+        return data
+
+    def complete(self, observed: Observed, declared: Mapping[str, WantedHost]) -> Observed:
+        """The observation, with the hosts that are missing from the repository as unseen ones."""
+        missing: dict[str, Unseen] = {}
+        for name, entry in self.known().items():
+            host = declared.get(name)
+            moved = host is not None and host.uri != entry["uri"] and not self._same(observed, name, entry)
+            if not entry["vms"] or (host is not None and not moved):
+                continue
+            what = f"its uri changed from {entry['uri']}" if moved else "it was removed from the repository"
+            text = f"{what} while it held {entry['vms']} VMs; put it back, or `gitvirt host lost {name}`"
+            missing[name if not moved else f"{name} (before)"] = Unseen(name=name, reason=text)
+        return replace(observed, hosts={**observed.hosts, **missing}) if missing else observed
+
+    def _same(self, observed: Observed, name: str, entry: Mapping[str, object]) -> bool:
+        """True if the host answers under its new URI with the uuid that it always had."""
+        seen = observed.seen.get(name)
+        return seen is not None and seen.uuid == entry["uuid"]
+
+    def learn(self, observed: Observed, declared: Mapping[str, WantedHost]) -> None:
+        """Notes what was seen; written only if something changed, and as a whole."""
+        known = self.known()
+        found = dict(known)
+        for name, host in observed.seen.items():
+            if name in declared and not self._moved(known.get(name), declared[name].uri, host.uuid):
+                vms = sum(observed.owned_mark(vm.uuid, vm.mark) is not None for vm in host.vms)
+                found[name] = {"uri": declared[name].uri, "uuid": host.uuid, "vms": vms}
+        if found != known:
+            self._write(found)
+
+    def _moved(self, entry: Mapping[str, object] | None, uri: str, uuid: str) -> bool:
+        return bool(entry and entry["vms"] and entry["uri"] != uri and entry["uuid"] != uuid)
+
+    def forget(self, name: str) -> bool:
+        """Takes a host out of the register: it is lost or was emptied by hand. False if it is not there."""
+        known = self.known()
+        if known.pop(name, None) is None:
+            return False
+        self._write(known)
+        return True
+
+    def _write(self, data: Mapping[str, object]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh = self.path.with_suffix(".new")
+        with fresh.open("w") as file:
+            json.dump(data, file, indent=1, sort_keys=True)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self.path)
