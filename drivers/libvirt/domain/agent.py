@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from drivers.libvirt.domain.aspect import Aspect
+from drivers.libvirt.domain.aspect import Aspect, Running
 from drivers.libvirt.domain.draft import Draft
-from drivers.libvirt.domain.tree import Element, children, ensure, new, remove
+from drivers.libvirt.domain.tree import Element, alias, children, ensure, new, remove
 from specs.fields import Scalar
 
 CHANNEL = "org.qemu.guest_agent.0"
@@ -39,4 +39,15 @@ def build() -> Element:
     return channel
 
 
-ASPECT = Aspect(devices={"channel": _read}, absent={"agent": False}, write={"agent": _write})
+def _live(running: Running, path: str, value: Scalar) -> None:
+    there = [each for each in running.live().iterfind("devices/channel") if _is_agent(each)]
+    if value and not there:
+        device = build()
+        device.append(new("alias", name="ua-agent"))
+        running.attach(device)
+    elif not value:
+        for each in there:
+            running.detach(alias(each))
+
+
+ASPECT = Aspect(devices={"channel": _read}, absent={"agent": False}, write={"agent": _write}, live={"agent": _live})

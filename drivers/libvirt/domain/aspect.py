@@ -44,8 +44,8 @@ class Running(Protocol):
     def attach(self, device: Element) -> None:
         """Adds a device and waits until the live XML shows it (by its alias)."""
 
-    def detach(self, path: str) -> None:
-        """Removes the device at that entry path and waits until the guest has released it."""
+    def detach(self, alias: str) -> None:
+        """Removes the device of that alias and waits until the guest has released it."""
 
     def update(self, device: Element, *, force: bool = False) -> None:
         """Changes a device to what the element says."""

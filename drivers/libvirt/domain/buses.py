@@ -31,9 +31,7 @@ def free_target(bus: str, *trees: Element | None) -> str:
     prefix = PREFIXES.get(bus)
     if prefix is None:
         raise CannotWrite("bus", f"must be one of {', '.join(PREFIXES)}, not {bus}")
-    taken = {
-        target.get("dev") for tree in trees if tree is not None for target in tree.iterfind("devices/disk/target")
-    }
+    taken = {target.get("dev") for tree in trees if tree is not None for target in tree.iterfind("devices/disk/target")}
     index = 0
     while (name := prefix + letters(index)) in taken:
         index += 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from drivers.libvirt.domain.tree import Element
+from drivers.libvirt.domain.tree import alias as alias_in
 from drivers.mark import Device
 from specs.fields import Scalar
 
@@ -66,8 +67,7 @@ class Draft:
 
     def name(self, list_name: str, element: Element, key: str, target: str = "") -> str:
         """Names one device and notes it; returns its entry path, `disks[root]`."""
-        found = element.find("alias")
-        alias = (found.get("name") or "") if found is not None else ""
+        alias = alias_in(element)
         name = self.names.find(KINDS[list_name], alias, key)
         path = f"{list_name}[{name}]"
         if name is None or path in self.elements:

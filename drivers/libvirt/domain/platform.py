@@ -6,9 +6,10 @@ libvirt picks the version. UEFI is written as firmware='efi' without secure boot
 
 from __future__ import annotations
 
+from drivers.libvirt.domain import controllers
 from drivers.libvirt.domain.aspect import Aspect
 from drivers.libvirt.domain.draft import Draft
-from drivers.libvirt.domain.tree import CannotWrite, Element, drop, ensure, put
+from drivers.libvirt.domain.tree import CannotWrite, Element, drop, ensure, new, put
 from specs.fields import Scalar
 
 EMULATIONS = {"kvm": "kvm", "tcg": "qemu"}  # our word → libvirt's domain type
@@ -59,8 +60,14 @@ def _type(domain: Element) -> Element:
 
 def _write_machine(domain: Element, value: Scalar) -> None:
     kind = _type(domain)
-    if not machine_matches(value, kind.get("machine")):
-        put(kind, "machine", value)
+    before = kind.get("machine")
+    if machine_matches(value, before):
+        return
+    was_q35 = controllers.is_q35(domain)
+    put(kind, "machine", value)
+    if before is not None and controllers.is_q35(domain) != was_q35:
+        controllers.reset(domain)
+        controllers.furnish(domain)
 
 
 def _write_firmware(domain: Element, value: Scalar) -> None:
@@ -73,9 +80,7 @@ def _write_firmware(domain: Element, value: Scalar) -> None:
     os.set("firmware", "efi")
     firmware = ensure(os, "firmware")
     for name in ("secure-boot", "enrolled-keys"):
-        feature = ensure(firmware, "feature") if not len(firmware) else firmware.makeelement("feature", {}, None)
-        feature.attrib.update({"enabled": "no", "name": name})
-        firmware.append(feature)
+        firmware.append(new("feature", enabled="no", name=name))
 
 
 ASPECT = Aspect(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from drivers.libvirt.domain.aspect import Aspect
+from drivers.libvirt.domain.aspect import Aspect, Running
 from drivers.libvirt.domain.draft import Draft
-from drivers.libvirt.domain.tree import Element, children, ensure, new, put_text, remove
+from drivers.libvirt.domain.tree import Element, alias, children, ensure, new, put_text, remove
 from specs.fields import Scalar
 
 
@@ -22,13 +22,29 @@ def _write(domain: Element, value: Scalar) -> None:
     devices = ensure(domain, "devices")
     there = [each for each in children(devices, "rng") if _is_ours(each)]
     if value and not there:
-        rng = new("rng", model="virtio")
-        put_text(rng, "backend", "/dev/urandom")
-        ensure(rng, "backend").set("model", "random")
-        devices.append(rng)
+        devices.append(build())
     elif not value:
         for each in there:
             remove(each)
 
 
-ASPECT = Aspect(devices={"rng": _read}, absent={"rng": False}, write={"rng": _write})
+def build() -> Element:
+    """A new generator."""
+    rng = new("rng", model="virtio")
+    put_text(rng, "backend", "/dev/urandom")
+    ensure(rng, "backend").set("model", "random")
+    return rng
+
+
+def _live(running: Running, path: str, value: Scalar) -> None:
+    there = [each for each in running.live().iterfind("devices/rng") if _is_ours(each)]
+    if value and not there:
+        device = build()
+        device.append(new("alias", name="ua-rng"))
+        running.attach(device)
+    elif not value:
+        for each in there:
+            running.detach(alias(each))
+
+
+ASPECT = Aspect(devices={"rng": _read}, absent={"rng": False}, write={"rng": _write}, live={"rng": _live})

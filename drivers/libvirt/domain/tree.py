@@ -84,6 +84,12 @@ def size(element: Element) -> int | None:
     return value * factor if value is not None and factor is not None else None
 
 
+def alias(device: Element) -> str:
+    """The device's alias, or ""."""
+    found = device.find("alias")
+    return (found.get("name") or "") if found is not None else ""
+
+
 def children(element: Element, tag: str) -> Iterator[Element]:
     """The direct children of that tag."""
     return element.iterchildren(tag)

@@ -1,0 +1,271 @@
+"""Vms: definitions of VMs and changes of running ones (the Protocol of drivers/base.py) on libvirt.
+
+An edit is made in this order: check the mark on the host, change the running VM, patch the next boot's definition
+as it is now and define it with the new mark, mark the running VM too, read everything back. A domain is never
+undefined in order to be changed. In: requests of drivers/base.py. Out: Refusals. Raises drivers.errors.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import libvirt
+
+from drivers import errors
+from drivers import mark as marks
+from drivers.base import Edit, NewVm, Refusal, VmEdit
+from drivers.libvirt.connect import Connections
+from drivers.libvirt.domain import live, patches, reading
+from drivers.libvirt.domain.aspect import NotNow
+from drivers.libvirt.domain.definition import Context, build, change
+from drivers.libvirt.domain.draft import Names
+from drivers.libvirt.domain.marks import PREFIX, UNDO_NAMESPACE, UNDO_PREFIX, UNDO_TAG, element, get
+from drivers.libvirt.domain.tree import (
+    CannotWrite,
+    Element,
+    NotReadable,
+    parse_to_edit,
+    without_passwords,
+    write,
+)
+from drivers.libvirt.domain.visible import unseen
+from drivers.libvirt.errors import is_code
+from drivers.libvirt.running import RunningVm
+from drivers.mark import Mark
+
+_NEXT_BOOT = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE
+_CONFIG = libvirt.VIR_DOMAIN_AFFECT_CONFIG
+_LIVE = libvirt.VIR_DOMAIN_AFFECT_LIVE
+_ELEMENT = libvirt.VIR_DOMAIN_METADATA_ELEMENT
+
+UNDEFINE_SINCE = (
+    ("VIR_DOMAIN_UNDEFINE_MANAGED_SAVE", 1, 0),
+    ("VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA", 2, 0),
+    ("VIR_DOMAIN_UNDEFINE_NVRAM", 4, 0),
+    ("VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA", 16, 5_006_000),
+    ("VIR_DOMAIN_UNDEFINE_TPM", 32, 8_009_000),
+)
+"""Flag, its number, and the daemon's version that knows it; an older one refuses the whole call."""
+
+
+@dataclass(slots=True)
+class _Found:
+    """A domain and its definition as read right before the change."""
+
+    domain: libvirt.virDomain
+    config: Element
+    mark: Mark | None
+    running: bool
+
+    @property
+    def name(self) -> str:
+        return self.config.findtext("name") or ""
+
+
+class Vms:
+    """The VMs of one host. Thread-safe; changes of one VM happen one after the other."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections, self._host = connections, connections.host
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def define(self, new: NewVm) -> None:
+        """See drivers.base.Vms. Satisfied if exactly this domain, with this mark, is there already."""
+        operation = f"define vm/{new.name}"
+        with self._changing(new.uuid, operation) as conn:
+            if self._taken(conn, new, operation):
+                return
+            version = self._call(operation, conn.getLibVersion)
+            self._define(conn, build(new, version), operation)
+            edits = tuple(Edit(path=path, after=value) for path, value in new.fields.items())
+            found = self._find(conn, new.uuid, operation)
+            self._prove(found, VmEdit(uuid=new.uuid, expects=None, mark=new.mark, config=edits, xml=new.xml), ())
+
+    def edit(self, edit: VmEdit) -> tuple[Refusal, ...]:
+        """See drivers.base.Vms."""
+        operation = f"edit vm/{edit.uuid}"
+        with self._changing(edit.uuid, operation) as conn:
+            found = self._find(conn, edit.uuid, operation)
+            operation = f"edit vm/{found.name}"
+            self._check(found, edit.expects, edit.mark, operation)
+            devices = {**(found.mark.devices if found.mark else {}), **edit.mark.devices}
+            running = RunningVm(self._connections, found.domain, operation, found.config, devices)
+            refusals = tuple(self._live_edits(running, edit, devices)) if found.running else ()
+            context = Context(devices=devices, live=running.live() if found.running else None)
+            written = change(found.config, edit, context)
+            self._define(conn, write(found.config), operation)
+            if found.running:
+                self._set_metadata(found, written, _LIVE, operation)
+            self._prove(self._find(conn, edit.uuid, operation), edit, refusals)
+            return refusals
+
+    def mark(self, uuid: str, expects: int | None, mark: Mark | None) -> None:
+        """See drivers.base.Vms."""
+        operation = f"mark vm/{uuid}"
+        with self._changing(uuid, operation) as conn:
+            found = self._find(conn, uuid, operation)
+            operation = f"mark vm/{found.name}"
+            self._check(found, expects, mark, operation)
+            flags = _CONFIG | (_LIVE if found.running else 0)
+            self._set_metadata(found, mark, flags, operation)
+            if mark is None and get(found.config, UNDO_TAG):
+                args = (_ELEMENT, None, UNDO_PREFIX, UNDO_NAMESPACE, _CONFIG)
+                self._call(operation, found.domain.setMetadata, *args)
+            if reading.mark_of(self._find(conn, uuid, operation).config)[0] != mark:
+                raise errors.Refused(self._host, operation, "the mark cannot be read back")
+
+    def rename(self, uuid: str, expects: int, name: str, mark: Mark) -> None:
+        """See drivers.base.Vms."""
+        operation = f"rename vm/{uuid}"
+        with self._changing(uuid, operation) as conn:
+            found = self._find(conn, uuid, operation)
+            operation = f"rename vm/{found.name}"
+            self._check(found, expects, mark, operation)
+            if found.name != name:
+                if found.running:
+                    raise errors.Conflict(self._host, operation, "it runs; libvirt renames only a stopped VM")
+                self._call(operation, found.domain.rename, name, 0)
+            self._set_metadata(found, mark, _CONFIG, operation)
+
+    def autostart(self, uuid: str, on: bool) -> None:
+        """See drivers.base.Vms."""
+        operation = f"autostart vm/{uuid}"
+        with self._changing(uuid, operation) as conn:
+            domain = self._call(operation, conn.lookupByUUIDString, uuid)
+            if bool(self._call(operation, domain.autostart)) != on:
+                self._call(operation, domain.setAutostart, int(on))
+            if bool(self._call(operation, domain.autostart)) != on:
+                raise errors.Refused(self._host, operation, "the setting cannot be read back")
+
+    def undefine(self, uuid: str, expects: int) -> None:
+        """See drivers.base.Vms. Satisfied if the domain is gone already."""
+        operation = f"undefine vm/{uuid}"
+        with self._changing(uuid, operation) as conn:
+            try:
+                found = self._find(conn, uuid, operation)
+            except errors.Missing:
+                return
+            operation = f"undefine vm/{found.name}"
+            self._check(found, expects, None, operation)
+            if found.running:
+                raise errors.Conflict(self._host, operation, "it runs; stop it first")
+            self._call(operation, found.domain.undefineFlags, self._undefine_flags(conn, operation))
+
+    def _undefine_flags(self, conn: libvirt.virConnect, operation: str) -> int:
+        version = self._call(operation, conn.getLibVersion)
+        return sum(number for _, number, since in UNDEFINE_SINCE if version >= since)
+
+    @contextmanager
+    def _changing(self, uuid: str, operation: str) -> Iterator[libvirt.virConnect]:
+        """A connection for changes and the VM's lock; what cannot be written or read becomes Refused."""
+        with self._locks[uuid], self._connections.changes() as conn:
+            try:
+                yield conn
+            except CannotWrite as problem:
+                raise errors.Refused(self._host, operation, str(problem)) from None
+            except NotReadable as problem:
+                raise errors.DriverError(self._host, operation, str(problem)) from None
+
+    def _find(self, conn: libvirt.virConnect, uuid: str, operation: str) -> _Found:
+        domain = self._call(operation, conn.lookupByUUIDString, uuid)
+        if not self._call(operation, domain.isPersistent):
+            raise errors.Conflict(self._host, operation, "it is transient: it has no definition to change")
+        config = parse_to_edit(self._call(operation, domain.XMLDesc, _NEXT_BOOT))
+        mark, damaged = reading.mark_of(config)
+        if damaged:
+            raise errors.Conflict(self._host, operation, "its mark cannot be understood by this version of gitvirt")
+        return _Found(domain, config, mark, bool(self._call(operation, domain.isActive)))
+
+    def _check(self, found: _Found, expects: int | None, mark: Mark | None, operation: str) -> None:
+        """The precondition of every change: the mark on the host is the one that was planned with."""
+        seen = found.mark
+        if expects is None:
+            if seen is not None:
+                self._conflict(operation, f"it bears a mark already ({seen.ref}, generation {seen.generation})")
+            return
+        if seen is None:
+            self._conflict(operation, f"it bears no mark; generation {expects} was expected")
+        if seen.generation != expects:
+            self._conflict(operation, f"its mark has generation {seen.generation}, not {expects}: it was changed since")
+        if mark is not None and seen.repository != mark.repository:
+            self._conflict(operation, f"it belongs to another repository ({seen.repository})")
+        if seen.uuid != found.config.findtext("uuid"):
+            self._conflict(operation, "its mark is a copy of another VM's")
+
+    def _conflict(self, operation: str, detail: str) -> NoReturn:
+        raise errors.Conflict(self._host, operation, detail)
+
+    def _taken(self, conn: libvirt.virConnect, new: NewVm, operation: str) -> bool:
+        """Whether the very domain exists; Conflict if another one has its name or uuid."""
+        for what, lookup, value in (
+            ("uuid", conn.lookupByUUIDString, new.uuid),
+            ("name", conn.lookupByName, new.name),
+        ):
+            try:
+                domain = self._call(operation, lookup, value)
+            except errors.Missing:
+                continue
+            config = parse_to_edit(self._call(operation, domain.XMLDesc, _NEXT_BOOT))
+            same = config.findtext("uuid") == new.uuid and config.findtext("name") == new.name
+            if same and reading.mark_of(config)[0] == marks.loads(marks.dumps(new.mark)):
+                return True
+            self._conflict(operation, f"another VM has this {what}: {config.findtext('name')}")
+        return False
+
+    def _live_edits(self, running: RunningVm, edit: VmEdit, devices: Any) -> Iterator[Refusal]:
+        for each in edit.live:
+            try:
+                live.change(running, each, devices)
+                if unseen((each,), running.draft().fields) is not None:
+                    raise NotNow("libvirt took the change, but the running VM does not show it")
+            except (NotNow, CannotWrite) as problem:
+                yield Refusal(path=each.path, reason=getattr(problem, "reason", str(problem)))
+            except errors.DriverError as problem:
+                if not _waits(problem):
+                    raise
+                yield Refusal(path=each.path, reason=without_passwords(problem.detail))
+
+    def _define(self, conn: libvirt.virConnect, xml: str, operation: str) -> None:
+        self._call(operation, conn.defineXMLFlags, xml, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
+
+    def _set_metadata(self, found: _Found, mark: Mark | None, flags: int, operation: str) -> None:
+        xml = element(mark) if mark is not None else None
+        try:
+            self._call(operation, found.domain.setMetadata, _ELEMENT, xml, PREFIX, marks.NAMESPACE, flags)
+        except errors.Missing as missing:
+            if mark is not None or not is_code(missing, "NO_DOMAIN_METADATA"):
+                raise  # removing a mark that is not there is fine
+
+    def _prove(self, found: _Found, edit: VmEdit, refusals: tuple[Refusal, ...]) -> None:
+        """Reads back: the mark, every field of the definition, the patches."""
+        operation = f"verify vm/{found.name}"
+        if found.mark is None or found.mark.generation != edit.mark.generation:
+            raise errors.Refused(self._host, operation, "the mark cannot be read back")
+        names = Names(found.mark.devices)
+        missing = unseen(edit.config, reading.draft(found.config, names).fields)
+        if missing is not None:
+            detail = f"{missing.path}: libvirt took the change, but the definition does not show it"
+            raise errors.Refused(self._host, operation, detail)
+        if path := patches.lost(found.config, edit.xml):
+            detail = f"{path}: libvirt took the patch, but the definition does not show it"
+            raise errors.Refused(self._host, operation, detail)
+
+    def _call(self, operation: str, function: Callable[..., Any], *args: Any) -> Any:
+        return self._connections.call(operation, function, *args)
+
+
+def _waits(problem: errors.DriverError) -> bool:
+    """Whether a live change that failed like this can wait for the next boot; all else fails the whole edit.
+
+    A lost connection or an unknown outcome must not be written over; a lock or a full disk is no refusal of the
+    VM's, and the definition must not get a disk that another VM writes to.
+    """
+    if isinstance(problem, errors.Conflict):
+        return is_code(problem, "OPERATION_INVALID", "OPERATION_FAILED")
+    ends = (errors.Unreachable, errors.Unknown, errors.Denied, errors.Busy, errors.NoSpace)
+    return not isinstance(problem, ends)
