@@ -127,8 +127,11 @@ class Line:
         return Call(host=self.host.name, protocol="reader", method=method, object=name, changing=False)
 
 
-def check_generation(mark: Mark | None, expects: int | None) -> None:
-    """Conflict unless the object bears a mark of the expected generation (None: no mark that can be read)."""
+def check_generation(mark: Mark | None, expects: int | None, new: Mark | None = None) -> None:
+    """Conflict unless the object bears a mark of the expected generation (None: no mark that can be read).
+
+    The new mark itself is fine as well: the call is being repeated.
+    """
     found = mark.generation if mark else None
-    if found != expects:
+    if found != expects and (new is None or mark != new):
         raise Said(Conflict, f"its mark has generation {found or 'none'}, the plan expected {expects or 'none'}")

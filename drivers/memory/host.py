@@ -39,7 +39,8 @@ class MemoryHost:
         return open_console(self._line, uuid, force)
 
     def watch(self, wake: WakeUp) -> None:
-        """See drivers.base.Host.watch."""
+        """See drivers.base.Host.watch; a second call replaces the listener."""
+        self.close()
         with self._line.world.lock:
             self._line.host.watchers.append(wake)
             self._watching.append(wake)

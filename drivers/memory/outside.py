@@ -11,7 +11,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from drivers.errors import Missing
-from drivers.memory.model.defaults import complete, defined, device
+from drivers.memory.model.defaults import complete, defined, device, random_mac
 from drivers.memory.model.domain import Domain
 from drivers.memory.model.files import Directory, File
 from drivers.memory.model.places import HostState, Network
@@ -19,7 +19,7 @@ from drivers.memory.model.said import Said
 from drivers.memory.protocols import networks, pools
 from drivers.memory.running import halt, launch, unplug
 from drivers.seen import Power
-from specs.fields import Fields, Scalar, entry_of
+from specs.fields import Fields, Scalar, entries, entry, entry_of
 
 if TYPE_CHECKING:
     from drivers.memory.world import World
@@ -42,7 +42,7 @@ class Outside:
 
     def define(self, name: str, fields: Fields, *, domain_id: str = "", persistent: bool = True) -> Domain:
         """A foreign domain: libvirt's own device names, no mark, few free slots."""
-        config = defined(fields, None, self._host.capabilities, self._world.chance)
+        config = defined(self._with_macs(fields), None, self._host.capabilities)
         for each in config.devices:
             each.alias = ""
         made = Domain(name, domain_id or str(self._new_uuid()), config, persistent=persistent, slots=3)
@@ -50,13 +50,21 @@ class Outside:
         self._tell(f"vm/{name}")
         return made
 
+    def _with_macs(self, fields: Fields) -> Fields:
+        """libvirt makes up MACs, and gives an old model to NICs that have none."""
+        given = dict(fields)
+        for name in entries(fields, "nics"):
+            given.setdefault(entry("nics", name, "mac"), random_mac(self._world.chance))
+            given.setdefault(entry("nics", name, "model"), "rtl8139")
+        return given
+
     def clone_domain(self, name: str, new_name: str) -> Domain:
         """As virt-clone: new uuid, MACs and name, but the metadata is copied, our mark with it. Disks are shared."""
         before = self.domain(name)
         made = Domain(new_name, str(self._new_uuid()), before.config.copy(), mark=before.mark, xml=before.xml)
         for each in made.config.devices:
             if each.kind == "nics":
-                each.fields["mac"] = device("nics", "x", {}, None, (), self._world.chance).mac
+                each.fields["mac"] = random_mac(self._world.chance)
         self._host.domains[made.uuid] = made
         self._tell(f"vm/{new_name}")
         return made
@@ -81,7 +89,9 @@ class Outside:
         """Adds a foreign device to the definition: no alias, no place in any mark's table."""
         domain = self.domain(name)
         kind, entry_name, _ = entry_of(path) or ("", "", "")
-        made = device(kind, entry_name, fields, None, [domain.config], self._world.chance)
+        if kind == "nics":
+            fields = {"model": "rtl8139", "mac": random_mac(self._world.chance), **fields}
+        made = device(kind, entry_name, fields, None, [domain.config])
         made.alias = ""
         domain.config.devices.append(made)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from drivers.errors import Busy, Conflict, Missing, Refused
+from drivers.errors import Busy, Conflict, DriverError, Unsupported
 from drivers.memory.model.domain import Domain
 from drivers.memory.model.files import File
 from drivers.memory.model.hardware import Device, Hardware
@@ -113,9 +113,9 @@ def chain(host: HostState, path: str) -> list[File]:
     while path:
         file = host.file(path)
         if file is None:
-            raise Said(Missing, f"Cannot access storage file '{path}': No such file or directory")
+            raise Said(DriverError, f"Cannot access storage file '{path}': No such file or directory")
         if file in found:
-            raise Said(Refused, f"backing chain of '{path}' is a loop")
+            raise Said(DriverError, f"backing chain of '{path}' is a loop")
         found.append(file)
         path = file.backing
     return found
@@ -125,7 +125,7 @@ def _check_network(host: HostState, name: str) -> None:
     if name.startswith("bridge:"):
         bridges = host.capabilities.bridges
         if bridges is not None and name.removeprefix("bridge:") not in bridges:
-            raise Said(Refused, f"Cannot get interface MTU on '{name.removeprefix('bridge:')}': No such device")
+            raise Said(DriverError, f"Cannot get interface MTU on '{name.removeprefix('bridge:')}': No such device")
     elif host.network(name).live is None:
         raise Said(Conflict, f"network '{name}' is not active")
 
@@ -134,6 +134,6 @@ def _cpu(host: HostState, hardware: Hardware) -> None:
     model = str(hardware.scalars["cpu.model"])
     known = host.capabilities.cpu_models | {"host-model", "maximum"}
     if model == "host-passthrough" and hardware.scalars["emulation"] != "kvm":
-        raise Said(Refused, "CPU mode 'host-passthrough' is only supported with kvm")
+        raise Said(Unsupported, "CPU mode 'host-passthrough' is only supported with kvm")
     if model not in known | {"host-passthrough"}:
-        raise Said(Refused, f"Unknown CPU model {model}")
+        raise Said(Unsupported, f"Unknown CPU model {model}")

@@ -7,9 +7,9 @@ Hardware that reads back as libvirt 9.0's would. Refuses what libvirt refuses at
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from drivers.errors import Refused
+from drivers.errors import Refused, Unsupported
 from drivers.mark import Device as MarkDevice
 from drivers.mark import Mark
 from drivers.memory.model.hardware import SINGULAR, Device, Hardware
@@ -20,33 +20,38 @@ from specs.fields import Fields, Scalar, entries, entry_of
 KIB = 1024
 DEVICES: dict[str, dict[str, Scalar]] = {
     "disks": {"source": "", "format": "raw", "bus": "virtio", "readOnly": False},
-    "cdroms": {"source": "", "bus": "sata"},
-    "nics": {"network": "", "mac": "", "model": "rtl8139", "link": "up"},
+    "cdroms": {"source": "", "bus": "sata"},  # on the old machine type: ide
+    "nics": {"network": "", "mac": "", "model": "virtio", "link": "up"},
 }
 _PREFIX = {"virtio": "vd", "scsi": "sd", "sata": "sd", "usb": "sd", "ide": "hd"}
 _FAMILIES = {"q35": "pc-q35-", "pc": "pc-i440fx-"}
 _TOPOLOGY = ("cpu.sockets", "cpu.cores", "cpu.threads")
 
 
-def defined(fields: Fields, mark: Mark | None, able: Capabilities, chance: random.Random) -> Hardware:
+def defined(fields: Fields, mark: Mark | None, able: Capabilities) -> Hardware:
     """The domain that libvirt makes of these fields."""
     hardware = Hardware({path: value for path, value in fields.items() if entry_of(path) is None})
     complete(hardware, able)
     for kind in DEVICES:
         for name, values in entries(fields, kind).items():
-            hardware.devices.append(device(kind, name, values, mark, [hardware], chance))
+            hardware.devices.append(device(kind, name, values, mark, [hardware]))
     return hardware
 
 
-def device(
-    kind: str, name: str, values: Fields, mark: Mark | None, beside: Iterable[Hardware], chance: random.Random
-) -> Device:
-    """One new device: alias and place from the mark's table if it says so, else ours and the next free one."""
+def device(kind: str, name: str, values: Fields, mark: Mark | None, beside: Sequence[Hardware]) -> Device:
+    """One new device: alias and place from the mark's table if it says so, else ours and the next free one.
+
+    `beside` are the definitions whose targets are taken, the one that it goes into first.
+    """
     known = mark.devices.get(f"{SINGULAR[kind]}/{name}", MarkDevice()) if mark else MarkDevice()
     made = Device(kind, known.alias or f"ua-{SINGULAR[kind]}-{name}")
+    if kind == "cdroms" and "q35" not in str(beside[0].scalars.get("machine")):
+        values = {"bus": "ide", **values}
     fill(made, values)
     if kind == "nics":
-        made.fields["mac"] = (made.mac or known.mac or random_mac(chance)).lower()
+        made.fields["mac"] = made.mac.lower()
+        if not made.mac:
+            raise Said(Refused, "a NIC needs its MAC address, else libvirt would make one up on every change")
     else:
         made.target = known.target or free_target(str(made.fields["bus"]), beside)
     return made
@@ -144,12 +149,12 @@ def _memory(given: Mapping[str, Scalar]) -> dict[str, Scalar]:
 
 def _check(scalars: Mapping[str, Scalar], able: Capabilities) -> None:
     if scalars["emulation"] == "kvm" and not able.kvm:
-        raise Said(Refused, "the emulator does not support virt type 'kvm' on this host")
+        raise Said(Unsupported, "the emulator does not support virt type 'kvm' on this host")
     if scalars["arch"] != able.arch:
-        raise Said(Refused, f"no emulator found for arch '{scalars['arch']}'")
+        raise Said(Unsupported, f"no emulator found for arch '{scalars['arch']}'")
     if scalars["machine"] not in able.machines:
-        raise Said(Refused, f"emulator does not support machine type '{scalars['machine']}'")
+        raise Said(Unsupported, f"emulator does not support machine type '{scalars['machine']}'")
     if scalars["firmware"] not in able.firmwares:
-        raise Said(Refused, f"unable to find any firmware of type '{scalars['firmware']}'")
+        raise Said(Unsupported, f"unable to find any firmware of type '{scalars['firmware']}'")
     if scalars["graphics.type"] not in able.graphics | {"none"}:
-        raise Said(Refused, f"{scalars['graphics.type']} graphics are not supported with this QEMU")
+        raise Said(Unsupported, f"{scalars['graphics.type']} graphics are not supported with this QEMU")

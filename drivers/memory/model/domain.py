@@ -12,6 +12,8 @@ from drivers.memory.model.hardware import Hardware, Sizes, view
 from drivers.seen import Power, SeenVm
 from specs.fields import Secret
 
+MODES = ("host-model", "host-passthrough", "maximum")
+
 
 @dataclass(slots=True)
 class Guest:
@@ -24,7 +26,6 @@ class Guest:
     acpi: bool = True
     balloon: bool = True
     unplug: bool = True
-    cpu_unplug: bool = False
     shutdown_seconds: float = 0.0
     addresses: tuple[str, ...] = ()
 
@@ -60,8 +61,8 @@ class Domain:
         """The domain as a reader reports it."""
         config = view(self.config, self.mark, sizes)
         live = view(self.live, self.mark, sizes) if self.live else None
-        if live:  # libvirt expands a running CPU, so the mode comes from the next boot's definition
-            live.fields["cpu.model"] = config.fields["cpu.model"]
+        if live and config.fields["cpu.model"] == "host-model" and live.fields["cpu.model"] not in MODES:
+            live.fields["cpu.model"] = "host-model"  # libvirt expands it while the VM runs
         return SeenVm(
             name=self.name,
             uuid=self.uuid,

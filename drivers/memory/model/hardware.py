@@ -78,8 +78,12 @@ def named(hardware: Hardware, mark: Mark | None) -> Iterator[tuple[str, Device, 
     used: set[tuple[str, str]] = set()
     for device in hardware.devices:
         name, ours = _name(device, mark)
+        if (device.kind, name) in used:
+            name, ours = device.mac or device.target, False
+        base, again = name, 1
         while (device.kind, name) in used:
-            name += "+"
+            again += 1
+            name = f"{base}#{again}"
         used.add((device.kind, name))
         yield name, device, ours
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from drivers.base import Edit
-from drivers.errors import Conflict, Missing, Refused
+from drivers.errors import Conflict, DriverError, Missing, Refused
 from drivers.mark import Mark
 from drivers.memory.calls import Line
 from drivers.memory.model.defaults import complete, device, fill, free_target
@@ -55,13 +55,21 @@ def _scalar(context: _Context) -> str:
     return ""
 
 
+def _password(context: _Context) -> str:
+    if context.live.scalars["graphics.type"] == "none":
+        return "the running VM has no graphics"
+    if context.edit.after is None:
+        return "libvirt cannot take the password off a running VM"
+    return _scalar(context)
+
+
 def _cpus(context: _Context) -> str:
     wanted, now = _number(context.edit.after), _number(context.live.scalars["cpu.count"])
     most = _number(context.live.scalars["cpu.max"])
     if wanted > most:
         return f"the running VM has at most {most} vCPUs"
-    if wanted < now and not context.domain.guest.cpu_unplug:
-        return "acpi: device unplug request for not supported device type"
+    if wanted < now:
+        return f"a running guest does not give vCPUs back ({now} are online)"
     context.live.scalars["cpu.count"] = wanted
     return ""
 
@@ -86,7 +94,7 @@ def _attach(context: _Context, after: Fields) -> str:
     kind, name, _ = entry_of(context.edit.path) or ("", "", "")
     beside = (context.live, context.domain.config)
     found = context.live.find(kind, name, context.mark, context.domain.mark)
-    made = device(kind, name, after, context.mark, beside, context.line.world.chance)
+    made = device(kind, name, after, context.mark, beside)
     if found is not None:
         if {**found.fields, "mac": ""} == {**made.fields, "mac": ""} or _same(found, after):
             return ""
@@ -130,7 +138,7 @@ def _grow(context: _Context) -> str:
     found = context.device()
     file = context.line.host.file(found.source)
     if file is None:
-        raise Said(Missing, f"Cannot access storage file '{found.source}': No such file or directory")
+        raise Said(DriverError, f"Cannot access storage file '{found.source}': No such file or directory")
     if wanted < file.capacity:
         raise Said(Refused, f"{context.edit.path} has {file.capacity} bytes and cannot shrink to {wanted}")
     file.capacity = wanted
@@ -161,7 +169,7 @@ def _nic(context: _Context) -> str:
 
 _LIVE: dict[str, Callable[[_Context], str]] = {
     "description": _scalar,
-    "graphics.password": _scalar,
+    "graphics.password": _password,
     "cpu.count": _cpus,
     "memory": _balloon,
     "disks[*]": _whole,
@@ -205,7 +213,7 @@ def _change_entry(line: Line, config: Hardware, domain: Domain, edit: Edit, mark
         config.devices.append(made)
     else:
         beside = (config, domain.live) if domain.live else (config,)
-        config.devices.append(device(kind, name, edit.after, mark, beside, line.world.chance))
+        config.devices.append(device(kind, name, edit.after, mark, beside))
 
 
 def _refill(found: Device, after: Fields, config: Hardware) -> None:

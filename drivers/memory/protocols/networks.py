@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Mapping
 
 from drivers.base import Edit, NewNetwork
-from drivers.errors import Conflict, Refused, Unsupported
+from drivers.errors import Conflict, Missing, Refused, Unsupported
 from drivers.memory.calls import Line, check_generation
 from drivers.memory.model.places import HostState, Network
 from drivers.memory.model.said import Said
@@ -30,15 +30,19 @@ class MemoryNetworks:
     def _redefine(self, new: NewNetwork, expects: int | None) -> None:
         found = self._own(new)
         if found is None:
+            if expects is not None:
+                raise Said(Missing, f"Network not found: no network with matching uuid '{new.uuid}'")
             found = self._line.host.networks[new.name] = Network(new.name, new.uuid)
         else:
-            check_generation(found.mark, expects)
+            check_generation(found.mark, expects, new.mark)
         found.config, found.mark = normalised(new.fields), new.mark
         self._line.world.wake(self._line.host, f"network/{new.name}")
 
     def _own(self, new: NewNetwork) -> Network | None:
         for other in self._line.host.networks.values():
-            if (other.name == new.name) != (other.uuid == new.uuid):
+            if other.uuid == new.uuid and other.name != new.name:
+                raise Said(Refused, f"libvirt cannot rename the network {other.name}; undefine it and define it anew")
+            if other.name == new.name and other.uuid != new.uuid:
                 raise Said(Conflict, f"network '{other.name}' already exists with uuid {other.uuid}")
         normalised(new.fields)
         return self._line.host.networks.get(new.name)
@@ -49,7 +53,7 @@ class MemoryNetworks:
         with self._line.call(call):
             found = self._line.host.network(new.name)
             self._own(new)
-            check_generation(found.mark, expects)
+            check_generation(found.mark, expects, new.mark)
             for edit in live if found.live is not None else ():
                 if pattern(edit.path) not in LIVE:
                     raise Said(Unsupported, f"can't update '{edit.path}' of a running network")
@@ -104,7 +108,7 @@ def start(host: HostState, network: Network) -> None:
         if other is network or not mine or not theirs:
             continue
         if ipaddress.ip_network(str(mine)).overlaps(ipaddress.ip_network(str(theirs))):
-            raise Said(Refused, f"internal error: Network is already in use by interface of '{other.name}'")
+            raise Said(Conflict, f"internal error: Network is already in use by interface of '{other.name}'")
     network.live = dict(network.config)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from drivers.base import NewPool
-from drivers.errors import Conflict, Missing
+from drivers.errors import Conflict, DriverError
 from drivers.memory.calls import Line
 from drivers.memory.model.files import Directory
 from drivers.memory.model.places import HostState, Pool
@@ -65,7 +65,6 @@ class MemoryPools:
             pool = self._line.host.pool(name)
             require_active(pool)
             refresh(self._line.host, pool)
-            self._line.world.wake(self._line.host, f"pool/{name}")
 
     def undefine(self, name: str) -> None:
         """Removes the definition; the directory and its files stay."""
@@ -86,7 +85,7 @@ def refresh(host: HostState, pool: Pool) -> None:
     directory = host.directory(pool.path)
     if directory is None:
         pool.active, pool.known = False, {}
-        raise Said(Missing, f"cannot open path '{pool.path}': No such file or directory")
+        raise Said(DriverError, f"cannot open path '{pool.path}': No such file or directory")
     pool.known = directory.listing()
 
 

@@ -25,7 +25,8 @@ class MemoryReader:
         with self._line.call(self._line.reading("read")):
             host = self._line.host
             pools = tuple(_pool(host, pool) for pool in host.pools.values())
-            vms = tuple(domain.seen(host.size) for domain in host.domains.values())
+            domains = sorted(host.domains.values(), key=lambda domain: domain.name)
+            vms = tuple(domain.seen(host.size) for domain in domains)
             taken = sum(int(str(vm.live["memory"])) for vm in vms if vm.live)
             return SeenHost(
                 name=host.name,

@@ -28,7 +28,7 @@ class MemoryVms:
             for other in host.domains.values():
                 if other.uuid == new.uuid or other.name == new.name:
                     raise Said(Conflict, f"domain '{other.name}' already exists with uuid {other.uuid}")
-            config = defined(new.fields, new.mark, host.capabilities, world.chance)
+            config = defined(new.fields, new.mark, host.capabilities)
             _check_password(new.fields.get("graphics.password"))
             host.domains[new.uuid] = Domain(new.name, new.uuid, config, mark=new.mark, xml=new.xml)
             world.wake(host, f"vm/{new.name}")
@@ -36,7 +36,7 @@ class MemoryVms:
     def edit(self, edit: VmEdit) -> tuple[Refusal, ...]:
         """Live, then the definition with its mark."""
         with self._line.vm("edit", edit.uuid) as (call, domain):
-            check_generation(domain.mark, edit.expects)
+            check_generation(domain.mark, edit.expects, edit.mark)
             if edit.live and domain.live is None:
                 raise Said(Conflict, "domain is not running")
             if edit.xml_before != domain.xml and edit.xml != edit.xml_before:
@@ -58,20 +58,20 @@ class MemoryVms:
     def mark(self, uuid: str, expects: int | None, mark: Mark | None) -> None:
         """Only the mark."""
         with self._line.vm("mark", uuid) as (_, domain):
-            check_generation(domain.mark, expects)
+            check_generation(domain.mark, expects, mark)
             if not domain.persistent:
-                raise Said(Refused, "cannot change persistent config of a transient domain")
+                raise Said(Conflict, "cannot change persistent config of a transient domain")
             domain.mark, domain.damaged = mark, False
             self._line.world.wake(self._line.host, f"vm/{domain.name}")
 
     def rename(self, uuid: str, expects: int, name: str, mark: Mark) -> None:
         """In place, of a stopped domain."""
         with self._line.vm("rename", uuid) as (call, domain):
-            check_generation(domain.mark, expects)
+            check_generation(domain.mark, expects, mark)
             if domain.live is not None:
                 raise Said(Conflict, "cannot rename active domain")
             if domain.snapshots:
-                raise Said(Refused, "cannot rename domain with snapshots")
+                raise Said(Conflict, "cannot rename domain with snapshots")
             if any(other.name == name for other in self._line.host.domains.values() if other is not domain):
                 raise Said(Conflict, f"domain with name '{name}' already exists")
             domain.name = name
@@ -83,7 +83,7 @@ class MemoryVms:
         """No event tells of it."""
         with self._line.vm("autostart", uuid) as (_, domain):
             if not domain.persistent:
-                raise Said(Refused, "cannot set autostart for transient domain")
+                raise Said(Conflict, "cannot set autostart for transient domain")
             domain.autostart = on
 
     def undefine(self, uuid: str, expects: int) -> None:
@@ -99,7 +99,7 @@ class MemoryVms:
             if domain.live is not None:
                 raise Said(Conflict, "domain is running")
             if domain.snapshots:
-                raise Said(Refused, "cannot delete inactive domain with snapshots")
+                raise Said(Conflict, "cannot delete inactive domain with snapshots")
             del host.domains[uuid]
             self._line.world.wake(host, f"vm/{domain.name}")
 

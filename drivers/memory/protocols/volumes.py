@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from drivers.base import NewVolume
-from drivers.errors import Conflict, Missing, Refused
+from drivers.errors import Conflict, DriverError, Missing, Refused
 from drivers.memory.calls import Call, Line
 from drivers.memory.model.files import QCOW2_METADATA, Directory, File
 from drivers.memory.model.places import Pool
@@ -45,7 +45,7 @@ class MemoryVolumes:
         if new.backing:
             backing = self._line.host.file(new.backing)
             if backing is None:
-                raise Said(Missing, f"inaccessible backing store volume {new.backing}")
+                raise Said(DriverError, f"inaccessible backing store volume {new.backing}")
             capacity = capacity or backing.capacity
         if new.backing and new.format != "qcow2":
             raise Said(Refused, f"backing storage not supported for {new.format} volumes")
@@ -75,32 +75,48 @@ class MemoryVolumes:
                 raise Said(Missing, f"Storage volume not found: no storage vol with matching name '{name}'")
             if capacity < file.capacity:
                 raise Said(Refused, f"'{name}' has {file.capacity} bytes and cannot shrink to {capacity}")
-            if file.writers and capacity != file.capacity:
-                raise Said(Conflict, f"volume '{name}' is in use by a running VM")
+            if capacity == file.capacity:
+                return
+            self._unused(file)
+            if file.writers and self._line.world.locks and file.format != "raw":
+                raise Said(Conflict, f"Failed to get lock on {directory.path}/{name}")
             file.capacity = capacity
             directory.changed(name)
             refresh(self._line.host, place)
 
     def delete(self, pool: str, name: str) -> None:
-        """Deletes the file, whoever uses it; already gone is fine."""
+        """Deletes the file, unless a running VM of this host uses it; already gone is fine."""
         with self._line.call(self._call("delete", pool, name)):
             place, directory = self._place(pool)
             file = self._lookup(place, directory, name)
             if file is None:
                 return
-            self._note_damage(f"{directory.path}/{name}", file)
+            if file.capacity:  # a marker is nobody's disk
+                self._unused(file)
+            self._note_damage(directory, file)
             del directory.files[name]
             directory.changed(name)
             refresh(self._line.host, place)
 
-    def _note_damage(self, path: str, file: File) -> None:
-        world, host = self._line.world, self._line.host.name
+    def _unused(self, file: File) -> None:
+        """The driver looks at this host's running VMs; of those on other hosts it knows nothing."""
         for where, uuid in sorted(file.writers | file.readers):
-            world.damage.append(Damage(world.clock(), host, path, f"deleted while VM {uuid} runs on it on {where}"))
-        for directory in world.directories:
-            for other in directory.files.values():
-                if other.backing == path:
-                    world.damage.append(Damage(world.clock(), host, path, f"deleted under its overlay {other.name}"))
+            if where == self._line.host.name:
+                raise Said(Conflict, f"the running VM {self._line.host.domains[uuid].name} uses '{file.name}'")
+
+    def _note_damage(self, directory: Directory, file: File) -> None:
+        world, path = self._line.world, f"{directory.path}/{file.name}"
+        needed = [f"VM {uuid} runs on it on {where}" for where, uuid in sorted(file.writers | file.readers)]
+        beside = {
+            id(each): each
+            for host in world.hosts.values()
+            if host.mounts.get(directory.path) is directory
+            for each in host.mounts.values()
+        }
+        for each in beside.values():
+            needed += [f"{other.name} is an overlay of it" for other in each.files.values() if other.backing == path]
+        for why in needed:
+            world.damage.append(Damage(world.clock(), self._line.host.name, path, f"deleted or overwritten: {why}"))
 
     def upload(self, pool: str, name: str, chunks: Iterator[bytes], size: int) -> None:
         """Writes the chunks into a new or existing volume; what was written before a failure stays there."""
@@ -108,14 +124,15 @@ class MemoryVolumes:
         with self._line.call(call):
             place, directory = self._place(pool)
             file = self._lookup(place, directory, name)
-            if file and (file.writers or file.readers):
-                raise Said(Conflict, f"volume '{name}' is in use by a running VM")
-            if file is None:
+            if file is not None:
+                self._note_damage(directory, file)
+            else:
                 file = directory.add(self._line.world.new_file(name, size))
             self._write(call, file, directory, chunks, size)
             refresh(self._line.host, place)
 
     def _write(self, call: Call, file: File, directory: Directory, chunks: Iterator[bytes], size: int) -> None:
+        length = len(file.data()) if file.format != "raw" else file.capacity
         written = bytearray()
         file.written(b"")
         directory.changed(file.name)
@@ -126,6 +143,8 @@ class MemoryVolumes:
                 self._line.point(call)
             if len(written) != size:
                 raise Said(Refused, f"{size} bytes were announced, {len(written)} came")
+            if length > size:
+                raise Said(Refused, f"the file has {length} bytes after writing {size}")
         finally:
             file.written(bytes(written))
             if file.format == "raw":
@@ -150,7 +169,7 @@ class MemoryVolumes:
         require_active(pool)
         directory = self._line.host.directory(pool.path)
         if directory is None:
-            raise Said(Missing, f"cannot open path '{pool.path}': No such file or directory")
+            raise Said(DriverError, f"cannot open path '{pool.path}': No such file or directory")
         return pool, directory
 
     def _lookup(self, pool: Pool, directory: Directory, name: str) -> File | None:
