@@ -59,7 +59,8 @@ _MEANINGS: tuple[tuple[str, type[DriverError], str], ...] = (
     (r"[Cc]ouldn't find remote ref", Missing, "the branch does not exist there"),
     (r"does not appear to be a git repository|[Nn]ot a git repository|returned error: 404|not found$", Missing, ""),
     (
-        r"unknown revision|bad revision|[Nn]ot a valid (object|commit)|Needed a single revision|bad object|no such path|has only \d+ lines?",
+        r"unknown revision|bad revision|[Nn]ot a valid (object|commit)|Needed a single revision|bad object"
+        r"|no such path|has only \d+ lines?",
         Missing,
         "",
     ),

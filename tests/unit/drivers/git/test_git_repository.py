@@ -138,9 +138,7 @@ def test_names_of_revisions_are_resolved(made, name):
     assert open_repository(made.root).resolve(name) == head
 
 
-@pytest.mark.parametrize(
-    ("name", "error"), [("nothing", Missing), ("--all", Refused), ("", Refused), ("a b", Missing)]
-)
+@pytest.mark.parametrize(("name", "error"), [("nothing", Missing), ("--all", Refused), ("", Refused), ("a b", Missing)])
 def test_a_name_that_is_no_revision_says_so(made, name, error):
     made.commit()
     with pytest.raises(error, match="revision"):
