@@ -1,22 +1,22 @@
 """Changes of one simulated domain: what a running QEMU and its guest take, and edits of the definition.
 
 Called by protocols.vms under the world's lock. `change_running` returns why the edit has to wait for the next boot,
-or "" when it is in effect; `change_definition` returns the new next-boot hardware, normalised.
+or "" when it is in effect; `change_definition` returns the new next-boot hardware, normalised, and the mark.
 """
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from drivers.base import Edit
-from drivers.errors import Conflict, DriverError, Missing, Refused
+from drivers.errors import Busy, DriverError, Missing, NoSpace, Refused
 from drivers.mark import Mark
 from drivers.memory.calls import Line
 from drivers.memory.model.defaults import complete, device, fill, free_target
 from drivers.memory.model.domain import Domain
-from drivers.memory.model.hardware import Device, Hardware
+from drivers.memory.model.hardware import SINGULAR, Device, Hardware
 from drivers.memory.model.said import Said
 from drivers.memory.running import plug, unplug
 from specs.fields import Fields, Scalar, entry_of, pattern
@@ -47,7 +47,12 @@ def change_running(line: Line, domain: Domain, edit: Edit, mark: Mark) -> str:
     rule = _LIVE.get(pattern(edit.path))
     if rule is None:
         return "libvirt cannot change this while the VM runs"
-    return rule(_Context(line, domain, domain.live, edit, mark))
+    try:
+        return rule(_Context(line, domain, domain.live, edit, mark))
+    except Said as said:
+        if said.error in (Busy, NoSpace):  # somebody else's lock or a full disk is no refusal of this VM's
+            raise
+        return said.detail
 
 
 def _scalar(context: _Context) -> str:
@@ -94,11 +99,9 @@ def _attach(context: _Context, after: Fields) -> str:
     kind, name, _ = entry_of(context.edit.path) or ("", "", "")
     beside = (context.live, context.domain.config)
     found = context.live.find(kind, name, context.mark, context.domain.mark)
-    made = device(kind, name, after, context.mark, beside)
     if found is not None:
-        if {**found.fields, "mac": ""} == {**made.fields, "mac": ""} or _same(found, after):
-            return ""
-        raise Said(Conflict, f"{context.edit.path} is already attached with other values")
+        return "" if shows(found, after) else "libvirt took the change, but the running VM does not show it"
+    made = device(kind, name, after, context.mark, beside)
     bus = str(made.fields.get("bus", ""))
     if bus and bus not in HOTPLUG:
         return f"disk bus '{bus}' cannot be hotplugged"
@@ -111,8 +114,9 @@ def _attach(context: _Context, after: Fields) -> str:
     return ""
 
 
-def _same(found: Device, after: Fields) -> bool:
-    return all(found.fields.get(key) == value for key, value in after.items() if key != "size")
+def shows(found: Device, after: Fields) -> bool:
+    """Whether the device has all that the edit names; nothing, "" and False are the same."""
+    return all((found.fields.get(key) or None) == (value or None) for key, value in after.items() if key != "size")
 
 
 def _slots_used(live: Hardware) -> int:
@@ -140,7 +144,7 @@ def _grow(context: _Context) -> str:
     if file is None:
         raise Said(DriverError, f"Cannot access storage file '{found.source}': No such file or directory")
     if wanted < file.capacity:
-        raise Said(Refused, f"{context.edit.path} has {file.capacity} bytes and cannot shrink to {wanted}")
+        return f"the disk has {file.capacity} bytes; it never shrinks to {wanted}"
     file.capacity = wanted
     context.line.host.mounts[posixpath.dirname(found.source)].changed(file.name)
     return ""
@@ -182,9 +186,10 @@ _LIVE: dict[str, Callable[[_Context], str]] = {
 }
 
 
-def change_definition(line: Line, domain: Domain, edits: Iterable[Edit], mark: Mark) -> Hardware:
-    """The next boot's hardware with all edits made; the domain itself is left as it is."""
+def change_definition(line: Line, domain: Domain, edits: Iterable[Edit], mark: Mark) -> tuple[Hardware, Mark]:
+    """The next boot's hardware with all edits made, and the mark that finds it; the domain is left as it is."""
     config = domain.config.copy()
+    adopted = _adopted(config, mark, domain.mark)
     for edit in edits:
         parts = entry_of(edit.path)
         if parts is None:
@@ -194,7 +199,7 @@ def change_definition(line: Line, domain: Domain, edits: Iterable[Edit], mark: M
         else:
             _change_entry(line, config, domain, edit, mark)
     complete(config, line.host.capabilities)
-    return config
+    return config, _following(mark, adopted)
 
 
 def _change_entry(line: Line, config: Hardware, domain: Domain, edit: Edit, mark: Mark) -> None:
@@ -206,7 +211,8 @@ def _change_entry(line: Line, config: Hardware, domain: Domain, edit: Edit, mark
         return
     running = domain.live.find(kind, name, mark, domain.mark) if domain.live else None
     if found is not None:
-        _refill(found, edit.after, config)
+        if not shows(found, edit.after):
+            raise Said(Refused, f"{edit.path}: libvirt took the change, but the definition does not show it")
     elif running is not None:  # the definition keeps the place that the live device got
         made = running.copy()
         _refill(made, edit.after, config)
@@ -246,3 +252,19 @@ def _set(values: dict[str, Scalar], key: str, value: Scalar | Fields) -> None:
 
 def _number(value: object) -> int:
     return int(str(value))
+
+
+def _adopted(hardware: Hardware, mark: Mark, before: Mark | None) -> dict[str, Device]:
+    """The devices that the new mark finds by target or MAC, by their keys in its table."""
+    kinds = {word: kind for kind, word in SINGULAR.items()}
+    keys = [key for key, known in mark.devices.items() if not known.alias and key.partition("/")[0] in kinds]
+    found = {key: hardware.find(kinds[key.partition("/")[0]], key.partition("/")[2], mark, before) for key in keys}
+    return {key: each for key, each in found.items() if each is not None}
+
+
+def _following(mark: Mark, adopted: Mapping[str, Device]) -> Mark:
+    """The mark with the targets and MACs that its adopted devices have after the change."""
+    table = dict(mark.devices)
+    for key, each in adopted.items():
+        table[key] = replace(table[key], target=each.target) if each.target else replace(table[key], mac=each.mac)
+    return replace(mark, devices=table)

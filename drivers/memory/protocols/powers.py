@@ -22,8 +22,6 @@ class MemoryPowers:
         with self._line.vm("start", uuid, "powers") as (_, domain):
             if domain.live is None:
                 launch(self._line.world, self._line.host, domain)
-            elif domain.power is not Power.RUNNING:
-                raise Said(Conflict, f"domain is {domain.power}")
 
     def shutdown(self, uuid: str, mode: ShutdownMode) -> None:
         """Asks the guest; it goes down in its own time, or does not."""

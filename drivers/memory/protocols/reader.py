@@ -64,7 +64,8 @@ class MemoryReader:
     def addresses(self, uuid: str) -> tuple[str, ...]:
         """The agent's addresses, then the leases."""
         with self._line.call(self._line.reading("addresses", uuid)):
-            return _addresses(self._line.host, self._line.host.domain(uuid))
+            found = self._line.host.domains.get(uuid)
+            return _addresses(self._line.host, found) if found else ()
 
     def ping(self) -> None:
         """Raises Unreachable if the host is cut or off."""

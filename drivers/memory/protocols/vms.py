@@ -25,6 +25,9 @@ class MemoryVms:
         call = self._line.new("vms", "define", new.name, host.domains.get(new.uuid))
         call.uuid = new.uuid
         with self._line.call(call):
+            found = host.domains.get(new.uuid)
+            if found and (found.name, found.mark) == (new.name, new.mark):
+                return
             for other in host.domains.values():
                 if other.uuid == new.uuid or other.name == new.name:
                     raise Said(Conflict, f"domain '{other.name}' already exists with uuid {other.uuid}")
@@ -36,41 +39,37 @@ class MemoryVms:
     def edit(self, edit: VmEdit) -> tuple[Refusal, ...]:
         """Live, then the definition with its mark."""
         with self._line.vm("edit", edit.uuid) as (call, domain):
-            check_generation(domain.mark, edit.expects, edit.mark)
-            if edit.live and domain.live is None:
-                raise Said(Conflict, "domain is not running")
+            _check(domain, edit.expects, edit.mark)
             if edit.xml_before != domain.xml and edit.xml != edit.xml_before:
                 raise Said(Conflict, "the definition does not bear the xml patches that shall be undone")
             for each in (*edit.config, *edit.live):
                 if each.path == "graphics.password":
                     _check_password(each.after)
             refusals = []
-            for each in edit.live:
+            for each in edit.live if domain.live is not None else ():
                 refused = change_running(self._line, domain, each, edit.mark)
                 if refused:
                     refusals.append(Refusal(path=each.path, reason=refused))
                 self._line.point(call)
-            config = change_definition(self._line, domain, edit.config, edit.mark)
-            domain.config, domain.mark, domain.damaged, domain.xml = config, edit.mark, False, edit.xml
+            config, mark = change_definition(self._line, domain, edit.config, edit.mark)
+            domain.config, domain.mark, domain.xml = config, mark, edit.xml
             self._line.world.wake(self._line.host, f"vm/{domain.name}")
             return tuple(refusals)
 
     def mark(self, uuid: str, expects: int | None, mark: Mark | None) -> None:
         """Only the mark."""
         with self._line.vm("mark", uuid) as (_, domain):
-            check_generation(domain.mark, expects, mark)
-            if not domain.persistent:
-                raise Said(Conflict, "cannot change persistent config of a transient domain")
-            domain.mark, domain.damaged = mark, False
+            _check(domain, expects, mark)
+            domain.mark = mark
             self._line.world.wake(self._line.host, f"vm/{domain.name}")
 
     def rename(self, uuid: str, expects: int, name: str, mark: Mark) -> None:
         """In place, of a stopped domain."""
         with self._line.vm("rename", uuid) as (call, domain):
-            check_generation(domain.mark, expects, mark)
-            if domain.live is not None:
+            _check(domain, expects, mark)
+            if domain.live is not None and name != domain.name:
                 raise Said(Conflict, "cannot rename active domain")
-            if domain.snapshots:
+            if domain.snapshots and name != domain.name:
                 raise Said(Conflict, "cannot rename domain with snapshots")
             if any(other.name == name for other in self._line.host.domains.values() if other is not domain):
                 raise Said(Conflict, f"domain with name '{name}' already exists")
@@ -95,13 +94,26 @@ class MemoryVms:
             domain = host.domains.get(uuid)
             if domain is None:
                 return
-            check_generation(domain.mark, expects)
+            _check(domain, expects, None)
             if domain.live is not None:
                 raise Said(Conflict, "domain is running")
-            if domain.snapshots:
-                raise Said(Conflict, "cannot delete inactive domain with snapshots")
             del host.domains[uuid]
             self._line.world.wake(host, f"vm/{domain.name}")
+
+
+def _check(domain: Domain, expects: int | None, mark: Mark | None) -> None:
+    """The precondition of every change: a definition, and on it the mark that was planned with."""
+    if not domain.persistent:
+        raise Said(Conflict, "it is transient: it has no definition to change")
+    if domain.damaged:
+        raise Said(Conflict, "its mark cannot be understood by this version of gitvirt")
+    check_generation(domain.mark, expects)
+    if domain.mark is None:
+        return
+    if mark is not None and domain.mark.repository != mark.repository:
+        raise Said(Conflict, f"it belongs to another repository ({domain.mark.repository})")
+    if domain.mark.uuid != domain.uuid:
+        raise Said(Conflict, "its mark is a copy of another VM's")
 
 
 def _check_password(value: object) -> None:
