@@ -77,7 +77,8 @@ class FieldChange:
     `kind`: `change` (the YAML moved), `drift` (the world moved), `pending` (the definition is right, the running
     machine is not yet), `record` (already so; only the mark learns it), `release` (no longer declared, left as it
     is), `note` (declared, but of no effect on what exists).
-    `config` and `live`: which of the two definitions has to be edited.
+    `config` and `live`: which of the two definitions has to be edited; `make`: a disk's volume has to be made (again,
+    if an earlier attempt did not finish).
     """
 
     path: str
@@ -87,6 +88,7 @@ class FieldChange:
     kind: Literal["change", "drift", "pending", "record", "release", "note"] = "change"
     config: bool = False
     live: bool = False
+    make: bool = False
     where: Location | None = None
     note: str = ""
     held: Held | None = None
@@ -94,11 +96,11 @@ class FieldChange:
     @property
     def acts(self) -> bool:
         """True if this field makes a step; a release or a record makes one too: the mark learns of it."""
-        return self.held is None and (self.config or self.live or self.kind in ("record", "release"))
+        return self.held is None and (self.config or self.live or self.make or self.kind in ("record", "release"))
 
     def keep_back(self, reason: HeldReason, text: str, fix: str = "") -> FieldChange:
         """The same field, held."""
-        return replace(self, held=Held(reason=reason, text=text, fix=fix), config=False, live=False)
+        return replace(self, held=Held(reason=reason, text=text, fix=fix), config=False, live=False, make=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,13 +54,13 @@ def _owned(wanted: WantedVm, context: Context) -> list[Found]:
 
 
 def _known(wanted: WantedVm, found: Found, mark: Mark, context: Context) -> Change | None:
+    change = vms.compare(wanted, found, mark, context)
     if mark.trashed:
-        change: Change | None = Change(
-            ref=wanted.ref, verb=Verb.RESTORE, host=found.host, where=wanted.location,
+        fields = change.fields if change else ()
+        change = Change(
+            ref=wanted.ref, verb=Verb.RESTORE, host=found.host, fields=fields, where=wanted.location,
             reason="declared again while it lies in the trash",
         )  # fmt: skip
-    else:
-        change = vms.compare(wanted, found, mark, context)
     if change is None:
         return None
     if not found.vm.persistent:

@@ -6,6 +6,8 @@ nor in the mark's device table is somebody else's and is not looked at.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from drivers.mark import Mark
 from reconciler.desired.defaults import new_entry
 from reconciler.desired.wanted import WantedDisk, WantedVm
@@ -30,15 +32,23 @@ def entries_changed(wanted: WantedVm, found: Found, mark: Mark, sides: Sides) ->
         running = entries(sides.live or {}, list_name)
         ours = {key.partition("/")[2] for key in mark.devices if key.startswith(kind + "/")}
         for name in asked:
-            if name not in seen or (sides.live is not None and name not in running):
-                drifted = name in ours and name not in seen
-                changed.append(_added(sides, wanted, (list_name, name), drifted))
+            unmade = _unmade(mark, kind, name)
+            if unmade or name not in seen or (sides.live is not None and name not in running):
+                drifted = name in ours and name not in seen and not unmade
+                change = _added(sides, wanted, (list_name, name), drifted)
+                changed.append(replace(change, make=unmade, kind="change") if unmade else change)
         for name in sorted(ours - set(asked)):
             if (list_name, name) == ("cdroms", SEED_DRIVE):
                 continue
             if name in seen or name in running:
                 changed.append(_removed(sides, wanted, (list_name, name)))
     return changed
+
+
+def _unmade(mark: Mark, kind: str, name: str) -> bool:
+    """True for a disk whose volume an earlier pass began to make and did not finish."""
+    device = mark.devices.get(f"{kind}/{name}")
+    return device is not None and device.pending
 
 
 def names(wanted: WantedVm, list_name: str) -> list[str]:

@@ -48,7 +48,7 @@ def compare(wanted: WantedVm, found: Found, mark: Mark, context: Context) -> Cha
     )  # fmt: skip
 
 
-_OUTSIDE = frozenset({"state", "xml", "name", "autostart"})
+_OUTSIDE = frozenset({"state", "xml", "name", "autostart", "stopTimeout", "stopLastResort"})
 
 
 def wanted_fields(wanted: WantedVm, found: Found, mark: Mark, context: Context) -> Fields:
@@ -70,7 +70,7 @@ def wanted_fields(wanted: WantedVm, found: Found, mark: Mark, context: Context) 
 def _outside(wanted: WantedVm, vm: SeenVm, mark: Mark, now: int) -> list[FieldChange]:
     """What is not a field of the hardware: power, name, autostart, patches, notes about creation."""
     found = [power.compare(wanted, vm, mark, now), _name(wanted, vm), _autostart(wanted, vm, mark)]
-    found += [_patches(wanted, vm, mark), _protection(wanted, mark), *_creation(wanted, mark)]
+    found += [_patches(wanted, vm, mark), *_policies(wanted, mark), *_creation(wanted, mark)]
     return [each for each in found if each is not None]
 
 
@@ -118,13 +118,21 @@ def _patches(wanted: WantedVm, vm: SeenVm, mark: Mark) -> FieldChange | None:
     )  # fmt: skip
 
 
-def _protection(wanted: WantedVm, mark: Mark) -> FieldChange | None:
-    if mark.protected == wanted.protected:
-        return None
-    return FieldChange(
-        path="deleteProtection", before=mark.protected, after=wanted.protected, effect=Effect.NONE,
-        kind="record", where=wanted.origin.get("deleteProtection"),
-    )  # fmt: skip
+def _policies(wanted: WantedVm, mark: Mark) -> list[FieldChange]:
+    """What only the mark has to learn: it counts as it stands there when the VM is deleted."""
+    pairs = (
+        ("deleteProtection", mark.protected, wanted.protected),
+        ("stopTimeout", mark.declared.get("stopTimeout"), wanted.stop_timeout),
+        ("stopLastResort", mark.declared.get("stopLastResort"), wanted.last_resort),
+    )
+    return [
+        FieldChange(
+            path=path, before=before, after=after, effect=Effect.NONE, kind="record",
+            where=wanted.origin.get(path),
+        )
+        for path, before, after in pairs
+        if before != after
+    ]  # fmt: skip
 
 
 def _creation(wanted: WantedVm, mark: Mark) -> list[FieldChange]:

@@ -13,6 +13,7 @@ from drivers.base import Edit, VmEdit
 from drivers.mark import Device, Mark
 from drivers.seen import SeenVm
 from reconciler.desired import defaults
+from reconciler.desired.identity import seed_volume
 from reconciler.desired.wanted import WantedDisk, WantedVm
 from reconciler.diff import devices, power
 from reconciler.diff.change import Change, FieldChange, HeldReason
@@ -31,7 +32,7 @@ from reconciler.plan.plan import (
     StopVm,
     TrashVolume,
 )
-from reconciler.plan.storage import DiskOwner, image_on, make_disk, name_disk
+from reconciler.plan.storage import DiskOwner, image_on, make_disk, name_disk, seed_step
 from specs.effects import Effect, worst
 from specs.fields import Scalar, entries, entry_of
 
@@ -129,7 +130,7 @@ def _new_devices(work: Work, acting: list[FieldChange], decided: dict[str, Field
     disks: list[tuple[WantedDisk, DiskOwner]] = []
     for each in acting:
         parts = entry_of(each.path)
-        if parts is None or parts[2] or each.after is None or not (each.config or each.live):
+        if parts is None or parts[2] or each.after is None or not (each.config or each.live or each.make):
             continue
         assert isinstance(each.after, Mapping)
         key = f"{devices.LISTS[parts[0]]}/{parts[1]}"
@@ -211,7 +212,7 @@ def _grow_stopped(work: Work, acting: list[FieldChange]) -> None:
         work.step(call, f"grow disk {parts[1]}", key=parts[1])
 
 
-_ELSEWHERE = frozenset({"state", "autostart", "name", "deleteProtection", "xml"})
+_ELSEWHERE = frozenset({"state", "autostart", "name", "deleteProtection", "xml", "stopTimeout", "stopLastResort"})
 
 
 def _edit(work: Work, acting: list[FieldChange], table: dict[str, Device]) -> None:
@@ -317,7 +318,8 @@ def _power(work: Work, change: Change) -> None:
     state = next((each for each in change.fields if each.path == "state" and each.acts), None)
     if state and state.live:
         if state.after == "running":
-            work.step(StartVm(uuid=work.vm.uuid), "start")
+            _reseed(work)
+            work.step(StartVm(uuid=work.vm.uuid), "start", after=_networks(work))
         else:
             work.step(_stop(work), "stop", effect=Effect.RESTART)
     elif work.vm.running and any(restarts_now(each, work.wanted) for each in change.fields):
@@ -327,6 +329,23 @@ def _power(work: Work, change: Change) -> None:
         told = power.remembered(work.wanted, work.vm, work.mark, work.builder.context.now)
         values = {"declared": {**work.mark.declared, "state": work.wanted.power}, "overrides": told.overrides}
         work.write("record its state", "state", **values)
+
+
+def _reseed(work: Work) -> None:
+    """Writes the cloud-init seed that the definition names, if it is not there: it was never finished, or is lost."""
+    if work.wanted.seed is None or not work.wanted.disks:
+        return
+    pool = work.builder.context.wanted.pools[work.wanted.disks[0].pool]
+    source = work.vm.config.get(f"cdroms[{devices.SEED_DRIVE}].source")
+    if source != f"{pool.path.rstrip('/')}/{seed_volume(work.vm.uuid, work.wanted.seed.digest)}":
+        return
+    work.last = seed_step(work.wanted, work.vm.uuid, (work.host, pool), work.builder)[2] or work.last
+
+
+def _networks(work: Work) -> tuple[str, ...]:
+    """The steps of this plan that bring up networks which the VM needs to start."""
+    needed = (str(value) for path, value in work.vm.config.items() if path.endswith("].network"))
+    return tuple(work.builder.brought("network", work.host, name) for name in needed)
 
 
 def restarts_now(change: FieldChange, wanted: WantedVm) -> bool:

@@ -1,0 +1,194 @@
+"""What a pass must never do, in whole passes."""
+
+from __future__ import annotations
+
+import pytest
+
+from drivers.seen import Power
+from reconciler.diff.change import Change, HeldReason, Verb
+from reconciler.plan.plan import Plan
+from tests.flow.site import OTHER, Site, host_yaml, said, vm_yaml
+
+
+def held(plan: Plan) -> dict[str, HeldReason]:
+    """Ref → why its change is held."""
+    return {str(each.ref): each.held.reason for each in plan.changes if each.held}
+
+
+def change(plan: Plan, ref: str) -> Change:
+    return next(each for each in plan.changes if str(each.ref) == ref)
+
+
+def test_a_vm_on_a_dead_host_is_held_and_not_started_elsewhere(site: Site) -> None:
+    site.vms(vm_yaml("web"))
+    site.settle()
+    site.world.power_off("kvm1")
+    plan = site.plan()
+    assert plan.empty, said(plan)
+    assert held(plan)["vm/web"] is HeldReason.HOST_UNSEEN
+    site.world.power_on("kvm1")
+    site.settle()
+    assert site.domain("web")[0] == "kvm1"
+    assert site.domain("web")[1].power is Power.RUNNING
+    assert not site.world.doubles
+
+
+def test_nothing_is_deleted_on_a_partial_view(site: Site) -> None:
+    site.vms(vm_yaml("web"))
+    site.settle()
+    site.world.cut("kvm2")
+    site.vms()
+    plan = site.plan()
+    assert plan.empty
+    assert held(plan)["vm/web"] is HeldReason.PARTIAL_VIEW
+
+
+def test_a_removed_host_that_held_vms_counts_as_unseen(site: Site) -> None:
+    site.vms(vm_yaml("web", "hosts: [kvm1]"))
+    site.settle()
+    site.write("gitvirt.yaml", (site.repository / "gitvirt.yaml").read_text().replace(host_yaml("kvm1"), ""))
+    site.vms(vm_yaml("web"))
+    plan = site.plan()
+    assert plan.empty, said(plan)
+    assert held(plan)["vm/web"] is HeldReason.HOST_UNSEEN
+
+
+def test_a_foreign_vm_with_the_wanted_name_is_left_alone(site: Site) -> None:
+    site.world.outside("kvm2").define("web", {"memory": 1 << 28, "memoryMax": 1 << 28})
+    before = site.domain("web")[1]
+    site.vms(vm_yaml("web"))
+    site.apply()
+    assert held(site.plan())["vm/web"] is HeldReason.NAME_TAKEN
+    assert site.domain("web")[1] == before
+
+
+def test_unmarked_vms_are_never_touched(site: Site) -> None:
+    site.world.outside("kvm1").define("other", {"memory": 1 << 28, "memoryMax": 1 << 28})
+    before = site.domain("other")[1]
+    site.vms(vm_yaml("web"))
+    site.settle()
+    site.vms()
+    site.settle()
+    assert site.domain("other")[1] == before
+
+
+def test_a_declared_uuid_adopts_with_the_mark_and_nothing_else(site: Site) -> None:
+    uuid = site.world.outside("kvm1").define("old", {"memory": 1 << 28, "memoryMax": 1 << 28}).uuid
+    before = site.domain("old")[1]
+    site.vms(vm_yaml("old", f"=uuid: {uuid}, memory: 256MiB, state: manual"))
+    plan = site.plan()
+    assert [(str(each.ref), each.verb) for each in plan.changes if each.ref.kind == "VirtualMachine"] == [
+        ("vm/old", Verb.ADOPT)
+    ]
+    site.settle()
+    after = site.domain("old")[1]
+    assert after.config == before.config
+    assert after.mark is not None
+
+
+def test_a_clone_with_our_mark_is_foreign(site: Site) -> None:
+    site.vms(vm_yaml("web"))
+    site.settle()
+    site.world.outside("kvm1").clone_domain("web", "copy")
+    before = site.domain("copy")[1]
+    plan = site.plan()
+    assert plan.empty, said(plan)
+    site.vms(vm_yaml("web"), vm_yaml("copy"))
+    assert held(site.plan())["vm/copy"] is HeldReason.NAME_TAKEN
+    site.vms()
+    site.settle()
+    assert site.domain("copy")[1] == before
+
+
+def test_more_deletions_than_the_budget_are_all_held(site: Site) -> None:
+    names = [f"vm{number}" for number in range(5)]
+    site.vms(*(vm_yaml(name) for name in names))
+    site.settle()
+    site.vms()
+    plan = site.plan()
+    assert plan.empty, said(plan)
+    assert set(held(plan).values()) == {HeldReason.BUDGET}
+    site.settle(deletions=5)
+    assert all(site.domain(name)[1].mark.trashed for name in names)
+
+
+def test_delete_protection_counts_as_it_stands_in_the_mark(site: Site) -> None:
+    site.vms(vm_yaml("web", "deleteProtection: true"))
+    site.settle()
+    site.vms()
+    assert held(site.plan())["vm/web"] is HeldReason.PROTECTED
+    site.vms(vm_yaml("web"))
+    site.settle()
+    site.vms()
+    site.settle()
+    assert site.domain("web")[1].mark.trashed
+
+
+def test_an_older_checkout_changes_nothing(site: Site) -> None:
+    site.vms(vm_yaml("web", "memoryMax: 1GiB"))
+    site.settle()
+    site.commit("r2")
+    site.vms(vm_yaml("web", "memoryMax: 2GiB"))
+    site.settle()
+    site.revision = "r1"
+    site.vms(vm_yaml("web", "memoryMax: 1GiB"))
+    plan = site.plan()
+    assert plan.empty, said(plan)
+    assert held(plan)["vm/web"] is HeldReason.BEHIND
+    assert not site.plan(force_revision=True).empty
+
+
+def test_another_repositorys_vm_is_foreign(site: Site) -> None:
+    site.vms(vm_yaml("web"))
+    site.settle()
+    text = (site.repository / "gitvirt.yaml").read_text()
+    site.write("gitvirt.yaml", text.replace("6f1d2f0e-93c8-4b7e-9d57-0c4c2f6b7a10", OTHER))
+    plan = site.plan()
+    assert held(plan)["vm/web"] is HeldReason.NAME_TAKEN
+    site.vms()
+    assert not any(each.ref.kind == "VirtualMachine" for each in site.plan().changes)
+
+
+def test_a_disk_without_its_domain_is_never_passed_over(site: Site) -> None:
+    site.vms(vm_yaml("web"))
+    site.settle()
+    site.world.outside("kvm1").destroy("web")
+    site.world.outside("kvm1").undefine("web")
+    plan = site.plan()
+    assert plan.empty, said(plan)
+    assert held(plan)["vm/web"] is HeldReason.HOLDS_DATA
+
+
+def test_a_network_in_use_is_not_restarted_nor_removed(site: Site) -> None:
+    site.vms(vm_yaml("web"))
+    site.settle()
+    text = (site.repository / "gitvirt.yaml").read_text()
+    site.write("gitvirt.yaml", text.replace("192.168.150", "192.168.151"))
+    plan = site.plan()
+    told = [str(each.held) for item in plan.changes for each in item.fields if each.held]
+    assert any("web" in each for each in told), said(plan)
+    site.apply()
+    assert not site.world.severed
+
+
+def test_drift_is_repaired_told_or_ignored_as_declared(site: Site) -> None:
+    site.vms(*(vm_yaml(mode, f"drift: {mode}, description: mine") for mode in ("enforce", "warn", "ignore")))
+    site.settle()
+    for name in ("enforce", "warn", "ignore"):
+        site.world.outside(site.domain(name)[0]).change(name, "description", "theirs")
+    plan = site.plan()
+    kinds = {str(item.ref): [(each.kind, bool(each.held)) for each in item.fields] for item in plan.changes}
+    assert kinds == {"vm/enforce": [("drift", False)], "vm/warn": [("drift", True)]}, said(plan)
+    site.apply()
+    assert site.domain("enforce")[1].config["description"] == "mine"
+    assert site.domain("warn")[1].config["description"] == "theirs"
+
+
+@pytest.mark.parametrize("ram", [10_000])
+def test_a_vm_that_no_host_has_room_for_is_held_with_each_hosts_reason(site: Site, ram: int) -> None:
+    site.vms(vm_yaml("big", f"=cpu: 1, memory: {ram}GiB"))
+    plan = site.plan()
+    assert held(plan)["vm/big"] is HeldReason.NO_HOST
+    text = str(change(plan, "vm/big").held)
+    assert "kvm1" in text
+    assert "kvm2" in text
