@@ -18,7 +18,7 @@ from drivers.lab import machine, network, pki, processes, settings_entry, state
 from drivers.lab.errors import HostDown, LabConflict, LabError, StateDamaged, UnknownHost
 from drivers.lab.guest import image
 from drivers.lab.host import boot
-from drivers.lab.paths import MAX_HOSTS, LabPaths, host_index, host_name
+from drivers.lab.paths import BRIDGE, LINK_PREFIX, MAX_HOSTS, LabPaths, host_index, host_name
 from drivers.lab.state import LabRecord
 
 T = TypeVar("T")
@@ -117,9 +117,8 @@ class Lab:
         if not self._anything_left():
             return False
         with state.changing(self.paths):
-            network_links = [link for link in network.links() if link.state == self.paths.state]
             names = {process.host for process in processes.host_processes(self.paths.state)}
-            names |= {link.name.removeprefix(network.LINK_PREFIX) for link in network_links if link.name != network.BRIDGE}
+            names |= {link.removeprefix(LINK_PREFIX) for link in self._own_links() if link != BRIDGE}
             _each(lambda name: boot.power_off(self.paths, name), sorted(names))
             network.remove(self._own_links())
             settings_entry.withdraw(self._settings_file(), self.paths.client_pki)
@@ -209,18 +208,21 @@ class Lab:
         return f"qemu+tls://{self._record_with(name).address(name)}/system?pkipath={self.paths.client_pki}"
 
     def status(self) -> LabStatus:
+        return LabStatus(self.paths.state, self.hosts(), machine.facts())
+
+    def hosts(self) -> tuple[HostStatus, ...]:
+        """All hosts of the lab, by number; none when there is no lab."""
         record = state.load(self.paths)
-        names = list(record.hosts) if record else []
-        hosts = _each(lambda name: self._host_status(name, record), names) if record else []
-        return LabStatus(self.paths.state, tuple(hosts), machine.facts())
+        if record is None:
+            return ()
+        return tuple(_each(lambda name: self._host_status(name, record), list(record.hosts)))
 
     def _host_status(self, name: str, record: LabRecord) -> HostStatus:
         process = boot.find(self.paths, name)
         address = record.address(name)
         power = "off" if process is None else "on" if boot.answers(self.paths, address) else "no answer"
-        return HostStatus(
-            name, power, str(address), self.uri(name, record), record.hosts[name], process.pid if process else None
-        )
+        init = process.pid if process else None
+        return HostStatus(name, power, str(address), self.uri(name, record), record.hosts[name], init)
 
     def _record_with(self, name: str) -> LabRecord:
         record = state.load(self.paths)

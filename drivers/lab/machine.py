@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from drivers.lab.errors import MachineUnfit
+from drivers.lab.command import run
+from drivers.lab.errors import LabError, MachineUnfit
 
 APT = "apt-get install -y --no-install-recommends"
 
@@ -26,7 +27,7 @@ class Facts:
     apparmor: bool
     kvm: bool
     bridge_filter: bool
-    """Bridged frames pass iptables: a FORWARD policy of DROP (Docker's) then cuts the hosts off from each other."""
+    """Bridged frames pass iptables and are dropped there (Docker's FORWARD policy): hosts cannot reach each other."""
 
 
 def require_fit() -> None:
@@ -66,8 +67,15 @@ def facts() -> Facts:
         systemd=Path("/run/systemd/system").is_dir(),
         apparmor=_says(Path("/sys/module/apparmor/parameters/enabled"), "Y"),
         kvm=os.access("/dev/kvm", os.R_OK | os.W_OK),
-        bridge_filter=_says(Path("/proc/sys/net/bridge/bridge-nf-call-iptables"), "1"),
+        bridge_filter=_says(Path("/proc/sys/net/bridge/bridge-nf-call-iptables"), "1") and _drops_forwarded(),
     )
+
+
+def _drops_forwarded() -> bool:
+    try:
+        return "-P FORWARD DROP" in run(["iptables", "-S", "FORWARD"])
+    except LabError:
+        return False  # not root, or no iptables: `status` is not the place to fail for that
 
 
 def _says(path: Path, word: str) -> bool:

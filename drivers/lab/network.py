@@ -33,7 +33,7 @@ def links() -> list[Link]:
     found = []
     for link in json.loads(run(["ip", "-json", "link", "show"])):
         name, alias = link["ifname"], link.get("ifalias", "")
-        if name == BRIDGE or host_index(name.removeprefix(LINK_PREFIX)) and name.startswith(LINK_PREFIX):
+        if name == BRIDGE or (name.startswith(LINK_PREFIX) and host_index(name.removeprefix(LINK_PREFIX))):
             state = Path(alias.removeprefix(MARK)) if alias.startswith(MARK) else None
             found.append(Link(name, state, foreign=bool(alias) and state is None))
     return found
@@ -82,9 +82,7 @@ def ensure_bridge(state: Path, address: IPv4Interface) -> bool:
 
 def _has_address(address: IPv4Interface) -> bool:
     shown = json.loads(run(["ip", "-json", "-4", "addr", "show", "dev", BRIDGE]))
-    return any(
-        entry.get("local") == str(address.ip) for link in shown for entry in link.get("addr_info", [])
-    )
+    return any(entry.get("local") == str(address.ip) for link in shown for entry in link.get("addr_info", []))
 
 
 def plug(state: Path, host: str, mac: str, process: int) -> None:

@@ -1,11 +1,11 @@
 """Where everything of a lab lives, and what its things are called. Pure: no file is touched here.
 
-    <state>/lab.json                       what this lab is (state.py)
-    <state>/lock                           held by whoever changes the lab
-    <state>/pki/{ca,client}/               certificate authority; the client certificate of `pkipath=lab`
-    <state>/shared/                        the folder behind the storage domain `shared`
-    <state>/cache/                         guest image by content, QEMU capabilities
-    <state>/hosts/<host>/                  one host: etc lib log cache pki, boot.log
+<state>/lab.json                       what this lab is (state.py)
+<state>/lock                           held by whoever changes the lab
+<state>/pki/{ca,client}/               certificate authority; the client certificate of `pkipath=lab`
+<state>/shared/                        the folder behind the storage domain `shared`
+<state>/cache/                         guest image by content, QEMU capabilities
+<state>/hosts/<host>/                  one host: etc lib log cache pki, boot.log
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ def _issue(folder: Path, stem: str, common_name: str, extensions: str, *, signer
         encoding="utf-8",
     )
     draft, key = folder / f".{stem}cert.new", folder / f"{stem}key.pem"
-    signed = ["-CA", signer / "cacert.pem", "-CAkey", signer / "cakey.pem"] if signer else []
+    signed: list[str | Path] = ["-CA", signer / "cacert.pem", "-CAkey", signer / "cakey.pem"] if signer else []
     run(
         [
             *["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc"],

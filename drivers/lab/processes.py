@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MARK = "gitvirt-lab-host"
-"""The word on the command line of host/init.py in front of the state directory and the host's name."""
+"""In the command line of host/init.py: python -I -S init.py MARK STATE HOST."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def _scan() -> Iterator[HostProcess]:
 
 def _read(pid: int, own: int) -> HostProcess | None:
     words = Path("/proc", str(pid), "cmdline").read_bytes().split(b"\0")[:-1]
-    if len(words) < 4 or words[-3] != MARK.encode():
+    if len(words) != 7 or words[1:3] != [b"-I", b"-S"] or words[4] != MARK.encode():
         return None
     pid_space = _namespace(pid, "pid")
     ids = _status(pid, "NSpid")
@@ -63,9 +63,8 @@ def _read(pid: int, own: int) -> HostProcess | None:
     is_keeper = pid_space == own
     if not is_init and not is_keeper:
         return None  # a child of init between fork and exec
-    return HostProcess(
-        pid, start_time(pid), Path(os.fsdecode(words[-2])), words[-1].decode(), is_init, (pid_space, _namespace(pid, "net"))
-    )
+    namespaces = (pid_space, _namespace(pid, "net"))
+    return HostProcess(pid, start_time(pid), Path(os.fsdecode(words[5])), words[6].decode(), is_init, namespaces)
 
 
 def start_time(pid: int) -> int:

@@ -22,7 +22,8 @@ def default_file() -> Path:
 
 def register(file: Path, pki: Path) -> bool:
     """Write the entry; True if something was to do."""
-    text = f"# Written by `gitvirt lab up`, removed by `gitvirt lab down`.\npki:\n  {PKI_NAME}: {{path: {json.dumps(str(pki))}}}\n"
+    entry = f"pki:\n  {PKI_NAME}: {{path: {json.dumps(str(pki))}}}\n"
+    text = f"# Written by `gitvirt lab up`, removed by `gitvirt lab down`.\n{entry}"
     if _text_of(file) == text:
         return False
     write_private(file, text)

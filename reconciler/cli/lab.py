@@ -84,8 +84,9 @@ def _as_text(seen: LabStatus) -> str:
     )
     if facts.bridge_filter:
         lines.append(
-            "Warning: net.bridge.bridge-nf-call-iptables is 1. If the machine's FORWARD policy is DROP (Docker sets "
-            "it), the hosts do not reach each other: sysctl net.bridge.bridge-nf-call-iptables=0"
+            "Warning: the machine filters bridged traffic (net.bridge.bridge-nf-call-iptables=1) and drops what it "
+            "does not know (iptables -P FORWARD DROP, as Docker sets it): the hosts do not reach each other. "
+            "sysctl net.bridge.bridge-nf-call-iptables=0 helps."
         )
     return "\n".join(lines)
 
@@ -112,7 +113,9 @@ def shell(
     command: Annotated[list[str] | None, typer.Argument(metavar="[-- COMMAND]")] = None,
 ) -> None:
     """Enter a host as root, or run a command in it."""
-    argv = _lab().inside(host, command or [os.environ.get("SHELL", "/bin/sh")])
+    words = command or []
+    words = words[1:] if words[:1] == ["--"] else words
+    argv = _lab().inside(host, words or [os.environ.get("SHELL", "/bin/sh")])
     sys.stdout.flush()
     os.execvp(argv[0], argv)
 

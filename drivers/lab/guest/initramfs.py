@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path, PurePosixPath
 
@@ -16,15 +16,19 @@ from drivers.lab.command import run
 from drivers.lab.errors import GuestBuildFailed
 from drivers.lab.guest.parts import Parts
 
-FOLDERS = "bin sbin dev proc sys run tmp etc/acpi/PWRF mnt data root usr/bin usr/sbin var/run www".split()
+FOLDERS = (
+    *("bin", "sbin", "dev", "proc", "sys", "run", "tmp", "mnt", "data", "root", "www"),
+    *("etc/acpi/PWRF", "usr/bin", "usr/sbin", "var/run"),
+)
 
 PROGRAMS = {"init": "init", "nic-up": "sbin/nic-up", "hotplug": "sbin/hotplug", "shutdown": "sbin/shutdown"}
 """Files of ours, and where they go; the rest of files/ goes to /etc."""
 
 MODULES = (
-    "virtio_pci virtio_blk virtio_net virtio_console virtio_scsi virtio_balloon virtio_mem virtio_rng "
-    "sr_mod sd_mod isofs vfat nls_ascii nls_cp437 nls_utf8 button evdev 8021q"
-).split()
+    *("virtio_pci", "virtio_blk", "virtio_net", "virtio_console", "virtio_scsi"),
+    *("virtio_balloon", "virtio_mem", "virtio_rng", "sr_mod", "sd_mod", "isofs"),
+    *("vfat", "nls_ascii", "nls_cp437", "nls_utf8", "button", "evdev", "8021q"),
+)
 OPTIONS = {"scsi_mod.ko": "scan=sync"}
 """So that a seed on a CD-ROM is there when init looks for it."""
 
@@ -48,9 +52,8 @@ def build(parts: Parts) -> bytes:
         archive.folder(folder)
     for name, text in TEXTS.items():
         archive.file(name, text.encode(), 0o755 if text.startswith("#!") else 0o644)
-    for own in files():
-        text = files()[own]
-        archive.file(PROGRAMS.get(own, f"etc/{own}"), text, 0o755 if text.startswith(b"#!") else 0o644)
+    for own, content in files().items():
+        archive.file(PROGRAMS.get(own, f"etc/{own}"), content, 0o755 if content.startswith(b"#!") else 0o644)
     archive.file("bin/busybox", parts.busybox.read_bytes(), 0o755)
     for applet in run([parts.busybox, "--list"]).split():
         if applet not in OWN_PROGRAMS:
@@ -59,7 +62,7 @@ def build(parts: Parts) -> bytes:
     for library in _libraries(parts.agent):
         archive.file(library.lstrip("/"), Path(library).read_bytes(), 0o755)
     _add_modules(archive, parts)
-    return gzip.compress(archive.bytes(), compresslevel=6, mtime=0)
+    return gzip.compress(archive.packed(), compresslevel=6, mtime=0)
 
 
 def files() -> dict[str, bytes]:
@@ -93,7 +96,7 @@ def _add_modules(archive: _Archive, parts: Parts) -> None:
     archive.file("etc/modules-to-load", "".join(load).encode(), 0o644)
 
 
-def _in_load_order(folder: Path, names: list[str]) -> Iterator[Path]:
+def _in_load_order(folder: Path, names: Iterable[str]) -> Iterator[Path]:
     """Files of the modules and of what they depend on, each once, dependencies first. Built-in ones have no file."""
     lines = [line.partition(":") for line in (folder / "modules.dep").read_text(encoding="utf-8").splitlines()]
     needs = {file: depends.split() for file, _, depends in lines}
@@ -132,7 +135,7 @@ class _Archive:
             if str(parent) != ".":
                 self._entries.setdefault(str(parent), (stat.S_IFDIR | 0o755, b""))
 
-    def bytes(self) -> bytes:
+    def packed(self) -> bytes:
         parts = [self._entry(i, name, *entry) for i, (name, entry) in enumerate(self._entries.items(), start=1)]
         return b"".join([*parts, self._entry(0, "TRAILER!!!", 0, b"")])
 

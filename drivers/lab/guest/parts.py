@@ -46,7 +46,7 @@ class Parts:
 def obtain(cache: Path) -> Parts:
     """The parts, from `cache` or from Debian's archive. Raises GuestBuildFailed."""
     if platform.machine() != "x86_64":
-        raise GuestBuildFailed(f"The tiny guest is x86_64; this machine is {platform.machine()}, which has no syslinux.")
+        raise GuestBuildFailed(f"The tiny guest is x86_64; this machine is {platform.machine()}.")
     root = cache / "parts"
     if not root.is_dir():
         draft = cache / ".parts.new"

@@ -120,7 +120,8 @@ def _start(plan: HostPlan) -> None:
             text=True,
         )
     with starter:
-        assert starter.stdin is not None and starter.stdout is not None
+        assert starter.stdin is not None
+        assert starter.stdout is not None
         line = starter.stdout.readline()
         if not line:
             raise HostFailed(f"Host {plan.name} did not start: {_last_words(log)}")

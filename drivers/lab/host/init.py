@@ -13,6 +13,7 @@ a service that ended from being started again.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -63,9 +64,10 @@ def keep(state: str, host: str) -> None:
     if os.fork():
         os._exit(0)  # whoever started us shall have no child to wait for
     os.setsid()
-    _check(
-        _libc.unshare(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET), "unshare"
-    )
+    os.chdir("/")
+    os.umask(0o022)
+    spaces = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET
+    _check(_libc.unshare(spaces), "unshare")
     init = os.fork()
     if init == 0:
         be_init()
@@ -153,9 +155,7 @@ class Service:
             _libc.umount2(self.mountpoint.encode(), MNT_DETACH)  # what a killed FUSE server leaves
             Path(self.mountpoint).mkdir(parents=True, exist_ok=True)
         # Not kept as a Popen: all waiting is done by reap(), for our own children and for orphans alike.
-        self.pid = os.posix_spawn(
-            self.argv[0], self.argv, CLEAN_ENVIRONMENT, setsid=True, setsigdef=[signal.SIGPIPE]
-        )
+        self.pid = os.posix_spawn(self.argv[0], self.argv, CLEAN_ENVIRONMENT, setsid=True, setsigdef=[signal.SIGPIPE])
         give_up = time.monotonic() + MOUNT_PATIENCE
         while self.mountpoint and not os.path.ismount(self.mountpoint) and time.monotonic() < give_up:
             time.sleep(0.01)
@@ -173,10 +173,8 @@ def watch(services: list[Service]) -> None:
         service.start()
     while True:
         select.select([read_end], [], [], RESTART_DELAY)
-        try:
+        with contextlib.suppress(BlockingIOError):
             os.read(read_end, 4096)
-        except BlockingIOError:
-            pass
         reap(services)
         for service in services:
             if service.pid == 0 and time.monotonic() >= service.due and not service.held():

@@ -22,8 +22,9 @@ class Service:
 
 
 def shared_storage(lab: LabPaths) -> Service:
-    """The lab's shared folder. libvirt goes by the file system's type: a FUSE one called glusterfs counts as shared."""
-    argv = ("/usr/bin/bindfs", "-f", "-o", f"fsname={lab.shared},subtype=glusterfs", str(lab.shared), str(SHARED_IN_HOST))
+    """The lab's shared folder. libvirt goes by the file system's type: FUSE's glusterfs counts as shared."""
+    options = f"fsname={lab.shared},subtype=glusterfs"
+    argv = ("/usr/bin/bindfs", "-f", "-o", options, str(lab.shared), str(SHARED_IN_HOST))
     return Service("shared-storage", argv, str(SHARED_IN_HOST))
 
 

@@ -1,0 +1,176 @@
+"""The lab for live tests: one per run, three hosts, put back to empty between tests.
+
+A developer's own lab is used if $GITVIRT_LAB names one, and is left up; else one is made in a temporary folder.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drivers.lab.guest import image
+from drivers.lab.lab import Lab
+from drivers.lab.paths import SHARED_IN_HOST, STATE_VARIABLE, LabPaths
+
+HOSTS = 3
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All live tests share one lab: with pytest-xdist (--dist loadgroup) one worker runs them."""
+    for item in items:
+        if item.get_closest_marker("live"):
+            item.add_marker(pytest.mark.xdist_group("lab"))
+
+
+@pytest.fixture(scope="session")
+def lab_of_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    if os.geteuid() != 0:
+        pytest.skip("live tests need root: the lab makes namespaces and network links")
+    own = os.environ.get(STATE_VARIABLE)
+    with pytest.MonkeyPatch.context() as patch:
+        if not own:
+            folder = tmp_path_factory.mktemp("lab")
+            patch.setenv(STATE_VARIABLE, str(folder / "state"))
+            patch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
+        lab = Lab(LabPaths.from_environment())
+        was_up = bool(lab.hosts())
+        try:
+            yield lab
+        finally:
+            if not was_up:
+                lab.down()
+
+
+@pytest.fixture
+def lab(lab_of_session: Lab) -> Lab:
+    """Three running hosts with nothing on them."""
+    lab_of_session.up(HOSTS)
+    for host in lab_of_session.hosts():
+        lab_of_session.set_cable(host.name, connected=True)
+        empty(lab_of_session, host.name)
+    for file in lab_of_session.paths.shared.iterdir():
+        file.unlink()
+    return lab_of_session
+
+
+def virsh(lab: Lab, host: str, *words: str | Path) -> str:
+    """One virsh command over TLS; its output. Raises CalledProcessError, with what virsh said in `stderr`."""
+    argv = ["virsh", "--quiet", "--connect", lab.libvirt_uri(host), *map(str, words)]
+    return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=120).stdout.strip()
+
+
+def empty(lab: Lab, host: str) -> None:
+    """Remove all domains, networks and pools of a host. Their volumes are the caller's affair."""
+    script = """
+        for each in $(virsh -q list --name); do virsh -q destroy $each; done
+        for each in $(virsh -q list --all --name); do
+            virsh -q undefine $each --managed-save --snapshots-metadata --checkpoints-metadata --nvram
+        done
+        for each in $(virsh -q net-list --name); do virsh -q net-destroy $each; done
+        for each in $(virsh -q net-list --all --name); do virsh -q net-undefine $each; done
+        for each in $(virsh -q pool-list --name); do virsh -q pool-destroy $each; done
+        for each in $(virsh -q pool-list --all --name); do virsh -q pool-undefine $each; done
+    """
+    subprocess.run(lab.inside(host, ["sh", "-c", script]), capture_output=True, check=False, timeout=120)
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A tiny guest, wherever it runs: move it by making another one of the same name."""
+
+    lab: Lab
+    host: str
+    name: str
+
+    def virsh(self, command: str, *words: str | Path) -> str:
+        return virsh(self.lab, self.host, command, self.name, *words)
+
+    def state(self) -> str:
+        return self.virsh("domstate")
+
+    def wait_for_agent(self, patience: float = 120) -> None:
+        give_up = time.monotonic() + patience
+        while True:
+            try:
+                self.agent("guest-ping")
+                return
+            except subprocess.CalledProcessError:
+                if time.monotonic() > give_up:
+                    raise
+                time.sleep(0.3)
+
+    def agent(self, command: str, **arguments: Any) -> Any:
+        request = json.dumps({"execute": command, "arguments": arguments})
+        return json.loads(self.virsh("qemu-agent-command", request))["return"]
+
+    def run(self, script: str) -> str:
+        """Run a shell script in the guest; its standard output."""
+        started = self.agent("guest-exec", path="/bin/sh", arg=["-c", script], **{"capture-output": True})
+        while not (done := self.agent("guest-exec-status", pid=started["pid"]))["exited"]:
+            time.sleep(0.1)
+        assert done["exitcode"] == 0, done
+        return base64.b64decode(done.get("out-data", "")).decode().strip()
+
+
+@pytest.fixture
+def clone_guest(lab: Lab) -> Callable[[str], Path]:
+    """Makes a disk for a guest: a linked clone of the tiny guest on the shared folder; gives its path in the hosts."""
+
+    def clone(name: str) -> Path:
+        base = lab.paths.shared / "base.qcow2"
+        if not base.exists():
+            image.copy(lab.guest_image(), base)
+        argv = ["qemu-img", "create", "-q", "-u", "-f", "qcow2", "-F", "qcow2", "-b", str(SHARED_IN_HOST / base.name)]
+        subprocess.run([*argv, str(lab.paths.shared / f"{name}.qcow2"), "128M"], check=True)
+        return SHARED_IN_HOST / f"{name}.qcow2"
+
+    return clone
+
+
+@pytest.fixture
+def start_guest(lab: Lab, clone_guest: Callable[[str], Path], tmp_path: Path) -> Callable[..., Guest]:
+    """Defines and starts a tiny guest: start_guest(host, name, bus="virtio", devices="<more XML/>")."""
+
+    def start(host: str, name: str, bus: str = "virtio", devices: str = "") -> Guest:
+        definition = tmp_path / f"{name}.xml"
+        definition.write_text(guest_xml(name, clone_guest(name), bus, devices), encoding="utf-8")
+        virsh(lab, host, "define", definition)
+        virsh(lab, host, "start", name)
+        return Guest(lab, host, name)
+
+    return start
+
+
+def guest_xml(name: str, disk: Path, bus: str = "virtio", devices: str = "") -> str:
+    target = {"virtio": "vda", "scsi": "sda"}[bus]
+    ports = "<controller type='pci' model='pcie-root-port'/>" * 14
+    return f"""
+        <domain type='qemu'>
+          <name>{name}</name>
+          <memory unit='MiB'>{image.MINIMUM_MEMORY_MIB}</memory>
+          <vcpu current='1'>2</vcpu>
+          <os><type arch='x86_64' machine='q35'>hvm</type></os>
+          <features><acpi/><tcg><tb-cache unit='MiB'>32</tb-cache></tcg></features>
+          <cpu mode='maximum'/>
+          <devices>
+            <controller type='pci' index='0' model='pcie-root'/>{ports}
+            <controller type='scsi' model='virtio-scsi'/>
+            <disk type='file' device='disk'>
+              <driver name='qemu' type='qcow2' cache='none'/>
+              <source file='{disk}'/><target dev='{target}' bus='{bus}'/>
+            </disk>
+            <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>
+            <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
+            <serial type='file'><source path='/var/log/libvirt/{name}.serial'/></serial>
+            {devices}
+          </devices>
+        </domain>"""
