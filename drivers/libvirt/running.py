@@ -13,14 +13,17 @@ from typing import Any
 import libvirt
 
 from drivers import errors
+from drivers.base import Edit
 from drivers.libvirt.connect import Connections
 from drivers.libvirt.domain.aspect import NotNow
 from drivers.libvirt.domain.draft import Draft, Names
 from drivers.libvirt.domain.reading import draft
 from drivers.libvirt.domain.tree import Element, parse_to_edit, write
+from drivers.libvirt.domain.visible import unseen
 from drivers.libvirt.errors import is_code
 from drivers.mark import Device
 
+SHOW_WAIT = 3.0  # seconds until a change that libvirt took shows in the live XML
 DETACH_ATTEMPTS = 3
 DETACH_WAIT = 5.0  # seconds after each attempt, beyond the five that libvirt itself waits
 BALLOON_WAIT = 8.0
@@ -72,7 +75,7 @@ class RunningVm:
                 if is_code(missing, "DEVICE_MISSING"):
                     return
                 raise
-            if self._wait(lambda: not self._has(alias), DETACH_WAIT):
+            if self.wait(lambda: not self._has(alias), DETACH_WAIT):
                 return
         raise NotNow("the guest has not released it; it may not have started yet, or still uses it")
 
@@ -88,7 +91,7 @@ class RunningVm:
         """Sets the balloon's target; NotNow if the guest does not follow."""
         target = -(-size // 1024)
         self._call(self._domain.setMemoryFlags, target, _LIVE)
-        if not self._wait(lambda: self._balloon() == target, BALLOON_WAIT):
+        if not self.wait(lambda: self._balloon() == target, BALLOON_WAIT):
             now = self._balloon() >> 10
             raise NotNow(f"the guest's balloon driver has not followed: it has {now} MiB, not {target >> 10}")
 
@@ -102,6 +105,10 @@ class RunningVm:
             if self._call(self._domain.blockInfo, target)[0] < size:
                 raise NotNow("libvirt took the new size, but the disk has not grown")
 
+    def shows(self, edit: Edit) -> bool:
+        """Whether the live XML shows the edit; libvirt hears of the balloon's size by an event, a little late."""
+        return self.wait(lambda: unseen((edit,), self.draft().fields) is None, SHOW_WAIT)
+
     def describe(self, text: str | None) -> None:
         """Sets or removes the description."""
         kind = libvirt.VIR_DOMAIN_METADATA_DESCRIPTION
@@ -113,7 +120,8 @@ class RunningVm:
     def _has(self, alias: str) -> bool:
         return any(each.get("name") == alias for each in self.live().iterfind("devices/*/alias"))
 
-    def _wait(self, reached: Callable[[], bool], seconds: float) -> bool:
+    def wait(self, reached: Callable[[], bool], seconds: float) -> bool:
+        """Looks again and again until it is reached; False if that takes longer."""
         until = time.monotonic() + seconds
         while not reached():
             if time.monotonic() >= until:

@@ -81,7 +81,9 @@ class Vms:
             if self._taken(conn, new, operation):
                 return
             version = self._call(operation, conn.getLibVersion)
-            self._define(conn, build(new, version), operation)
+            with self._writing(operation):
+                xml = build(new, version)
+            self._define(conn, xml, operation)
             edits = tuple(Edit(path=path, after=value) for path, value in new.fields.items())
             found = self._find(conn, new.uuid, operation)
             self._prove(found, VmEdit(uuid=new.uuid, expects=None, mark=new.mark, config=edits, xml=new.xml), ())
@@ -97,10 +99,11 @@ class Vms:
             running = RunningVm(self._connections, found.domain, operation, found.config, devices)
             refusals = tuple(self._live_edits(running, edit, devices)) if found.running else ()
             context = Context(devices=devices, live=running.live() if found.running else None)
-            written = change(found.config, edit, context)
+            with self._writing(operation):
+                written = change(found.config, edit, context)
             self._define(conn, write(found.config), operation)
             if found.running:
-                self._set_metadata(found, written, _LIVE, operation)
+                self._mark_live(found, written, operation)
             self._prove(self._find(conn, edit.uuid, operation), edit, refusals)
             return refusals
 
@@ -162,14 +165,19 @@ class Vms:
 
     @contextmanager
     def _changing(self, uuid: str, operation: str) -> Iterator[libvirt.virConnect]:
-        """A connection for changes and the VM's lock; what cannot be written or read becomes Refused."""
+        """A connection for changes and the VM's lock."""
         with self._locks[uuid], self._connections.changes() as conn:
             try:
                 yield conn
-            except CannotWrite as problem:
-                raise errors.Refused(self._host, operation, str(problem)) from None
             except NotReadable as problem:
                 raise errors.DriverError(self._host, operation, str(problem)) from None
+
+    @contextmanager
+    def _writing(self, operation: str) -> Iterator[None]:
+        try:
+            yield
+        except CannotWrite as problem:
+            raise errors.Refused(self._host, operation, str(problem)) from None
 
     def _find(self, conn: libvirt.virConnect, uuid: str, operation: str) -> _Found:
         domain = self._call(operation, conn.lookupByUUIDString, uuid)
@@ -221,7 +229,7 @@ class Vms:
         for each in edit.live:
             try:
                 live.change(running, each, devices)
-                if unseen((each,), running.draft().fields) is not None:
+                if not running.shows(each):
                     raise NotNow("libvirt took the change, but the running VM does not show it")
             except (NotNow, CannotWrite) as problem:
                 yield Refusal(path=each.path, reason=getattr(problem, "reason", str(problem)))
@@ -240,6 +248,13 @@ class Vms:
         except errors.Missing as missing:
             if mark is not None or not is_code(missing, "NO_DOMAIN_METADATA"):
                 raise  # removing a mark that is not there is fine
+
+    def _mark_live(self, found: _Found, mark: Mark, operation: str) -> None:
+        try:
+            self._set_metadata(found, mark, _LIVE, operation)
+        except errors.Conflict:
+            if self._call(operation, found.domain.isActive):
+                raise  # else it stopped meanwhile, and the definition has the mark
 
     def _prove(self, found: _Found, edit: VmEdit, refusals: tuple[Refusal, ...]) -> None:
         """Reads back: the mark, every field of the definition, the patches."""

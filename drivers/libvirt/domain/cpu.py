@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from drivers.libvirt.domain.aspect import Aspect, NotNow, Running
 from drivers.libvirt.domain.draft import Draft
-from drivers.libvirt.domain.tree import CannotWrite, Element, drop, ensure, number, put, put_text
+from drivers.libvirt.domain.tree import CannotWrite, Element, drop, ensure, number, put, put_text, size
 from specs.fields import Scalar
 
 MODES = ("host-model", "host-passthrough", "maximum")
+_SAFE_CACHE = 512 << 20  # bytes; measured: with 32 MiB the first vCPU added kills the VM
 _TOPOLOGY = ("sockets", "cores", "threads")
 
 
@@ -113,6 +114,20 @@ def _check(domain: Element) -> None:
         raise CannotWrite("cpu.max", f"the topology makes {product} vCPUs, not {most}; change both together")
 
 
+def can_grow(domain: Element) -> bool:
+    """Whether vCPUs can be brought online while the VM runs."""
+    vcpu = domain.find("vcpu")
+    return vcpu is not None and vcpu.get("current", vcpu.text) != vcpu.text
+
+
+def _check_cache(live: Element) -> None:
+    """QEMU aborts when an emulated vCPU comes online and its translation cache has no room left for it (7.2)."""
+    cache = live.find("features/tcg/tb-cache")
+    amount = size(cache) if cache is not None else None
+    if live.get("type") == "qemu" and amount is not None and amount < _SAFE_CACHE:
+        raise NotNow("QEMU may abort when a vCPU is added under emulation with so small a translation cache")
+
+
 def _live_count(running: Running, path: str, value: Scalar) -> None:
     now = running.draft().fields.get("cpu.count")
     if not isinstance(value, int) or not isinstance(now, int):
@@ -120,6 +135,7 @@ def _live_count(running: Running, path: str, value: Scalar) -> None:
     if value < now:
         raise NotNow(f"a running guest does not give vCPUs back ({now} are online)")
     if value > now:
+        _check_cache(running.live())
         running.set_cpus(value)
 
 

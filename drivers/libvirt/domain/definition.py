@@ -12,7 +12,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 
 from drivers.base import NewVm, VmEdit
-from drivers.libvirt.domain import boot, controllers, marks, patches, platform
+from drivers.libvirt.domain import boot, controllers, cpu, marks, patches
 from drivers.libvirt.domain.aspect import DeviceList, Place
 from drivers.libvirt.domain.draft import KINDS, Draft, Names, alias_of
 from drivers.libvirt.domain.reading import draft
@@ -22,6 +22,7 @@ from drivers.libvirt.domain.visible import fields_of
 from drivers.mark import Device, Mark
 from specs.fields import Fields, Scalar, entries, entry_of
 
+TRANSLATION_CACHE = "32"  # MiB; QEMU's own choice under emulation is up to 1 GiB per VM
 TRANSLATION_CACHE_SINCE = 8_000_000  # libvirt's version
 
 
@@ -56,8 +57,8 @@ def _surroundings(domain: Element, libvirt: int) -> None:
     for name in ("acpi", "apic"):
         ensure(features, name)
     emulated = domain.get("type") == "qemu"
-    if emulated and libvirt >= TRANSLATION_CACHE_SINCE:
-        put_text(ensure(features, "tcg"), "tb-cache", platform.TRANSLATION_CACHE)
+    if emulated and libvirt >= TRANSLATION_CACHE_SINCE and not cpu.can_grow(domain):
+        put_text(ensure(features, "tcg"), "tb-cache", TRANSLATION_CACHE)
         ensure(features, "tcg/tb-cache").set("unit", "MiB")
     clock = ensure(domain, "clock")
     clock.set("offset", "utc")

@@ -14,7 +14,6 @@ from specs.fields import Scalar
 
 EMULATIONS = {"kvm": "kvm", "tcg": "qemu"}  # our word → libvirt's domain type
 _WORDS = {libvirt: word for word, libvirt in EMULATIONS.items()}
-TRANSLATION_CACHE = "32"  # MiB; QEMU's default under emulation is a good part of 1 GiB per VM
 
 
 def read_type(domain: Element, draft: Draft) -> None:
