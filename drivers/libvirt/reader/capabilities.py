@@ -5,11 +5,14 @@ Pure. The two documents change only with the daemon or its QEMU, so reader.py as
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from lxml import etree
 
 from drivers.seen import Capabilities
 
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+VIRTUALIZATIONS = ("kvm", "qemu")
 _FIRMWARES = {"efi": "uefi"}
 
 
@@ -18,36 +21,37 @@ def arch(capabilities: str) -> str:
     return _root(capabilities).findtext("host/cpu/arch", "x86_64")
 
 
-def read(capabilities: str, domain_capabilities: str) -> tuple[str, Capabilities]:
-    """(host uuid, capabilities). `domain_capabilities` may be "" where the driver has none (test driver)."""
+def read(capabilities: str, domain_capabilities: Sequence[str]) -> tuple[str, Capabilities]:
+    """(host uuid, capabilities): what any of the host's VIRTUALIZATIONS can do, one document each."""
     root = _root(capabilities)
     own = root.findtext("host/cpu/arch", "x86_64")
     guest = root.find(f"guest/arch[@name='{own}']")
     machines = (each.text or "" for each in guest.iter("machine")) if guest is not None else ()
-    models, graphics, firmwares = _domain(domain_capabilities)
+    domains = [_root(each) for each in domain_capabilities]
     found = Capabilities(
         arch=own,
         kvm=guest is not None and guest.find("domain[@type='kvm']") is not None,
         machines=frozenset(machines),
-        cpu_models=models,
-        graphics=graphics,
-        firmwares=firmwares,
+        cpu_models=frozenset(name for each in domains for name in _cpus(each)),
+        graphics=frozenset(_values(domains, "devices/graphics/enum[@name='type']/value")),
+        firmwares=frozenset(
+            _FIRMWARES.get(name, name) for name in ("bios", *_values(domains, "os/enum[@name='firmware']/value"))
+        ),
     )
     return root.findtext("host/uuid", ""), found
 
 
-def _domain(xml: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    if not xml:
-        return frozenset(), frozenset(), frozenset()
-    root = _root(xml)
-    models = {
-        each.text or "" for each in root.iterfind("cpu/mode[@name='custom']/model") if each.get("usable") != "no"
-    }
-    modes = {each.get("name", "") for each in root.iterfind("cpu/mode[@supported='yes']")} - {"custom"}
-    graphics = {each.text or "" for each in root.iterfind("devices/graphics/enum[@name='type']/value")}
-    firmwares = {each.text or "" for each in root.iterfind("os/enum[@name='firmware']/value")}
-    named = {_FIRMWARES.get(each, each) for each in firmwares} | {"bios"}  # SeaBIOS comes with every x86 QEMU
-    return frozenset(models | modes), frozenset(graphics), frozenset(named)
+def _cpus(domain: etree._Element) -> Iterator[str]:
+    """Models that run on this host, and the modes without a model of their own (host-model, maximum …)."""
+    for mode in domain.iterfind("cpu/mode[@supported='yes']"):
+        if mode.get("name") == "custom":
+            yield from (each.text or "" for each in mode.iterfind("model") if each.get("usable") != "no")
+        else:
+            yield mode.get("name", "")
+
+
+def _values(domains: Sequence[etree._Element], path: str) -> Iterator[str]:
+    return (each.text or "" for domain in domains for each in domain.iterfind(path))
 
 
 def bridges(interfaces: list[str]) -> frozenset[str]:

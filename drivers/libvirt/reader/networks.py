@@ -6,6 +6,7 @@ import libvirt
 
 from drivers.errors import DriverError, Missing
 from drivers.libvirt.connect import Connections
+from drivers.libvirt.network.networks import definition
 from drivers.libvirt.network.read import read
 from drivers.seen import SeenNetwork
 
@@ -32,8 +33,7 @@ def read_one(connections: Connections, conn: libvirt.virConnect, name: str) -> S
 def _answer(network: libvirt.virNetwork) -> Answer:
     persistent = bool(network.isPersistent())
     live = network.XMLDesc(0) if network.isActive() else None
-    inactive = network.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE)
-    return inactive, live, bool(persistent and network.autostart()), persistent
+    return definition(network), live, bool(persistent and network.autostart()), persistent
 
 
 def _seen(connections: Connections, answer: Answer | DriverError) -> SeenNetwork:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import libvirt
 
-from drivers.errors import DriverError, Missing, Unsupported
+from drivers.errors import DriverError, Missing, Refused, Unsupported
 from drivers.libvirt.connect import Connections
 from drivers.libvirt.domain import NotReadable
 from drivers.libvirt.reader import addresses, capabilities, networks, storage, vms
@@ -99,21 +100,18 @@ class Reader:
         if self._facts is None or self._facts[0] is not conn:
             operation = "read the capabilities"
             xml = self._connections.call(operation, conn.getCapabilities)
-            try:
-                of_domains = self._connections.call(
-                    operation, conn.getDomainCapabilities, None, capabilities.arch(xml), None, None
-                )
-            except Unsupported:
-                of_domains = ""
-            self._facts = (conn, *capabilities.read(xml, of_domains))
+            ask = partial(conn.getDomainCapabilities, None, capabilities.arch(xml), None)
+            answers = self._connections.gather(operation, ask, capabilities.VIRTUALIZATIONS)
+            self._facts = (conn, *capabilities.read(xml, _known(answers)))
         return self._facts[1:]
 
     def _host(self, conn: libvirt.virConnect) -> dict[str, Any]:
-        names = ("libvirt", "hypervisor", "hostname", "info", "memory_free")
-        calls = (conn.getLibVersion, conn.getVersion, conn.getHostname, conn.getInfo, lambda: _free(conn))
+        names = ("libvirt", "hypervisor", "hostname", "info", "memory")
+        calls = (conn.getLibVersion, conn.getVersion, conn.getHostname, conn.getInfo, lambda: _memory(conn))
         found = dict(zip(names, self._side_by_side("read the host", calls), strict=True))
-        info = found.pop("info")
-        return {**found, "cpus": info[2], "memory": info[1] * MEBIBYTE}
+        cpus = found.pop("info")[2]
+        memory, free = found.pop("memory")
+        return {**found, "cpus": cpus, "memory": memory, "memory_free": free}
 
     def _lists(self, conn: libvirt.virConnect) -> Mapping[str, Any]:
         calls: dict[str, Callable[[], Any]] = {
@@ -157,13 +155,21 @@ def _state(stats: Mapping[str, int]) -> tuple[int, int]:
     return stats["state.state"], stats.get("state.reason", 0)
 
 
-def _free(conn: libvirt.virConnect) -> int:
-    """Bytes that new VMs could get: free memory and what the kernel only caches."""
+def _memory(conn: libvirt.virConnect) -> tuple[int, int]:
+    """Bytes in all, and bytes that new VMs could get: free memory and what the kernel only caches."""
     try:
         stats = conn.getMemoryStats(libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS)
-    except libvirt.libvirtError:
-        return int(conn.getFreeMemory())
-    return sum(int(stats.get(each, 0)) for each in ("free", "buffers", "cached")) * 1024
+    except libvirt.libvirtError:  # the test driver
+        return conn.getInfo()[1] * MEBIBYTE, conn.getFreeMemory()
+    return stats["total"] * 1024, sum(stats.get(each, 0) for each in ("free", "buffers", "cached")) * 1024
+
+
+def _known(answers: Sequence[str | DriverError]) -> list[str]:
+    """The documents that there are: a host without KVM has none for it, the test driver none at all."""
+    for each in answers:
+        if isinstance(each, DriverError) and not isinstance(each, Refused):
+            raise each
+    return [each for each in answers if isinstance(each, str)]
 
 
 def _sized(seen: Sequence[SeenVm], pools: Sequence[SeenPool]) -> list[SeenVm]:

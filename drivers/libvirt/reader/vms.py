@@ -80,13 +80,10 @@ def read_all(
     connections: Connections, conn: libvirt.virConnect, bulk: Bulk, domains: list[libvirt.virDomain]
 ) -> list[SeenVm]:
     """Every domain, in order of name. Raises rather than leave one out that is still there."""
-    results = connections.gather("read the VMs", _xmls, domains)
+    results = connections.gather("read the VMs", _definition, domains)
     found: list[SeenVm] = []
     for domain, result in zip(domains, results, strict=True):
-        try:
-            vm = _one(connections, conn, bulk, domain.UUIDString(), result)
-        except NotReadable as problem:
-            raise DriverError(connections.host, f"read vm/{domain.name()}", str(problem)) from problem
+        vm = _one(connections, conn, bulk, domain.UUIDString(), result)
         if vm is not None:
             found.append(vm)
     return sorted(found, key=lambda vm: vm.name)
@@ -98,10 +95,12 @@ def read_one(connections: Connections, conn: libvirt.virConnect, uuid: str) -> S
     for _ in range(ATTEMPTS):
         try:
             domain = connections.call(operation, conn.lookupByUUIDString, uuid)
-            flags, state, xmls = connections.call(operation, _afresh, domain)
+            flags, state, answer = connections.call(operation, _afresh, domain)
         except Missing:
             return None
-        vm = _seen(uuid, Bulk(flags=flags, states={uuid: state}), xmls)
+        if isinstance(answer, NotReadable):
+            raise DriverError(connections.host, operation, str(answer)) from answer
+        vm = _seen(uuid, Bulk(flags=flags, states={uuid: state}), answer)
         if vm is not None:
             return vm
     raise Busy(connections.host, operation, "it changes faster than it can be read")
@@ -112,22 +111,22 @@ def _one(
     conn: libvirt.virConnect,
     bulk: Bulk,
     uuid: str,
-    result: tuple[str, str | None] | DriverError,
+    answer: Reading | NotReadable | DriverError,
 ) -> SeenVm | None:
-    if isinstance(result, Missing):
+    if isinstance(answer, Missing):
         return None
-    if isinstance(result, DriverError):
-        raise result
-    return _seen(uuid, bulk, result) or read_one(connections, conn, uuid)
+    if isinstance(answer, DriverError):
+        raise answer
+    if isinstance(answer, NotReadable):
+        raise DriverError(connections.host, f"read vm {uuid}", str(answer)) from answer
+    return _seen(uuid, bulk, answer) or read_one(connections, conn, uuid)
 
 
-def _seen(uuid: str, bulk: Bulk, xmls: tuple[str, str | None]) -> SeenVm | None:
-    """The VM, or None if state and XML are of different moments."""
+def _seen(uuid: str, bulk: Bulk, seen: Reading) -> SeenVm | None:
+    """The VM, or None if state and definitions are of different moments."""
     state = bulk.states.get(uuid)
-    inactive, live = xmls
-    if state is None or not _fits(state, live):
+    if state is None or not _fits(state, seen):
         return None
-    seen = read(inactive, live)
     power = POWERS.get(state[0], Power.RUNNING)
     if power is Power.STOPPED and bulk.has("saved", uuid):
         power = Power.SUSPENDED
@@ -155,33 +154,40 @@ def _vm(seen: Reading, bulk: Bulk, uuid: str, power: Power, reason: str) -> Seen
     )
 
 
-def _fits(state: tuple[int, int], live: str | None) -> bool:
+def _fits(state: tuple[int, int], seen: Reading) -> bool:
     """Whether the state is that of a domain with (without) a QEMU process; a crashed one may be kept for a dump."""
     if state[0] == libvirt.VIR_DOMAIN_CRASHED:
         return True
-    return bool(state[0] != libvirt.VIR_DOMAIN_SHUTOFF) == (live is not None)
+    return bool(state[0] != libvirt.VIR_DOMAIN_SHUTOFF) == (seen.live is not None)
 
 
-def _xmls(domain: libvirt.virDomain) -> tuple[str, str | None]:
-    """Both definitions of a listed domain; the live one only if it had an id when it was listed."""
-    return _definitions(domain, domain.ID() != -1)
+def _definition(domain: libvirt.virDomain, active: bool | None = None) -> Reading | NotReadable:
+    """Both definitions, parsed here and now: one thread parses while others wait for the host.
 
-
-def _definitions(domain: libvirt.virDomain, active: bool) -> tuple[str, str | None]:
-    live = domain.XMLDesc(LIVE_XML) if active else None
+    The live one is asked for only if the domain had an id when it was listed.
+    """
+    running = domain.ID() != -1 if active is None else active
+    live = domain.XMLDesc(LIVE_XML) if running else None
     if live is not None and " id='" not in live[: live.find(">")]:
         live = None  # it stopped a moment ago: this is the other definition
-    return domain.XMLDesc(CONFIG_XML), live
+    inactive = domain.XMLDesc(CONFIG_XML)
+    try:
+        return read(inactive, live)
+    except NotReadable as problem:
+        return problem
 
 
-def _afresh(domain: libvirt.virDomain) -> tuple[dict[str, frozenset[str]], tuple[int, int], tuple[str, str | None]]:
+def _afresh(
+    domain: libvirt.virDomain,
+) -> tuple[dict[str, frozenset[str]], tuple[int, int], Reading | NotReadable]:
     state, reason = domain.state(0)
     uuid = frozenset((domain.UUIDString(),))
+    persistent = domain.isPersistent()
     flags = {
-        "persistent": domain.isPersistent(),
-        "autostart": domain.isPersistent() and domain.autostart(),
-        "saved": domain.isPersistent() and domain.hasManagedSaveImage(0),
+        "persistent": persistent,
+        "autostart": persistent and domain.autostart(),
+        "saved": persistent and domain.hasManagedSaveImage(0),
         "snapshots": domain.snapshotNum(0),
     }
-    xmls = _definitions(domain, bool(domain.isActive()))
-    return {name: uuid for name, on in flags.items() if on}, (state, reason), xmls
+    answer = _definition(domain, bool(domain.isActive()))
+    return {name: uuid for name, on in flags.items() if on}, (state, reason), answer
