@@ -40,7 +40,10 @@ class Layers:
         self._domains = {ref.name: self.effective(declared[ref]) for ref in self._own if ref.kind == "StorageDomain"}
 
     def effective(self, document: Document) -> Node:
-        """The spec with everything that lies under it; filled-in values are `Filled` nodes."""
+        """The spec with everything that lies under it; filled-in values are `Filled` nodes.
+
+        Without `defaults`, which have done their work and may hold secrets.
+        """
         ref = document.ref
         kind = KINDS[ref.kind]
         own = self._own[ref]
@@ -57,7 +60,7 @@ class Layers:
         if ref.kind == "VirtualMachine":
             under.append(self._instance_type(own, under))
         node = merge.merged((*under, own), kind.shape) or own
-        return self._filled(node, ref, home)
+        return self._filled(_without(node, "defaults"), ref, home)
 
     def _normal(self, document: Document) -> Node:
         return merge.normal(document.spec, KINDS[document.ref.kind].shape, "", self._findings)
@@ -77,14 +80,15 @@ class Layers:
     def _instance_type(self, own: Node, under: Iterable[Node | None]) -> Node | None:
         name = _said("instanceType", (own, *reversed(list(under))))
         node = self._types.get(name) if name is not None else None
-        if node is None or not isinstance(node.value, dict) or "description" not in node.value:
-            return node
-        return Node({key: each for key, each in node.value.items() if key != "description"}, node.place)
+        return _without(node, "description") if node is not None else None
 
     def _read_defaults(self, level: Ref) -> None:
         spec = self._own[level].value
         node = spec.get("defaults") if isinstance(spec, dict) else None
-        if node is None or not isinstance(node.value, dict):
+        if node is None or node.value is None or "defaults" not in KINDS[level.kind].shape.fields:
+            return
+        if not isinstance(node.value, dict):
+            self._wrong(node, "defaults", "this must be a mapping", fix="write `KIND: {…}` lines below it")
             return
         for kind, partial in node.value.items():
             path = f"defaults.{kind[:80]}"
@@ -159,6 +163,12 @@ class Layers:
 
 def _ref(kind: str, name: str | None) -> Ref | None:
     return Ref(kind, name) if name is not None else None
+
+
+def _without(node: Node, key: str) -> Node:
+    if not isinstance(node.value, dict) or key not in node.value:
+        return node
+    return Node({each: child for each, child in node.value.items() if each != key}, node.place)
 
 
 def _has(node: Node, key: str) -> bool:

@@ -145,9 +145,11 @@ def flat(node: Node, shape: Shape, path: str, declared: Declared) -> Any:
 def _flat_fields(fields: Mapping[str, Node], shape: Shape, path: str, declared: Declared) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for key, child in fields.items():
-        if child.value is None:
-            continue
         inner = shape.fields.get(key)
+        if child.value is None:
+            if inner is not None and inner.empty:
+                declared[_joined(path, key)] = child.place
+            continue
         if inner is None:
             result[key] = bare(child)
         elif inner.effect == "identity" and key == "name":

@@ -33,19 +33,23 @@ class Model(BaseModel):
     leaf: ClassVar[bool] = False
 
 
-def declared(doc: str, *, effect: str, required: bool = False, unit: str = "") -> Any:
-    """A field: its documentation, its effect rule, whether it must be there, its unit if the type does not tell."""
-    extra: dict[str, Any] = {"effect": effect, "unit": unit} if unit else {"effect": effect}
+def declared(doc: str, *, effect: str, required: bool = False, empty: bool = False) -> Any:
+    """A field: its documentation, the name of its effect rule, whether it must be there.
+
+    `empty`: a null says "empty" rather than nothing, so it counts as declared.
+    """
+    extra: dict[str, Any] = {"effect": effect, "empty": True} if empty else {"effect": effect}
     return Field(... if required else None, description=doc, json_schema_extra=extra)
 
 
 class Unit:
-    """Marks a type with how its values are written, for the reference and for messages."""
+    """Marks a type with how its values are written: in words, and as the text that reads back as the same value."""
 
-    __slots__ = ("text",)
+    __slots__ = ("text", "written")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, written: Callable[[Any], str] | None = None) -> None:
         self.text = text
+        self.written = written
 
 
 def _text(pattern: str, description: str) -> WithJsonSchema:
@@ -72,17 +76,20 @@ ENTRY_RULE = "use letters, digits, `_` and `-`, at most 32, beginning with a let
 Size = Annotated[
     int,
     BeforeValidator(units.parse_size),
-    Unit("size, such as 20GiB"),
+    Unit("size, such as 20GiB", units.format_size),
     _text(r"^[0-9]+(\.[0-9]+)? ?(B|KiB|MiB|GiB|TiB|PiB)$", "A size such as 512MiB or 20GiB."),
 ]
 Duration = Annotated[
     int,
     BeforeValidator(units.parse_duration),
-    Unit("duration, such as 30s, 15m, 7d"),
+    Unit("duration, such as 30s, 15m, 7d", units.format_duration),
     _text(r"^([0-9]+[smhdw])+$|^0$", "A duration such as 30s, 15m or 7d."),
 ]
 Percentage = Annotated[
-    int, BeforeValidator(units.parse_percentage), Unit("percentage, such as 10%"), _text("^[0-9]+%$", "Such as 10%.")
+    int,
+    BeforeValidator(units.parse_percentage),
+    Unit("percentage, such as 10%", units.format_percentage),
+    _text("^[0-9]+%$", "Such as 10%."),
 ]
 Mac = Annotated[
     str,

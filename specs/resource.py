@@ -93,9 +93,12 @@ class Resource:
         return self.ref.name
 
     def where(self, path: str) -> Location:
-        """Where that field was written, or the nearest thing to it that was: its group, its entry, the document."""
+        """Where that field was written, or what is nearest: a part of it, its group, its entry, the document."""
         while path:
             if path in self.declared:
                 return self.declared[path]
+            parts = [place for each, place in self.declared.items() if each.startswith((path + ".", path + "["))]
+            if parts:
+                return min(parts)
             path = path[: max(path.rfind("."), path.rfind("["), 0)]
         return self.location

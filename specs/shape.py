@@ -7,7 +7,7 @@ reading (shorthands, unknown fields), merging, canonical paths, effect rules, re
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -21,7 +21,8 @@ class Shape:
 
     `form` is "group" (a mapping of known fields), "named" (a list of entries that have a name; `fields` are those of
     an entry) or "leaf" (one value, whatever it is made of). `atomic` leaves are mappings that never merge.
-    `shorthand` are the fields that a scalar stands for. `type` and `unit` are words for people.
+    `shorthand` are the fields that a scalar stands for. `empty`: a null counts as declared. `type` is for people.
+    `written` turns a value into its text where it is not its own; `attribute` is the field's name in Python.
     """
 
     name: str = ""
@@ -33,8 +34,9 @@ class Shape:
     effect: str = ""
     required: bool = False
     type: str = ""
-    unit: str = ""
-    annotation: Any = None
+    empty: bool = False
+    written: Callable[[Any], str] | None = None
+    attribute: str = ""
 
     def walk(self, prefix: str = "") -> Iterator[tuple[str, Shape]]:
         """Every field below, outermost first, by its pattern: `disks`, `disks[*].size`, `cpu.count`."""
@@ -52,13 +54,13 @@ def of(model: type[Model]) -> Shape:
 
 
 def _fields(model: type[Model]) -> dict[str, Shape]:
-    return {info.alias or name: _field(info.alias or name, info) for name, info in model.model_fields.items()}
+    return {info.alias or name: _field(info.alias or name, name, info) for name, info in model.model_fields.items()}
 
 
-def _field(name: str, info: Any) -> Shape:
+def _field(name: str, attribute: str, info: Any) -> Shape:
     form, inner = _form(info.annotation)
     extra = info.json_schema_extra or {}
-    units = [each.text for each in (*info.metadata, *_metadata(info.annotation)) if isinstance(each, Unit)]
+    units = [each for each in (*info.metadata, *_metadata(info.annotation)) if isinstance(each, Unit)]
     return Shape(
         name=name,
         form=form,
@@ -68,9 +70,10 @@ def _field(name: str, info: Any) -> Shape:
         doc=info.description or "",
         effect=extra.get("effect", ""),
         required=info.is_required(),
-        type=_words(info.annotation, units, inner, form),
-        unit=extra.get("unit", ""),
-        annotation=info.annotation,
+        type=_words(info.annotation, [each.text for each in units], inner, form),
+        empty=extra.get("empty", False),
+        written=next((each.written for each in units if each.written is not None), None),
+        attribute=attribute,
     )
 
 

@@ -156,7 +156,7 @@ class _Builder:
             return
         self.refuse_tag(event, place)
         try:
-            value = _plain(event.value) if event.implicit[0] else event.value
+            value = plain(event.value) if event.implicit[0] else event.value
         except BadValue as error:
             raise _Refused(place, error.what, error.why, error.fix) from None
         self.counted(1, place)
@@ -256,7 +256,7 @@ _NOT_FINITE = re.compile(r"^[-+]?\.(?:inf|Inf|INF)$|^\.(?:nan|NaN|NAN)$", re.ASC
 _MOST_DIGITS = 40
 
 
-def _plain(text: str) -> str | int | float | bool | None:
+def plain(text: str) -> str | int | float | bool | None:
     """A scalar without quotes, by the core schema of YAML 1.2."""
     if text[:1] not in _FIRST_OF_NUMBER:
         if text in _NULLS:

@@ -11,16 +11,6 @@ from specs.errors import Finding, Severity
 from specs.resource import Ref, Resource
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """A finding about an object: the place follows from the path."""
-
-    what: str
-    why: str = ""
-    fix: str = ""
-    severity: Severity = "error"
-
-
 @dataclass(frozen=True)
 class Scope:
     """`names` are all refs that are declared, also those whose spec is refused; `complete` is false if some document
@@ -40,21 +30,34 @@ class Scope:
         """A sound resource."""
         return self.catalog.get(kind, name) if name is not None else None
 
-    def center_of(self, cluster: str | None) -> str | None:
-        """The data center of a cluster."""
-        found = self.get("Cluster", cluster)
-        return found.spec.data_center if found is not None else None
-
     def serves(self, spec: Any, cluster: str | None) -> bool:
         """Whether a network or storage domain is there for a cluster; true also if that cannot be told."""
-        center = self.center_of(cluster)
         if spec.clusters is not None:
-            return cluster in spec.clusters
+            return cluster is None or cluster in spec.clusters
+        found = self.get("Cluster", cluster)
+        center = found.spec.data_center if found is not None else None
         return center is None or spec.data_center is None or spec.data_center == center
 
+    def hosts_of(self, spec: Any) -> frozenset[str]:
+        """The hosts that a network or storage domain is on."""
+        only = getattr(spec, "hosts", None)
+        return frozenset(
+            host.name
+            for host in self.of("Host")
+            if self.serves(spec, host.spec.cluster) and (only is None or host.name in only)
+        )
 
-def finding(resource: Resource, path: str, said: Said) -> Finding:
-    """The finding at the place where that path of the resource was written."""
-    return Finding(
-        severity=said.severity, where=resource.where(path), path=path, what=said.what, why=said.why, fix=said.fix
-    )
+
+def wrong(resource: Resource, path: str, what: str, why: str = "", fix: str = "") -> Finding:
+    """An error at the place where that path of the resource was written."""
+    return _finding("error", resource, path, (what, why, fix))
+
+
+def doubtful(resource: Resource, path: str, what: str, why: str = "", fix: str = "") -> Finding:
+    """A warning at that place."""
+    return _finding("warning", resource, path, (what, why, fix))
+
+
+def _finding(severity: Severity, resource: Resource, path: str, said: tuple[str, str, str]) -> Finding:
+    what, why, fix = said
+    return Finding(severity=severity, where=resource.where(path), path=path, what=what, why=why, fix=fix)

@@ -67,6 +67,9 @@ class Limit:
     number: int
     percent: bool = False
 
+    def __str__(self) -> str:
+        return f"{self.number}%" if self.percent else str(self.number)
+
     def of(self, total: int) -> int:
         """How many of `total` it allows, rounded down."""
         return total * self.number // 100 if self.percent else self.number
@@ -84,7 +87,7 @@ def _limit(value: object) -> Limit:
 LimitText = Annotated[
     Limit,
     PlainValidator(_limit),
-    Unit("number or percentage"),
+    Unit("number or percentage", str),
     WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]{1,3}%$"}]}),
 ]
 

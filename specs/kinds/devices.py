@@ -47,7 +47,7 @@ class Disk(Named):
 class Cdrom(Named):
     """A CD-ROM drive."""
 
-    image: Name | None = declared("Image in the drive; without it the drive is empty.", effect="live")
+    image: Name | None = declared("Image in the drive; `null`: none.", effect="live", empty=True)
     bus: Literal["sata", "scsi", "ide", "usb"] | None = declared("Bus that the guest sees it on.", effect="restart")
     boot_order: BootOrder | None = declared("Place in the order of boot devices, lowest first.", effect="restart")
 

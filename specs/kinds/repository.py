@@ -39,4 +39,6 @@ class Repository(Model):
     )
     budgets: Budgets | None = declared("Limits to what one revision may do.", effect="policy")
     trash: Trash | None = declared("What becomes of deleted disks.", effect="policy")
-    defaults: FreeMapping | None = declared("Partial specs by kind, under every object of that kind.", effect="policy")
+    defaults: FreeMapping | None = declared(
+        "Partial specs by kind, under every object of that kind. Not part of the effective object.", effect="policy"
+    )

@@ -44,8 +44,8 @@ class _Spot:
 def _spot(loc: tuple[int | str, ...], node: Node, shape: Shape) -> _Spot:
     spot = _Spot(node, shape)
     for part in loc:
-        if spot.shape is not None and spot.shape.atomic and spot.shape.unit != "xml":
-            spot.secret = spot.secret or spot.shape.type == "secret"
+        if spot.shape is not None and spot.shape.type == "secret":
+            spot.secret = True
         if isinstance(part, int):
             _into_entry(spot, part)
         elif part != "[key]":

@@ -1,0 +1,100 @@
+"""Policies of one VM: hosts that can run it, autostart, drift modes, cloud-init, secrets."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from specs.checks.scope import Scope, doubtful, wrong
+from specs.errors import Finding, did_you_mean
+from specs.fields import pattern
+from specs.kinds import KINDS
+from specs.resource import Resource
+from specs.tree import within
+
+_LONGEST_VNC_PASSWORD = 8
+
+
+def findings(scope: Scope, vm: Resource) -> Iterator[Finding]:
+    """What is wrong with the policies of a VM."""
+    yield from _hosts(scope, vm)
+    yield from _autostart(scope, vm)
+    yield from _drift(vm, KINDS["VirtualMachine"].rules)
+    yield from _cloud_init(vm)
+    yield from _secrets(vm)
+
+
+def of_repository(scope: Scope) -> Iterator[Finding]:
+    """What is wrong with the drift modes of the repository and the networks."""
+    rules = {path: rule for kind in KINDS.values() for path, rule in kind.rules.items()}
+    yield from _drift(scope.catalog.repository, rules)
+    for network in scope.of("Network"):
+        yield from _drift(network, KINDS["Network"].rules)
+
+
+def _hosts(scope: Scope, vm: Resource) -> Iterator[Finding]:
+    if vm.spec.hosts == ():
+        yield wrong(vm, "hosts", "no host may run it", "the list is empty", "name hosts, or take `hosts:` away")
+    for name in vm.spec.hosts or ():
+        host = scope.get("Host", name)
+        if host is not None and host.spec.cluster != vm.spec.cluster:
+            why = f"it is in cluster {host.spec.cluster}, the VM in {vm.spec.cluster}"
+            yield wrong(vm, "hosts", f"{host.ref} cannot run it", why, "name hosts of the VM's cluster")
+
+
+def _autostart(scope: Scope, vm: Resource) -> Iterator[Finding]:
+    if vm.spec.autostart != "on":
+        return
+    for disk in vm.spec.disks or ():
+        domain = scope.get("StorageDomain", disk.storage_domain)
+        if domain is not None and domain.spec.type != "local" and not disk.read_only:
+            what = f"disk `{disk.name}` is on {domain.ref}, which is shared"
+            why = "two hosts that boot could start the VM twice and destroy its disk"
+            yield wrong(vm, "autostart", what, why, "write `auto`; gitvirt starts it")
+
+
+def _drift(resource: Resource, rules: Mapping[str, str]) -> Iterator[Finding]:
+    drift = resource.spec.drift
+    for path in (drift.fields or {}) if drift is not None else ():
+        if pattern(path) not in rules:
+            fix = did_you_mean(pattern(path), rules)
+            yield wrong(resource, "drift.fields", f"there is no field `{path[:80]}`", fix=fix)
+
+
+def _cloud_init(vm: Resource) -> Iterator[Finding]:
+    cloud_init = vm.spec.cloud_init
+    if cloud_init is None or cloud_init.user_data is None:
+        return
+    for field, value in (("users", cloud_init.users), ("runCommands", cloud_init.run_commands)):
+        if value is not None:
+            path, why = f"cloudInit.{field}", "`userData` is the whole text"
+            yield wrong(vm, path, f"`{field}` beside `userData`", why, "write it there, or take `userData` away")
+
+
+def _secrets(vm: Resource) -> Iterator[Finding]:
+    graphics = vm.spec.graphics
+    if graphics is not None and graphics.password is not None:
+        yield from _secret(vm, "graphics.password", graphics.password)
+        value = graphics.password.value
+        if value is not None and len(value.reveal()) > _LONGEST_VNC_PASSWORD:
+            why = f"VNC takes at most {_LONGEST_VNC_PASSWORD} characters"
+            yield wrong(vm, "graphics.password", "this password is too long", why, "shorten it")
+        if graphics.type == "none":
+            yield wrong(
+                vm, "graphics.password", "a password without a console", "`graphics.type` is none", "take it away"
+            )
+    for user in (vm.spec.cloud_init.users or ()) if vm.spec.cloud_init is not None else ():
+        if user.password_hash is not None:
+            yield from _secret(vm, f"cloudInit.users[{user.name}].passwordHash", user.password_hash)
+
+
+def _secret(vm: Resource, path: str, secret: Any) -> Iterator[Finding]:
+    if secret.value is not None:
+        why = "everybody who can read the repository can read it"
+        yield doubtful(vm, path, "a secret in plain text", why, "write `{file: …}` or `{env: …}`")
+    if secret.file is None or secret.file.startswith("/"):
+        return
+    if within(posixpath.dirname(vm.where(path).file), secret.file) is None:
+        why = "only files of the repository, or of folders allowed locally, are read"
+        yield wrong(vm, path, "this file is outside of the repository", why, "use another file")
