@@ -22,3 +22,11 @@ def width(stream: TextIO) -> int | None:
     import shutil
 
     return shutil.get_terminal_size().columns
+
+
+_CODES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35, "cyan": 36}
+
+
+def paint(text: str, style: str, colour: bool) -> str:
+    """`text` in that style ("bold", "red" …) if `colour`; the text itself otherwise."""
+    return f"\033[{_CODES[style]}m{text}\033[0m" if colour and text else text
