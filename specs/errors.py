@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Literal, NamedTuple
 
 Severity = Literal["error", "warning"]
@@ -89,6 +88,8 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``did you mean `network`?`` or "" if nothing known is near."""
+    from difflib import get_close_matches  # only for messages: it costs a millisecond at start-up
+
     candidates = {each.lower(): each for each in known}
     near = get_close_matches(word.lower()[:100], candidates, n=1, cutoff=0.6)
     return f"did you mean `{candidates[near[0]]}`?" if near else ""

@@ -57,11 +57,10 @@ def _text(pattern: str, description: str) -> WithJsonSchema:
 
 
 def matching(pattern: str, what: str, fix: str) -> Callable[[str], str]:
-    """A validator of text: the whole must match, else BadValue."""
-    compiled = re.compile(pattern, re.ASCII)
+    """A validator of text: the whole must match, else BadValue. Compiled at first use: most are never needed."""
 
     def check(value: str) -> str:
-        if not compiled.fullmatch(value):
+        if not re.fullmatch(pattern, value, re.ASCII):
             raise BadValue(f"`{value[:60]}` is not {what}", fix=fix)
         return value
 

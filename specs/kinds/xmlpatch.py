@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from typing import ClassVar
-from xml.etree import ElementTree
 
 from pydantic import model_validator
 
@@ -54,6 +53,8 @@ def _check_xml(text: str) -> None:
         raise BadValue(
             "this XML has a declaration", "document types and processing instructions are refused", "take it away"
         )
+    from xml.etree import ElementTree  # few repositories have patches
+
     try:
         ElementTree.fromstring(text)
     except ElementTree.ParseError as error:
