@@ -130,7 +130,7 @@ def _detach(context: _Context) -> str:
         return ""
     if found.kind != "nics" and found.fields["bus"] not in HOTPLUG:
         return f"disk device type '{found.fields['bus']}' cannot be detached"
-    if not context.domain.guest.unplug:
+    if not context.domain.guest.unplug and found.fields.get("bus") != "scsi":
         return "the guest did not release the device"
     unplug(context.line.host, context.domain, found)
     context.live.devices.remove(found)
