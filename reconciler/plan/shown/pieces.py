@@ -1,0 +1,96 @@
+"""Pieces: one change taken apart into what stands under different headings.
+
+Pure. A VM may have a field that changes, one that somebody else changed, one that waits for a power cycle and one
+that is held: each belongs elsewhere. In: a plan. Out: pieces in the order of the headings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from reconciler.diff.change import Change, FieldChange, HeldReason, Verb
+from reconciler.plan.plan import Plan
+from reconciler.plan.shown.deeds import Deeds, by_object
+from specs.effects import Effect
+
+
+class Title(StrEnum):
+    """The headings, by harm; what is held comes last."""
+
+    DELETES = "Deletes"
+    INTERRUPTS = "Interrupts service"
+    CREATES = "Creates"
+    CHANGES = "Changes without interruption"
+    DRIFT = "Changed outside gitvirt"
+    PENDING = "Waits for a power cycle"
+    NOTES = "No effect on what exists"
+    HELD = "Held"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A part of a change under one heading; `held`: its fields are kept back, or all of it is."""
+
+    title: Title
+    change: Change
+    held: bool = False
+
+
+_HARD = frozenset({Effect.RESTART, Effect.OFFLINE, Effect.RECREATE, Effect.MIGRATE})
+_MAIN = (Title.INTERRUPTS, Title.CHANGES)
+_QUIET = frozenset({"record", "release", "note"})
+
+
+def pieces(plan: Plan) -> list[Piece]:
+    """All of a plan's changes, and what is brought along for them, under their headings."""
+    deeds = Deeds(plan.steps)
+    found = [each for change in plan.changes for each in _pieces(change)]
+    for ref, host, _ in by_object(deeds.without(plan.changes)):
+        change = Change(ref=ref, verb=Verb.CREATE, host=host, reason="needed there")
+        found.append(Piece(title=Title.CREATES, change=change))
+    order = list(Title)
+    return sorted(found, key=lambda each: order.index(each.title))
+
+
+def _pieces(change: Change) -> Iterator[Piece]:
+    if change.held:
+        yield Piece(title=Title.HELD, change=change, held=True)
+    elif change.verb in (Verb.DELETE, Verb.PURGE):
+        yield Piece(title=Title.DELETES, change=change)
+    elif change.verb in (Verb.CREATE, Verb.RESTORE, Verb.ADOPT):
+        yield Piece(title=Title.CREATES, change=change)
+    elif change.verb is Verb.NOTE or not change.fields:
+        yield Piece(title=Title.NOTES, change=change)
+    else:
+        yield from _fields(change)
+
+
+def _fields(change: Change) -> Iterator[Piece]:
+    parts: dict[tuple[Title, bool], list[FieldChange]] = {}
+    quiet = [each for each in change.fields if _quiet(each)]
+    for each in change.fields:
+        if each not in quiet:
+            parts.setdefault(_place(each), []).append(each)
+    main = next((key for title in _MAIN if (key := (title, False)) in parts), (Title.NOTES, False))
+    if main == (Title.INTERRUPTS, False):
+        parts[main] += parts.pop((Title.CHANGES, False), [])
+    if quiet:
+        parts.setdefault(main, []).extend(quiet)
+    for (title, held), fields in parts.items():
+        yield Piece(title=title, change=replace(change, fields=tuple(fields), reason=""), held=held)
+
+
+def _quiet(field: FieldChange) -> bool:
+    return field.kind in _QUIET and not field.held
+
+
+def _place(field: FieldChange) -> tuple[Title, bool]:
+    if field.held:
+        return (Title.DRIFT if field.held.reason is HeldReason.DRIFT else Title.HELD), True
+    if field.kind == "drift":
+        return Title.DRIFT, False
+    if not field.acts:
+        return Title.PENDING, False
+    return (Title.INTERRUPTS if field.effect in _HARD else Title.CHANGES), False
