@@ -16,7 +16,7 @@ from drivers import errors
 from drivers.base import Edit
 from drivers.libvirt.connect import Connections
 from drivers.libvirt.domain.aspect import NotNow
-from drivers.libvirt.domain.draft import Draft, Names
+from drivers.libvirt.domain.draft import Draft, Names, pair
 from drivers.libvirt.domain.reading import draft
 from drivers.libvirt.domain.tree import Element, parse_to_edit, write
 from drivers.libvirt.domain.visible import unseen
@@ -57,7 +57,10 @@ class RunningVm:
 
     def draft(self) -> Draft:
         """The live XML in fields, with the element of each named device."""
-        return draft(self.live(), self._names)
+        found = draft(self.live(), self._names)
+        if found.unnamed:
+            pair(draft(self._config, self._names), found)
+        return found
 
     def attach(self, device: Element) -> None:
         """Adds the device; NotNow if it does not show up."""

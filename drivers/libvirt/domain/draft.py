@@ -8,6 +8,7 @@ then listed in `unnamed`. In: elements. Out: fields, and the element of every na
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from drivers.libvirt.domain.tree import Element
 from drivers.libvirt.domain.tree import alias as alias_in
@@ -80,6 +81,17 @@ class Draft:
             self.targets[path] = target
         return path
 
+    def rename(self, before: str, after: str) -> None:
+        """Gives a named device another name."""
+        tables: tuple[dict[str, Any], ...] = (self.elements, self.aliases, self.targets)
+        for table in tables:
+            if before in table:
+                table[after] = table.pop(before)
+        start = before + "."
+        for path in [each for each in self.fields if each.startswith(start)]:
+            self.fields[f"{after}.{path.removeprefix(start)}"] = self.fields.pop(path)
+        self.unnamed.discard(before)
+
     def _by_key(self, list_name: str, key: str) -> str:
         key = key.replace("]", "_") or "none"
         path, again = f"{list_name}[{key}]", 1
@@ -87,3 +99,18 @@ class Draft:
             again += 1
             path = f"{list_name}[{key}#{again}]"
         return path
+
+
+def pair(config: Draft, live: Draft) -> None:
+    """Names the drives of a running VM that only their source tells: adopted ones whose next target is another."""
+    for path in sorted(live.unnamed - config.unnamed):
+        source = live.fields.get(f"{path}.source")
+        list_name = path.partition("[")[0]
+        same = [
+            each
+            for each in config.elements
+            if each.startswith(f"{list_name}[") and each not in live.elements and each not in config.unnamed
+            if source and config.fields.get(f"{each}.source") == source
+        ]
+        if len(same) == 1:
+            live.rename(path, same[0])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from drivers.libvirt.domain import marks
 from drivers.libvirt.domain.cpu import live_model
-from drivers.libvirt.domain.draft import Draft, Names
+from drivers.libvirt.domain.draft import Draft, Names, pair
 from drivers.libvirt.domain.platform import read_type
 from drivers.libvirt.domain.table import ABSENT, DEVICES, DOMAIN
 from drivers.libvirt.domain.tree import Element, parse, without_passwords
@@ -47,6 +47,8 @@ def read(inactive: str, live: str | None) -> Reading:
     names = Names(mark.devices if mark is not None else {})
     config = draft(root, names)
     now = draft(parse(live), names) if live is not None else None
+    if now is not None and now.unnamed:
+        pair(config, now)
     if now is not None and (model := live_model(config.fields.get("cpu.model"), now.fields.get("cpu.model"))):
         now.fields["cpu.model"] = model
     return Reading(
