@@ -35,5 +35,6 @@ COMMANDS: dict[str, Command] = {
     "set": Command(
         "edit:set_values", "Change values in the YAML of an object, keeping comments and layout.", REPOSITORY
     ),
+    "lab": Command("lab:app", "Real libvirt hosts on this one machine, to try and to test.", MORE),
     "version": Command("version:version", "Print the versions of gitvirt and of the parts that it uses.", MORE),
 }

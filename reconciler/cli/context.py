@@ -35,7 +35,7 @@ class Output(StrEnum):
 
 RepoArgument = Annotated[
     Path | None,
-    typer.Argument(metavar="[REPO]", help="Folder with gitvirt.yaml; here or above by default.", show_default=False),
+    typer.Argument(metavar="REPO", help="Folder with gitvirt.yaml; here or above by default.", show_default=False),
 ]
 RepoOption = Annotated[
     Path | None,

@@ -39,15 +39,19 @@ def _shown(error: BaseException) -> int:
     if isinstance(error, typer.TyperException):
         _say(_usage(error))
     elif designed(error):
-        _say(f"gitvirt: {error}")
+        _say(str(error) if hasattr(error, "findings") else f"gitvirt: {error}")
+    elif isinstance(error, OSError) and error.strerror:
+        _say(f"gitvirt: {error.strerror}" + (f": {error.filename}" if error.filename else ""))
     else:
         _say(f"gitvirt: internal error: {type(error).__name__}: {_first_line(error)}\n{_where_to_look(error)}")
     return Exit.ERROR
 
 
 def designed(error: BaseException) -> bool:
-    """Whether the message was written for the operator: our trees, and those that say so (`designed = True`)."""
-    return isinstance(error, ReconcilerError | DriverError) or bool(getattr(error, "designed", False))
+    """Whether the message was written for the operator: it is of one of the trees of our packages."""
+    from specs.errors import SpecError
+
+    return isinstance(error, ReconcilerError | DriverError | SpecError)
 
 
 def _usage(error: typer.TyperException) -> str:
@@ -56,7 +60,8 @@ def _usage(error: typer.TyperException) -> str:
         return f"gitvirt: {error.format_message()}"
     if type(error).__name__ == "NoArgsIsHelpError":
         return error.format_message()
-    return f"{context.command_path}: {error.format_message()}\nTry `{context.command_path} --help`."
+    message = error.format_message().replace(": Value error, ", ": ")
+    return f"{context.command_path}: {message}\nTry `{context.command_path} --help`."
 
 
 def _first_line(error: BaseException) -> str:
@@ -92,12 +97,19 @@ def _say(text: str) -> None:
 
 
 def _broken_pipe() -> int:
-    """Python flushes stdout once more at exit; that must not fail a second time."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    """Whoever read our output went away; what is still to be written goes nowhere, quietly."""
+    finish(Exit.BROKEN_PIPE)
+    return Exit.BROKEN_PIPE
+
+
+def finish(code: int) -> int:
+    """Flushes both streams before the process ends; the code tells if nobody reads any more, or a disk is full."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except BrokenPipeError:
+        except OSError as error:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
-    return Exit.BROKEN_PIPE
+            os.close(nowhere)
+            code = Exit.BROKEN_PIPE if isinstance(error, BrokenPipeError) else code or Exit.ERROR
+    return code

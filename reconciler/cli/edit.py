@@ -1,0 +1,65 @@
+"""`gitvirt set TARGET PATH=VALUE …`: changes values in the YAML of objects, and nothing else in the files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reconciler.cli.context import Place, RepoOption, load, repository_at
+from reconciler.errors import UsageError
+
+if TYPE_CHECKING:
+    from reconciler.edit import Change
+
+
+def set_values(
+    arguments: Annotated[
+        list[str],
+        typer.Argument(metavar="TARGET... PATH=VALUE...", help="vm/web memory=4GiB disks[root].size=40GiB"),
+    ],
+    repo: RepoOption = None,
+) -> None:
+    """Change values in the YAML of objects, keeping comments and layout; nothing is committed or applied.
+
+    Paths are written as in a plan: memory, cpu.count, disks[root].size, metadata.labels.tier. A key that is not there
+    is added, `null` takes a default away. If the repository would not be valid, nothing is written.
+    """
+    place = repository_at(None, repo)
+    changes = make(place, arguments)
+    for each in changes:
+        print(f"{each.file}  {each.path}: {_shown(each.before)} → {_shown(each.after)}")
+    if not changes:
+        print("Nothing to change: the values are written so already.")
+
+
+def make(place: Place, arguments: list[str]) -> tuple[Change, ...]:
+    """Does what the arguments say; the changes that were written."""
+    from reconciler.cli.targets import resolve
+    from reconciler.edit import change_values
+    from reconciler.edit.path import assignment
+    from specs.errors import LoadFailed
+
+    targets = [each for each in arguments if "=" not in each]
+    assignments = [assignment(each) for each in arguments if "=" in each]
+    if not targets or not assignments:
+        raise UsageError("name what to change and how: gitvirt set vm/web memory=4GiB")
+    catalog = load(place)
+    refs = resolve(targets, [catalog.repository.ref, *catalog.resources])
+    wanted = {ref: assignments for ref in refs}
+    try:
+        return change_values(place.repository.tree(), place.repository.root, place.folder, catalog, wanted)
+    except LoadFailed as failed:
+        raise UsageError(f"nothing was written, since the repository would not be valid:\n{failed}") from failed
+
+
+def _shown(value: Any) -> str:
+    from specs.render import scalar
+
+    if value is None:
+        return "(not set)"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_shown(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_shown, value)) + "]"
+    return scalar(value)

@@ -1,0 +1,197 @@
+"""The file of an object, edited, checked with the whole repository, and only then written.
+
+In: a tree and its catalog, refs, assignments. Out: the changes made. Refuses, with nothing written, what does not load,
+and an edit that would change anything but what was asked for (an anchor that several objects share).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reconciler.edit.path import Assignment
+from reconciler.edit.text import assigned
+from reconciler.errors import UsageError
+from specs import merge
+from specs.catalog import Catalog
+from specs.kinds import KINDS
+from specs.load import load
+from specs.reading.documents import Reader
+from specs.resource import Ref, Resource
+from specs.shape import Shape
+from specs.tree import Tree, TreeFile
+from specs.yaml import Node, parse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One value in one file; `before` and `after` as plain data, None if it was not written there."""
+
+    file: str
+    path: str
+    before: Any
+    after: Any
+
+
+def change_values(
+    tree: Tree, root: Path, folder: str, catalog: Catalog, wanted: Mapping[Ref, Sequence[Assignment]]
+) -> tuple[Change, ...]:
+    """Makes the assignments in the files below `root` that declare the objects; returns the real changes.
+
+    `tree` and `folder` are what the catalog was loaded from. Raises UsageError, or specs' LoadFailed with what the
+    edit would break; then nothing was written.
+    """
+    texts: dict[str, str] = {}
+    changes: list[Change] = []
+    for ref, assignments in wanted.items():
+        resource = catalog.repository if ref == catalog.repository.ref else catalog.resources[ref]
+        if resource.implied:
+            raise UsageError(f"{ref} is implied, no file declares it; write a document for it first")
+        file = resource.location.file
+        text = texts.get(file) or tree.read(file).decode("utf-8-sig")
+        for each in assignments:
+            text, change = _changed(file, text, resource, each)
+            changes += change
+        texts[file] = text
+    load(_Overlay(tree, texts), folder)
+    for file, text in texts.items():
+        if any(change.file == file for change in changes):
+            write(root / file, text)
+    return tuple(changes)
+
+
+def change_one(file: Path, kind: str, name: str | None, wanted: Assignment) -> None:
+    """Makes one assignment in a file that does not belong to a loaded repository (yet)."""
+    from specs.resource import Metadata
+
+    text = file.read_bytes().decode("utf-8-sig")
+    for node in parse(file.name, text.encode()).documents:
+        document = Reader([]).read(node)
+        if document is not None and document.ref.kind == kind and name in (None, document.ref.name):
+            metadata = Metadata(name=document.ref.name)
+            resource = Resource(ref=document.ref, metadata=metadata, spec=None, declared={}, location=document.place)
+            write(file, _changed(file.name, text, resource, wanted)[0])
+            return
+    raise UsageError(f"{file}: there is no document of kind {kind}")
+
+
+def _changed(file: str, text: str, resource: Resource, wanted: Assignment) -> tuple[str, list[Change]]:
+    shape = KINDS[resource.ref.kind].shape
+    before = _values(file, text, resource.ref, shape)
+    path = wanted.path if wanted.steps[0].name == "metadata" else wanted.path.removeprefix("spec.")
+    old = _below(before, path)
+    new = assigned(text, resource.location.line, wanted, shape)
+    after = _values(file, new, resource.ref, shape)
+    strange = {each for each in before.keys() | after.keys() if before.get(each) != after.get(each)}
+    strange = {each for each in strange if not _is_part(each, path, resource.ref)}
+    if strange:
+        others = ", ".join(sorted(f"{ref} {at}" for ref, at in strange)[:3])
+        raise UsageError(f"{path} cannot be set alone in {file}: {others} would change, too; edit it by hand")
+    if before == after:
+        return text, []
+    return new, [Change(file=file, path=path, before=old.get(str(resource.ref)), after=wanted.value)]
+
+
+_Values = dict[tuple[Ref, str], Any]
+
+
+def _below(values: _Values, path: str) -> dict[str, Any]:
+    """The value at that path (a mapping of what lies below it, if it is a group), by ref."""
+    found: dict[str, Any] = {}
+    for (ref, at), value in values.items():
+        if at == path:
+            found[str(ref)] = value
+        elif _starts(at, path):
+            found.setdefault(str(ref), {})[at[len(path) :].lstrip(".")] = value
+    return found
+
+
+def _is_part(each: tuple[Ref, str], path: str, ref: Ref) -> bool:
+    """Whether a value may change with an assignment to `path`: what lies below it, or the name of a new entry."""
+    owner, at = each
+    entry = path[: path.rfind("]") + 1]
+    return owner == ref and (at == path or _starts(at, path) or bool(entry and at == f"{entry}.name"))
+
+
+def _starts(at: str, path: str) -> bool:
+    return at.startswith((path + ".", path + "["))
+
+
+def _values(file: str, text: str, ref: Ref, shape: Shape) -> _Values:
+    """Every leaf of every document of the file by its path, shorthands written out, so that meanings are compared."""
+    parsed = parse(file, text.encode("utf-8", "surrogateescape"))
+    if parsed.findings:
+        raise UsageError(f"{ref}: the edit does not fit into {file}: {parsed.findings[0]}; edit it by hand")
+    values: _Values = {}
+    reader = Reader([])
+    for node in parsed.documents:
+        document = reader.read(node)
+        if document is not None:
+            spec = merge.normal(document.spec, KINDS[document.ref.kind].shape, "", [])
+            values.update(
+                ((document.ref, at), value) for at, value in _leaves(spec, KINDS[document.ref.kind].shape, "")
+            )
+            for at, value in document.metadata.labels.items():
+                values[document.ref, f"metadata.labels.{at}"] = value
+            values[document.ref, "metadata.renamedFrom"] = document.metadata.renamed_from
+    return values
+
+
+def _leaves(node: Node, shape: Shape | None, path: str) -> Iterator[tuple[str, Any]]:
+    if not isinstance(node.value, dict) or not node.value:
+        yield path, merge.bare(node)
+        return
+    named = shape is not None and shape.form == "named"
+    for key, child in node.value.items():
+        inner = Shape(form="group", fields=shape.fields) if named and shape else _field(shape, key)
+        at = f"{path}[{key}]" if named else f"{path}.{key}" if path else key
+        yield from _leaves(child, inner, at)
+
+
+def _field(shape: Shape | None, key: str) -> Shape | None:
+    return shape.fields.get(key) if shape is not None else None
+
+
+class _Overlay:
+    """A tree with some files replaced."""
+
+    def __init__(self, tree: Tree, texts: Mapping[str, str]) -> None:
+        self._tree = tree
+        self._contents = {path: text.encode("utf-8") for path, text in texts.items()}
+
+    @property
+    def label(self) -> str:
+        return self._tree.label
+
+    def files(self) -> Iterable[TreeFile]:
+        for each in self._tree.files():
+            content = self._contents.get(each.path)
+            yield each if content is None else TreeFile(path=each.path, size=len(content))
+
+    def read(self, path: str) -> bytes:
+        return self._contents[path] if path in self._contents else self._tree.read(path)
+
+
+def write(file: Path, text: str) -> None:
+    """Replaces the file at once or not at all, keeping its mode and owner; never through a link."""
+    if file.is_symlink():
+        raise UsageError(f"{file} is a link; edit the file that it leads to")
+    mode = file.stat()
+    descriptor, fresh = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    try:
+        with open(descriptor, "w", encoding="utf-8", newline="") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        os.chmod(fresh, mode.st_mode & 0o7777)
+        with contextlib.suppress(PermissionError):
+            os.chown(fresh, mode.st_uid, mode.st_gid)
+        os.replace(fresh, file)
+    except BaseException:
+        os.unlink(fresh)
+        raise
