@@ -113,7 +113,7 @@ class Lab:
 
     def down(self, *, keep_cache: bool = False) -> bool:
         """Take everything away, with or without a record; True if there was anything."""
-        machine.require_fit()
+        machine.require_root()
         if not self._anything_left():
             return False
         with state.changing(self.paths):
@@ -191,6 +191,8 @@ class Lab:
     def guest_image(self, output: Path | None = None) -> Path:
         """The tiny guest, built when it is not cached; with a copy at `output`, if given."""
         machine.require_fit()
+        if output is not None and not output.absolute().parent.is_dir():
+            raise LabError(f"There is no folder {output.absolute().parent} to put the guest image in. Make it first.")
         with state.changing(self.paths):
             built = image.ensure(self.paths.cache)
         if output is None:
@@ -208,6 +210,7 @@ class Lab:
         return f"qemu+tls://{self._record_with(name).address(name)}/system?pkipath={self.paths.client_pki}"
 
     def status(self) -> LabStatus:
+        machine.require_root()
         return LabStatus(self.paths.state, self.hosts(), machine.facts())
 
     def hosts(self) -> tuple[HostStatus, ...]:

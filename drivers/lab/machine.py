@@ -32,16 +32,21 @@ class Facts:
 
 def require_fit() -> None:
     """Raise MachineUnfit unless this is Linux, we are root, and every program is there."""
+    require_root()
+    missing = [package for package, proof in required_packages() if not _is_there(proof)]
+    if missing:
+        raise MachineUnfit(
+            f"Programs of {len(missing)} Debian packages are missing. Install them: {APT} {' '.join(missing)}"
+        )
+
+
+def require_root() -> None:
+    """Raise MachineUnfit unless this is Linux and we are root."""
     if sys.platform != "linux":
         raise MachineUnfit(f"The lab needs Linux namespaces; this is {sys.platform}. Run it on a Linux machine.")
     if os.geteuid() != 0:
         raise MachineUnfit(
             "The lab makes namespaces and network links, which only root may do. Run the command again with sudo."
-        )
-    missing = [package for package, proof in required_packages() if not _is_there(proof)]
-    if missing:
-        raise MachineUnfit(
-            f"Programs of {len(missing)} Debian packages are missing. Install them: {APT} {' '.join(missing)}"
         )
 
 

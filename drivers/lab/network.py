@@ -7,6 +7,7 @@ A link without that alias is never touched. Called by lab.py and host/boot.py.
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv4Network
@@ -103,7 +104,16 @@ def set_cable(host: str, *, connected: bool) -> None:
 
 
 def cable_exists(host: str) -> bool:
-    return Path("/sys/class/net", link_name(host)).exists()
+    return _exists(link_name(host))
+
+
+def _exists(name: str) -> bool:
+    """Asked of our network namespace; /sys shows the one it was mounted in, which may be another."""
+    try:
+        socket.if_nametoindex(name)
+    except OSError:
+        return False
+    return True
 
 
 def remove(names: Iterable[str]) -> None:
@@ -112,7 +122,7 @@ def remove(names: Iterable[str]) -> None:
             run(["ip", "link", "delete", name])
         except CommandFailed:
             # Gone in the meantime (the other end's namespace died): that is what was wanted.
-            if Path("/sys/class/net", name).exists():
+            if _exists(name):
                 raise
 
 

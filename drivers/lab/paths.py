@@ -25,6 +25,9 @@ MAX_HOSTS = 200
 SHARED_IN_HOST = Path("/var/lib/libvirt/shared")
 """Inside each host; /var/lib/libvirt is private to the host, so nothing has to be made on the machine itself."""
 
+SHARED_SOURCE_IN_HOST = Path("/run/gitvirt-lab/shared")
+"""The machine's folder itself, inside each host, for the file server that serves it under SHARED_IN_HOST."""
+
 
 def host_name(index: int) -> str:
     return f"kvm{index}"

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
-from drivers.lab.errors import LabConflict, StateDamaged
+from drivers.lab.errors import LabConflict, MachineUnfit, StateDamaged
 from drivers.lab.paths import LabPaths, host_index
 
 FORMAT = 1
@@ -49,6 +49,8 @@ def load(paths: LabPaths) -> LabRecord | None:
         text = paths.record.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except PermissionError as error:
+        raise MachineUnfit(f"The lab in {paths.state} belongs to root. Run the command again with sudo.") from error
     try:
         data = json.loads(text)
         if data["format"] != FORMAT:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -24,7 +26,7 @@ from drivers.lab.errors import (
     StateDamaged,
     UnknownHost,
 )
-from drivers.lab.host import boot
+from drivers.lab.host.services import SERVICES
 from drivers.lab.lab import Lab
 from drivers.lab.paths import SHARED_IN_HOST, LabPaths
 from drivers.lab.repository import write_repository
@@ -66,8 +68,8 @@ def test_hosts_are_hosts_of_their_own(lab: Lab) -> None:
     uuids = [virsh(lab, name, "capabilities").split("<uuid>")[1].split("</uuid>")[0] for name in names]
     assert uuids == [host.uuid for host in lab.hosts()]
     assert len({inside(lab, name, "readlink /proc/self/ns/net") for name in names}) == len(names)
-    assert inside(lab, "kvm1", "cat /proc/1/cmdline").endswith("kvm1")
-    assert "libvirtd" not in inside(lab, "kvm1", "ls /sys/fs/cgroup")
+    assert inside(lab, "kvm1", "cat /proc/1/cmdline").endswith("kvm1\0")
+    assert inside(lab, "kvm1", "ls /sys/fs/cgroup") == ""
 
 
 def test_hosts_reach_each_other_with_their_own_certificates(lab: Lab) -> None:
@@ -78,10 +80,8 @@ def test_host_refuses_a_certificate_of_another_authority(lab: Lab, tmp_path: Pat
     pki.ensure_authority(tmp_path / "ca")
     pki.ensure_client(tmp_path / "ca", tmp_path / "client")
     (tmp_path / "client" / "cacert.pem").write_bytes((lab.paths.client_pki / "cacert.pem").read_bytes())
-    with pytest.raises(subprocess.CalledProcessError):
-        address = lab.hosts()[0].address
-        uri = f"qemu+tls://{address}/system?pkipath={tmp_path / 'client'}"
-        subprocess.run(["virsh", "-c", uri, "hostname"], check=True, capture_output=True)
+    uri = f"qemu+tls://{lab.hosts()[0].address}/system?pkipath={tmp_path / 'client'}"
+    assert subprocess.run(["virsh", "-c", uri, "hostname"], capture_output=True).returncode != 0
 
 
 def test_private_keys_are_private(lab: Lab) -> None:
@@ -147,6 +147,17 @@ def test_power_cut_kills_this_host_only(lab: Lab, start_guest: Callable[..., Gue
     assert "cut.qcow2" in inside(lab, "kvm1", f"ls {SHARED_IN_HOST}")
 
 
+def connected(address: str, port: int) -> socket.socket:
+    give_up = time.monotonic() + 30
+    while True:
+        try:
+            return socket.create_connection((address, port), timeout=2)
+        except OSError:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(0.1)
+
+
 def test_power_cut_is_silent_for_peers(lab: Lab) -> None:
     """An established connection gets no farewell: that is what makes a cut different from a stop."""
     address = lab.hosts()[2].address
@@ -154,20 +165,7 @@ def test_power_cut_is_silent_for_peers(lab: Lab) -> None:
     with subprocess.Popen(
         lab.inside("kvm3", [sys.executable, "-I", "-c", listen]), stderr=subprocess.DEVNULL
     ) as server:
-        import socket
-
-        def connect() -> bool:
-            nonlocal connection
-            try:
-                connection = socket.create_connection((address, 7777), timeout=2)
-            except OSError:
-                return False
-            return True
-
-        connection: socket.socket | None = None
-        wait_until(connect)
-        assert connection is not None
-        with connection:
+        with connected(address, 7777) as connection:
             lab.power_off("kvm3")
             connection.settimeout(1)
             with pytest.raises(TimeoutError):
@@ -215,7 +213,7 @@ def fresh(lab_of_session: Lab) -> Iterator[Lab]:
 
 
 def assert_nothing_left(lab: Lab) -> None:
-    assert processes.host_processes() == []
+    assert processes.host_processes(lab.paths.state) == []
     assert network.links() == []
     assert not lab.paths.state.exists()
     assert str(lab.paths.state) not in Path("/proc/self/mounts").read_text(encoding="utf-8")
@@ -262,6 +260,15 @@ def test_down_after_up_was_killed_half_way(fresh: Lab, moment: float) -> None:
     assert_nothing_left(fresh)
 
 
+def test_down_after_down_was_killed_half_way(fresh: Lab) -> None:
+    fresh.up(2)
+    with subprocess.Popen([sys.executable, "-c", "from drivers.lab.lab import Lab; Lab().down()"]) as down:
+        time.sleep(0.3)
+        down.kill()
+    fresh.down()
+    assert_nothing_left(fresh)
+
+
 def test_up_goes_on_where_a_killed_up_stopped(fresh: Lab) -> None:
     with subprocess.Popen([sys.executable, "-c", "from drivers.lab.lab import Lab; Lab().up(3)"]) as up:
         time.sleep(0.6)
@@ -282,7 +289,7 @@ def test_down_while_the_shared_storage_hangs(fresh: Lab) -> None:
 
 def test_second_lab_is_refused(lab: Lab, tmp_path: Path) -> None:
     second = Lab(LabPaths(tmp_path / "second"))
-    with pytest.raises(LabConflict, match=str(lab.paths.state)):
+    with pytest.raises(LabConflict, match=re.escape(str(lab.paths.state))):
         second.up(1)
     second.down()
     assert power_states(lab)[:3] == ["on"] * 3
@@ -297,7 +304,7 @@ def test_unknown_host_and_no_lab_say_what_to_do(lab: Lab, tmp_path: Path) -> Non
 
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "required_packages", lambda: [("bindfs", "no-such-program")])
-    with pytest.raises(MachineUnfit, match="apt-get install .* bindfs$"):
+    with pytest.raises(MachineUnfit, match=r"apt-get install .* bindfs$"):
         machine.require_fit()
 
 
@@ -410,7 +417,7 @@ def test_repository_declares_the_lab_and_keeps_edits(lab: Lab, tmp_path: Path) -
 
 def test_repository_is_not_written_over_other_things(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear", encoding="utf-8")
-    with pytest.raises(RepositoryRefused, match="gitvirt.yaml"):
+    with pytest.raises(RepositoryRefused, match="no gitvirt"):
         list(write_repository(lab, tmp_path))
     assert [file.name for file in tmp_path.iterdir()] == ["letter.txt"]
 
@@ -444,4 +451,4 @@ def test_all_hosts_answer_within_their_certificates_names(lab: Lab) -> None:
 
 
 def test_boot_order_keeps_services_in_one_table() -> None:
-    assert [service(LabPaths(Path("/x"))).name for service in boot.SERVICES] == ["shared-storage", "libvirtd"]
+    assert [service(LabPaths(Path("/x"))).name for service in SERVICES] == ["shared-storage", "libvirtd"]

@@ -20,13 +20,12 @@ from drivers.lab import network, pki, processes
 from drivers.lab.errors import CommandFailed, HostFailed
 from drivers.lab.host import config
 from drivers.lab.host.services import SERVICES
-from drivers.lab.paths import LabPaths, host_index, host_name, link_name
+from drivers.lab.paths import SHARED_SOURCE_IN_HOST, LabPaths, host_index, host_name, link_name
 from drivers.lab.state import LabRecord
 
 INIT = Path(__file__).with_name("init.py")
 TLS_PORT = 16514
 BOOT_PATIENCE = 60.0
-HALT_PATIENCE = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +51,14 @@ class HostPlan:
 
 
 def power_on(plan: HostPlan) -> bool:
-    """Boot the host unless it runs; True if it had to be. Raises HostFailed if it does not answer in time."""
+    """Have the host run, with its cable plugged; True if it was off. Raises HostFailed if it does not answer."""
     running = find(plan.lab, plan.name)
     if running is None:
         power_off(plan.lab, plan.name)  # half a host: a keeper without init, a cable that leads nowhere
         _prepare(plan)
         _start(plan)
+    else:
+        network.set_cable(plan.name, connected=True)
     _wait_until_it_answers(plan)
     return running is None
 
@@ -83,16 +84,10 @@ def power_off(lab: LabPaths, name: str) -> bool:
                 f"Process {process.pid} of host {name} does not die: it hangs in the kernel, most likely on the "
                 f"shared folder {lab.shared}. See `cat /proc/{process.pid}/stack`, then try again."
             )
-    _wait_until_unplugged(name)
-    return cable or bool(found)
-
-
-def _wait_until_unplugged(name: str) -> None:
-    """The kernel removes the cable with the host's network namespace, a moment after the last process."""
-    give_up = time.monotonic() + HALT_PATIENCE
-    while network.cable_exists(name) and time.monotonic() < give_up:
-        time.sleep(0.01)
+    # The kernel removes the cable with the network namespace, but connections that nobody has said farewell to can
+    # keep that alive for minutes.
     network.remove([link_name(name)] if network.cable_exists(name) else [])
+    return cable or bool(found)
 
 
 def _prepare(plan: HostPlan) -> None:
@@ -144,6 +139,7 @@ def _boot_order(plan: HostPlan) -> dict[str, object]:
             [str(folders.lib), "/var/lib/libvirt"],
             [str(folders.log), "/var/log/libvirt"],
             [str(folders.cache), "/var/cache/libvirt"],
+            [str(plan.lab.shared), str(SHARED_SOURCE_IN_HOST)],
         ],
         "files": config.etc(plan.name, peers),
         "services": [asdict(service(plan.lab)) for service in SERVICES],

@@ -51,7 +51,11 @@ def etc_libvirt(uuid: str, address: str) -> dict[str, str]:
 def etc(name: str, peers: Mapping[str, str]) -> dict[str, str]:
     """Files of /etc by path. `peers` are the addresses of all hosts that this lab may ever have, by name."""
     lines = ["127.0.0.1 localhost", *(f"{address} {peer}" for peer, address in peers.items())]
-    return {"/etc/hosts": "\n".join(lines) + "\n", "/etc/hostname": f"{name}\n"}
+    return {
+        "/etc/hosts": "\n".join(lines) + "\n",
+        "/etc/hostname": f"{name}\n",
+        "/etc/resolv.conf": "# The lab has no way out: no name server, so that nobody waits for one.\n",
+    }
 
 
 def _settings(values: Mapping[str, int | str | Iterable[str]]) -> str:

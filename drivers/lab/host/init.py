@@ -100,32 +100,41 @@ def be_init() -> None:
 
 def build_file_system(order: dict[str, Any]) -> None:
     """The machine's own file system, with everything private that makes a host a host of its own."""
-    resolver = _text_of("/etc/resolv.conf")  # often a link into /run
     _mount("", "/", MS_REC | MS_PRIVATE)
     _mount("proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     # A sysfs of the new network namespace; the machine's cgroups go out of sight with the old one.
     _check(_libc.umount2(b"/sys", MNT_DETACH), "umount /sys")
     _mount("sysfs", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     _mount("tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=755")
-    for folder in (RUN / "hold", RUN / "etc-upper", RUN / "etc-work", Path("/run/libvirt"), Path("/run/lock")):
+    for folder in (RUN / "hold", Path("/run/libvirt"), Path("/run/lock")):
         folder.mkdir(mode=0o755, parents=True)
-    # The machine need not have /etc/pki or /etc/libvirt: what we add lies in an upper layer that goes with the host.
-    _mount("overlay", "/etc", 0, f"lowerdir=/etc,upperdir={RUN}/etc-upper,workdir={RUN}/etc-work")
-    for source, target in order["binds"]:
-        Path(target).mkdir(parents=True, exist_ok=True)
-        _mount("", target, MS_BIND, source=source)
-    for name, text in {**order["files"], "/etc/resolv.conf": resolver}.items():
+    mount_private_folders(order["binds"])
+    for name, text in order["files"].items():
         Path(name).unlink(missing_ok=True)
         Path(name).write_text(text, encoding="utf-8")
     name = order["name"].encode()
     _check(_libc.sethostname(name, len(name)), "sethostname")
 
 
-def _text_of(name: str) -> str:
-    try:
-        return Path(name).read_text(encoding="utf-8")
-    except OSError:
-        return ""
+def mount_private_folders(binds: list[list[str]]) -> None:
+    """Put the host's own folders over the machine's, without making a mount point on the machine.
+
+    The machine need not have /etc/pki or /var/lib/libvirt: what is missing is made in an upper layer over the parent
+    folder, which is memory and goes with the host. The sources may lie below such a parent, so they are held first.
+    """
+    held = [(RUN / "held" / str(number), target) for number, (_, target) in enumerate(binds)]
+    for (place, _), (source, _) in zip(held, binds, strict=True):
+        place.mkdir(parents=True)
+        _mount("", str(place), MS_BIND, source=source)
+    for number, parent in enumerate(sorted({str(Path(target).parent) for _, target in binds} - {str(RUN)})):
+        upper, work = RUN / "layers" / f"{number}-upper", RUN / "layers" / f"{number}-work"
+        upper.mkdir(parents=True)
+        work.mkdir()
+        _mount("overlay", parent, 0, f"lowerdir={parent},upperdir={upper},workdir={work}")
+    for place, target in held:
+        Path(target).mkdir(parents=True, exist_ok=True)
+        _mount("", target, MS_BIND, source=str(place))
+        _check(_libc.umount2(bytes(place), MNT_DETACH), f"umount {place}")
 
 
 def bring_up_network(order: dict[str, Any]) -> None:

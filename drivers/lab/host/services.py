@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from drivers.lab.paths import SHARED_IN_HOST, LabPaths
+from drivers.lab.paths import SHARED_IN_HOST, SHARED_SOURCE_IN_HOST, LabPaths
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Service:
 def shared_storage(lab: LabPaths) -> Service:
     """The lab's shared folder. libvirt goes by the file system's type: FUSE's glusterfs counts as shared."""
     options = f"fsname={lab.shared},subtype=glusterfs"
-    argv = ("/usr/bin/bindfs", "-f", "-o", options, str(lab.shared), str(SHARED_IN_HOST))
+    argv = ("/usr/bin/bindfs", "-f", "-o", options, str(SHARED_SOURCE_IN_HOST), str(SHARED_IN_HOST))
     return Service("shared-storage", argv, str(SHARED_IN_HOST))
 
 
