@@ -163,7 +163,7 @@ def _remove(domain: Element, patch: Patch, path: str, record: _Record) -> None:
             former.append([_where(domain, parent), parent.index(element), write(element)])
             remove(element)
     if former:
-        record.keep(patch, former)
+        record.keep(patch, former[::-1])  # in the document's order, so that each index is right when put back
 
 
 def _value(place: Place) -> str | None:
