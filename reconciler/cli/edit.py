@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def set_values(
     arguments: Annotated[
         list[str],
-        typer.Argument(metavar="TARGET... PATH=VALUE...", help="vm/web memory=4GiB disks[root].size=40GiB"),
+        typer.Argument(metavar="TARGET|PATH=VALUE", help="vm/web memory=4GiB disks[root].size=40GiB"),
     ],
     repo: RepoOption = None,
 ) -> None:

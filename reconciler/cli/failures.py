@@ -12,9 +12,7 @@ from collections.abc import Callable
 
 import typer
 
-from drivers.errors import DriverError
 from reconciler.cli.exits import Exit
-from reconciler.errors import ReconcilerError
 
 DEBUG = "GITVIRT_DEBUG"
 
@@ -47,11 +45,19 @@ def _shown(error: BaseException) -> int:
     return Exit.ERROR
 
 
-def designed(error: BaseException) -> bool:
-    """Whether the message was written for the operator: it is of one of the trees of our packages."""
-    from specs.errors import SpecError
+_TREES = {
+    "reconciler.errors": "ReconcilerError",
+    "drivers.errors": "DriverError",
+    "drivers.lab.errors": "LabError",
+    "specs.errors": "SpecError",
+}
+"""Module → root of its errors, whose messages are written for the operator."""
 
-    return isinstance(error, ReconcilerError | DriverError | SpecError)
+
+def designed(error: BaseException) -> bool:
+    """Whether the error is of one of the trees. A module that is not loaded cannot have raised it."""
+    roots = [getattr(sys.modules[module], root) for module, root in _TREES.items() if module in sys.modules]
+    return isinstance(error, tuple(roots))
 
 
 def _usage(error: typer.TyperException) -> str:

@@ -23,6 +23,7 @@ from reconciler.cli.failures import finish, report
 
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 _COMPLETE = "_GITVIRT_COMPLETE"
+_COMPLETION_WORDS = frozenset(("-h", "--help", "--install-completion", "--show-completion"))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -50,7 +51,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    root = Commands()
+    root = Commands(completion=not _COMPLETION_WORDS.isdisjoint(arguments))
     if _COMPLETE in os.environ:
         root.main(arguments, prog_name="gitvirt", complete_var=_COMPLETE)
     with root.make_context("gitvirt", arguments) as context:
@@ -61,7 +62,7 @@ def _dispatch(arguments: list[str]) -> int:
 class Commands(TyperGroup):
     """The root group: knows all commands by name and help, loads the one that is run."""
 
-    def __init__(self) -> None:
+    def __init__(self, completion: bool) -> None:
         super().__init__(
             name="gitvirt",
             help="A KVM virtualization datacenter run from Git.",
@@ -70,7 +71,7 @@ class Commands(TyperGroup):
             context_settings=_SETTINGS,
             no_args_is_help=True,
             commands={name: _listed(name) for name in COMMANDS},
-            params=_root_options(),
+            params=_root_options(completion),
         )
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
@@ -109,8 +110,9 @@ def _markup() -> Any:
     return "rich" if sys.stdout.isatty() else None
 
 
-def _root_options() -> list[Any]:
-    app = typer.Typer(add_completion=True)
+def _root_options(completion: bool) -> list[Any]:
+    """`--version`, and Typer's options for completion only if asked for: reading them imports pydantic."""
+    app = typer.Typer(add_completion=completion)
 
     def options(
         version: bool = typer.Option(

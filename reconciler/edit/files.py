@@ -92,7 +92,7 @@ def _changed(file: str, text: str, resource: Resource, wanted: Assignment) -> tu
     if strange:
         others = ", ".join(sorted(f"{ref} {at}" for ref, at in strange)[:3])
         raise UsageError(f"{path} cannot be set alone in {file}: {others} would change, too; edit it by hand")
-    if before == after:
+    if new == text:
         return text, []
     return new, [Change(file=file, path=path, before=old.get(str(resource.ref)), after=wanted.value)]
 

@@ -19,6 +19,7 @@ from specs.yaml import parse
 _STEP = re.compile(r"(?P<key>[A-Za-z_][A-Za-z0-9_]*)(?:\[(?P<entry>[^\[\]]+)\])?(?:\.|$)")
 _LABEL = re.compile(r"(?:spec\.)?metadata\.labels\.(?P<label>[^=]+)")
 _METADATA = ("labels", "renamedFrom")
+_EXAMPLE = {"nics": "network", "cdro": "image"}
 
 
 class Step(NamedTuple):
@@ -66,6 +67,10 @@ def _steps(path: str) -> tuple[Step, ...]:
         if step["entry"]:
             found.append(Step(step["entry"], entry=True))
         at = step.end()
+    if found[-1].entry:
+        raise UsageError(
+            f"`{path}` is a whole entry; name a field of it, such as {path}.{_EXAMPLE.get(path[:4], 'size')}"
+        )
     if found[0].name not in ("spec", "metadata"):
         found.insert(0, Step("spec"))
     if found[0].name == "metadata" and (len(found) < 2 or found[1].name not in _METADATA):

@@ -136,14 +136,8 @@ class _Edit:
 
 def _nested(steps: Sequence[Step], value: str) -> str:
     """The value below the steps in flow style: `{size: 1GiB}`, `[{name: data, size: 1GiB}]`."""
-    for index in range(len(steps) - 1, -1, -1):
-        step = steps[index]
-        if not step.entry:
-            value = f"{{{_key(step.name)}: {value}}}"
-        elif index == len(steps) - 1:
-            raise UsageError(f"[{step.name}] is an entry; name a field of it, such as [{step.name}].size")
-        else:
-            value = f"[{{name: {step.name}, {value[1:]}]"
+    for step in reversed(steps):
+        value = f"[{{name: {step.name}, {value[1:]}]" if step.entry else f"{{{_key(step.name)}: {value}}}"
     return value
 
 

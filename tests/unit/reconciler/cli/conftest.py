@@ -1,0 +1,109 @@
+"""Runs the command in this process as the console script does, and real processes where that matters."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli import main
+
+REPOSITORY = """\
+apiVersion: gitvirt/v1
+kind: Repository
+metadata: {name: home}
+spec:
+  id: 9a3c2d1e-0000-4000-8000-000000000001
+---
+apiVersion: gitvirt/v1
+kind: Host
+metadata: {name: nuc}
+spec: {uri: "qemu:///system"}
+---
+apiVersion: gitvirt/v1
+kind: StorageDomain
+metadata: {name: vmstore}
+spec: {type: local, path: /srv/vms}
+---
+apiVersion: gitvirt/v1
+kind: Network
+metadata: {name: lan}
+spec: {type: nat, subnet: 192.168.150.0/24}
+"""
+VMS = """\
+# first
+apiVersion: gitvirt/v1
+kind: VirtualMachine
+metadata: {name: web}   # the web
+spec:
+  cpu: 2            # cores
+  memory: 1GiB      # enough
+
+  disks:
+    - name: root    # system
+      size: 10GiB
+    - {name: data, size: 1GiB}
+---
+apiVersion: gitvirt/v1
+kind: VirtualMachine
+metadata:
+    name: db
+spec:
+    cpu: {count: 2}
+    memory: 2GiB
+    disks: [{name: root, size: 8GiB}]
+"""
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(autouse=True)
+def _quiet_surroundings(tmp_path, monkeypatch):
+    for name in ("GITVIRT_DEBUG", "GITVIRT_REPO", "GITVIRT_CONFIG", "NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setattr("tempfile.tempdir", None)
+
+
+@pytest.fixture
+def gitvirt(capsys):
+    """`gitvirt("validate", ".")` → what it printed and its exit code."""
+
+    def run(*arguments: object) -> Ran:
+        code = main.run([str(each) for each in arguments])
+        captured = capsys.readouterr()
+        return Ran(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def repository(tmp_path) -> Path:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    (folder / "gitvirt.yaml").write_text(REPOSITORY)
+    (folder / "vms.yaml").write_text(VMS)
+    return folder
+
+
+@pytest.fixture
+def process():
+    """Runs the console script as a process of its own."""
+
+    def run(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", "from reconciler.cli.main import main; main()", *map(str, arguments)]
+        return subprocess.run(
+            command, capture_output=True, text=True, env={**os.environ, **variables}, check=False, timeout=60
+        )
+
+    return run
