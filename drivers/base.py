@@ -256,13 +256,20 @@ class Console(Protocol):
 class Host(Protocol):
     """One host: the bundle that drivers hand out."""
 
-    name: str
-    reader: Reader
-    vms: Vms
-    powers: Powers
-    networks: Networks
-    pools: Pools
-    volumes: Volumes
+    @property
+    def name(self) -> str: ...
+    @property
+    def reader(self) -> Reader: ...
+    @property
+    def vms(self) -> Vms: ...
+    @property
+    def powers(self) -> Powers: ...
+    @property
+    def networks(self) -> Networks: ...
+    @property
+    def pools(self) -> Pools: ...
+    @property
+    def volumes(self) -> Volumes: ...
 
     def console(self, uuid: str, force: bool = False) -> Console:
         """Opens the first serial console; Conflict if somebody else has it and not `force`."""

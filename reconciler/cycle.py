@@ -82,6 +82,7 @@ def think(
         ancestors=revision.ancestors(marked_revisions(observed)),
         allowed=allowed,
         present={file: facts.size for file, facts in revision.sources.files.items()},
+        secrets_comparable=not observed.recorded,
     )
     return context, planner.make(compare(context), context)
 

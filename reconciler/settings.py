@@ -10,6 +10,7 @@ Called by reconciler/app and the commands. Every fault is a SettingsError with i
       ops: {keyfile: /etc/gitvirt/ops.key, known_hosts: /etc/gitvirt/known_hosts}
     git:
       acme: {url: https://git.acme.lan/, username: bot, token_file: /etc/gitvirt/git.token}
+    folders: [/srv/images]                             # `file:` sources outside of the repository may be in here
     state: /var/lib/gitvirt
     timeouts: {connect: 10s, call: 30s, git: 60s}
     concurrency: {host: 8, total: 256}
@@ -93,6 +94,7 @@ class Settings(_Section):
     pki: dict[str, Pki] = {}
     ssh: dict[str, Ssh] = {}
     git: dict[str, GitLogin] = {}
+    folders: tuple[AbsolutePath, ...] = ()
     state: AbsolutePath = "~/.local/state/gitvirt"
     timeouts: Timeouts = Timeouts()
     concurrency: Concurrency = Concurrency()

@@ -86,6 +86,11 @@ class Checkout:
             return None
         return _blamed(text)
 
+    def trailers(self, revision: str, key: str) -> tuple[str, ...]:
+        form = f"--format=%(trailers:key={key},valueonly,unfold)"
+        text = program.run(self._root, "log", "-1", form, self.resolve(revision), "--").decode("utf-8", "replace")
+        return tuple(line.strip() for line in text.splitlines() if line.strip())
+
     def commit(self, paths: Sequence[str], message: str) -> str:
         if self._bare:
             raise Refused(str(self._root), "git commit", "a bare repository has no files to commit")

@@ -66,6 +66,10 @@ class PlainFolder:
         del path, line, revision
         return None
 
+    def trailers(self, revision: str, key: str) -> tuple[str, ...]:
+        del revision, key
+        return ()
+
     def commit(self, paths: Sequence[str], message: str) -> str:
         del paths, message
         raise Refused(str(self._root), "commit", "the folder is not a Git repository; run `git init` there")

@@ -79,6 +79,9 @@ class Repository(Protocol):
     def blame(self, path: str, line: int, revision: str | None = None) -> Blame | None:
         """Who last wrote that line (from 1); None if it is not committed."""
 
+    def trailers(self, revision: str, key: str) -> tuple[str, ...]:
+        """The values of the trailers `KEY: value` of a commit's message; none where there is no commit."""
+
     def commit(self, paths: Sequence[str], message: str) -> str:
         """Commits exactly these paths (from the root), whatever else is staged, and returns the new commit."""
 

@@ -32,6 +32,11 @@ COMMANDS: dict[str, Command] = {
     "schema": Command(
         "schema:schema", "Print the JSON Schema for editors, or the reference of all fields.", REPOSITORY
     ),
+    "plan": Command("plan:plan", "Show what would be done, and what is held back and why.", REPOSITORY),
+    "apply": Command("apply:apply", "Make the plan true, after showing it and asking.", REPOSITORY),
+    "observe": Command("observe:observe", "Write down what all hosts report, for plans elsewhere.", REPOSITORY),
+    "daemon": Command("daemon:daemon", "Follow a Git branch or a folder, and keep the hosts as it says.", REPOSITORY),
+    "sync": Command("daemon:sync", "Have the daemon look now, and wait for that pass.", REPOSITORY),
     "set": Command(
         "edit:set_values", "Change values in the YAML of an object, keeping comments and layout.", REPOSITORY
     ),

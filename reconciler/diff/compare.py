@@ -7,6 +7,8 @@ partial view.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from drivers.mark import Mark
 from reconciler.desired.wanted import WantedVm
 from reconciler.diff import networks, pools, power, vms
@@ -35,7 +37,7 @@ def compare_vm(wanted: WantedVm, context: Context) -> Change | None:
     base = Change(ref=wanted.ref, verb=Verb.CREATE, where=wanted.location)
     if len(owned) > 1:
         where = ", ".join(f"{each.host} ({each.vm.power})" for each in owned)
-        return base.keep_back(
+        return replace(base, verb=Verb.UPDATE).keep_back(
             HeldReason.DEFINED_TWICE, f"defined on {where}", "undefine the copy that is not the real one"
         )
     if not owned:

@@ -29,6 +29,7 @@ class Context:
 
     `ancestors` is None where there is no history (a plain folder): then every mark's revision is accepted.
     `backoff` maps a step's id to why it is not tried again yet. `present`: image files that can be read, with sizes.
+    `secrets_comparable` is false where the observation comes from a file, which has secrets as somebody's digests.
     """
 
     wanted: Wanted
@@ -39,6 +40,7 @@ class Context:
     allowed: Allowed = field(default_factory=Allowed)
     backoff: Mapping[str, str] = field(default_factory=dict)
     present: Mapping[str, int] = field(default_factory=dict)
+    secrets_comparable: bool = True
 
     def stored(self, value: Scalar) -> str | int | bool | None:
         """A value as marks and saved plans hold it."""

@@ -60,9 +60,13 @@ def _on_host(wanted: WantedNetwork, host: SeenHost, context: Context) -> Change 
             HeldReason.NAME_TAKEN, f"{host.name} has a network of this name that gitvirt does not own",
             "declare it external: true, or rename one of them",
         )  # fmt: skip
-    if not context.descends(mark.revision):
-        return change.keep_back(HeldReason.BEHIND, f"last changed at revision {mark.revision[:12]}", "pull first")
-    return _differences(wanted, host, network, context)
+    differences = _differences(wanted, host, network, context)
+    if differences is None or context.descends(mark.revision):
+        return differences
+    return differences.keep_back(
+        HeldReason.BEHIND, f"last changed at revision {mark.revision[:12]}, which ours does not descend from",
+        "pull first, or use --force-revision",
+    )  # fmt: skip
 
 
 def _external(network: SeenNetwork | None, change: Change) -> Change | None:
@@ -81,7 +85,7 @@ def _differences(wanted: WantedNetwork, host: SeenHost, network: SeenNetwork, co
     )  # fmt: skip
     gone = _gone(sides)
     fields = scalars(sides, context) + gone + released(sides, frozenset(each.path for each in gone))
-    fields = [_disruptive(each, host, wanted) for each in fields]
+    fields = [_disruptive(each, host, wanted, context) for each in fields]
     if not network.active:
         fields.append(_switch("active", wanted.drift))
     if not network.autostart:
@@ -109,13 +113,15 @@ def _gone(sides: Sides) -> list[FieldChange]:
     return found
 
 
-def _disruptive(change: FieldChange, host: SeenHost, wanted: WantedNetwork) -> FieldChange:
-    """A change that needs the network's restart: free where nobody runs on it, else named and held."""
+def _disruptive(change: FieldChange, host: SeenHost, wanted: WantedNetwork, context: Context) -> FieldChange:
+    """A change that needs the network's restart: free where nobody runs on it, else named and held until allowed."""
     if change.effect in (Effect.LIVE, Effect.HOTPLUG, Effect.NONE) or change.held:
         return change
     running = users(host, wanted.name)
     if not running:
         return replace(change, note="restarts the network; no VM runs on it", config=True)
+    if str(wanted.ref) in context.allowed.refs:
+        return replace(change, note=f"restarts the network, which cuts off {', '.join(running)}", config=True)
     return change.keep_back(
         HeldReason.IN_USE, f"needs a restart of the network, which cuts off {', '.join(running)}",
         f"stop them first, or `gitvirt apply --allow {wanted.ref}`",

@@ -19,7 +19,7 @@ from reconciler.desired.wanted import Drift
 from reconciler.diff.change import FieldChange, HeldReason
 from reconciler.diff.context import Context
 from specs.effects import Effect, Facts, effect_of
-from specs.fields import Fields, Scalar
+from specs.fields import Fields, Scalar, Secret
 from specs.resource import Location
 
 LIVE = frozenset({Effect.LIVE, Effect.HOTPLUG})
@@ -55,6 +55,8 @@ def scalars(sides: Sides, context: Context) -> list[FieldChange]:
     """The differences of every wanted scalar of `sides` (its entries included), in the order of the YAML."""
     found = []
     for path, after in sides.wanted.items():
+        if isinstance(after, Secret) and not context.secrets_comparable:
+            continue
         change = _scalar(sides, context, path, after)
         if change is not None:
             found.append(change)

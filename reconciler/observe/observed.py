@@ -33,11 +33,12 @@ class FoundVolume:
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
-    """Every declared host, read or not. `taken` is unix seconds."""
+    """Every declared host, read or not. `taken` is unix seconds; `recorded`: read from a file, without secrets."""
 
     hosts: Mapping[str, SeenHost | Unseen]
     taken: int = 0
     repository: str = field(default="")
+    recorded: bool = False
 
     @cached_property
     def seen(self) -> dict[str, SeenHost]:

@@ -22,7 +22,7 @@ def guard(changes: list[Change], context: Context) -> list[Change]:
 def _budgets(changes: list[Change], context: Context) -> list[Change]:
     """More deletions of a kind than its budget, or any storage domain: none of them is done until allowed."""
     deletions = [each for each in changes if each.verb is Verb.DELETE and not each.held]
-    counts = Counter(each.ref.kind for each in deletions if each.ref.kind != "Network")
+    counts = Counter(ref.kind for ref in {each.ref for each in deletions} if ref.kind != "Network")
     allowed = context.allowed.deletions
     total = sum(counts.values())
     if allowed is not None and total <= allowed:

@@ -232,6 +232,7 @@ class Plan:
 
     `digest` is of the steps and held changes: equal digests mean that the same would be done and the same kept back.
     `fingerprints` are of what was seen of each ref in the plan (definitions and power, never statistics).
+    `anyway` (with `base`): the (ref, host) of changes that the revision `base` causes just the same.
     """
 
     repository: str
@@ -246,6 +247,8 @@ class Plan:
     hosts_declared: int = 0
     digest: str = ""
     fingerprints: Mapping[str, str] = field(default_factory=dict)
+    base: str = ""
+    anyway: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def held(self) -> tuple[Change, ...]:

@@ -86,16 +86,12 @@ class _Layout:
                 break_on_hyphens=False, drop_whitespace=True, replace_whitespace=False,
             ) or [indent]  # fmt: skip
         room = (self.width or _USUAL) - len(where)
-        placed = ""
-        if where and len(lines[0]) + 2 <= room:
-            placed = " " * (room - len(lines[0])) + self.paint(where, "dim")
-        elif where and self.width is None:
-            placed = "  " + self.paint(where, "dim")
-        yield self.paint(lines[0], style) + placed
-        for each in lines[1:]:
-            yield self.paint(each, style)
-        if where and not placed:
-            yield " " * max(room, 0) + self.paint(where, "dim")
+        if where and self.width is not None and not any(len(lines[place]) + 2 <= room for place in (0, -1)):
+            lines.append("")
+        beside = next((place for place in (0, -1) if len(lines[place]) + 2 <= room), -1) % len(lines)
+        for number, each in enumerate(lines):
+            gap = " " * max(room - len(each), 2) if where and number == beside else ""
+            yield self.paint(each, style) + (gap + self.paint(where, "dim") if gap else "")
 
     def paint(self, said: str, style: str) -> str:
         return f"\033[{_CODES[style]}m{said}\033[0m" if self.color and style and said else said

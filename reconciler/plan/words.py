@@ -57,7 +57,7 @@ def value(path: str, scalar: Scalar) -> str:
         return _patches(scalar)
     if path == "cloudInit":
         return scalar[:12]
-    text = plain(scalar) or '""'
+    text = plain(scalar) or ("empty" if path.endswith(".source") else '""')
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
@@ -77,9 +77,12 @@ _TELLING = {
     "hosts": ("mac", "address"),
     "dns": ("names",),
 }
-_USUAL = {("nics", "model"): "virtio", ("nics", "link"): "up", ("disks", "readOnly"): False}
-_UNNAMED = frozenset({"size", "bus", "source", "format", "names"})
-DECIDED = frozenset({"mac", "source"})
+_USUAL = {
+    ("disks", "readOnly"): False, ("disks", "bus"): "virtio", ("disks", "format"): "qcow2",
+    ("nics", "model"): "virtio", ("nics", "link"): "up",
+}  # fmt: skip
+_UNNAMED = frozenset({"size", "bus", "format", "names"})
+_DECIDED = frozenset({("nics", "mac"), ("disks", "source")})
 """What gitvirt decides for each device anew; left out where many equal devices are said at once."""
 
 
@@ -89,11 +92,12 @@ def device(path: str, fields: Fields, alone: bool = True) -> str:
     said = []
     for name in _TELLING.get(list_name, tuple(fields)):
         scalar = fields.get(name)
-        if scalar is None or _USUAL.get((list_name, name)) == scalar or (not alone and name in DECIDED):
+        own = (list_name, name)
+        if scalar is None or _USUAL.get(own) == scalar or (not alone and own in _DECIDED):
             continue
         text = value(f"{path}.{name}", scalar)
         if name == "source":
-            text = plain(str(scalar)).rpartition("/")[2] or "empty"
+            name, text = "volume" if list_name == "disks" else "medium", text.rpartition("/")[2]
         said.append(text if name in _UNNAMED else f"{name} {text}")
     return ", ".join(said) or "as declared"
 
@@ -127,17 +131,27 @@ EFFECTS: Mapping[Effect, str] = {
 
 def effect(change: FieldChange) -> str:
     """The effect of a field with its note: `restart, at the next power cycle`."""
-    if change.kind == "record":
-        word = plain(change.note) if change.note and change.note != "already so" else "recorded"
-        return word
-    if change.kind == "release":
-        return plain(change.note)
-    word = EFFECTS[change.effect]
-    if change.kind == "drift":
-        word = f"set back, {word}"
-    if change.kind == "pending":
-        word = "waits for the next power cycle"
-    return f"{word}, {plain(change.note)}" if change.note and change.kind != "pending" else word
+    if change.kind in _SAID:
+        return plain(change.note) if change.kind in ("record", "release") and change.note else _SAID[change.kind]
+    word = _power(change) if change.path == "state" else EFFECTS[change.effect]
+    note = plain(change.note)
+    said = note if note.startswith(word) else f"{word}, {note}" if note else word
+    return f"set back, {said}" if change.kind == "drift" else said
+
+
+_SAID = {
+    "record": "recorded",
+    "release": "no longer declared",
+    "pending": "waits for the next power cycle",
+    "note": EFFECTS[Effect.CREATION],
+}
+
+
+def _power(change: FieldChange) -> str:
+    """What is done to make a state true; it is no effect on hardware."""
+    if change.after == "running":
+        return {"paused": "resumes", "suspended": "wakes"}.get(str(change.before), "starts")
+    return "stops" if change.after == "stopped" else EFFECTS[change.effect]
 
 
 def where(location: Location | None) -> str:

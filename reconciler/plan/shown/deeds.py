@@ -102,21 +102,19 @@ def _network(fields: Fields) -> str:
 
 
 def _removal(steps: list[plan.Step]) -> list[str]:
-    said = [text for each in steps if (text := _fate(each))]
-    trashed = sum(isinstance(each.call, plan.TrashVolume) for each in steps)
+    disks = sum(isinstance(each.call, plan.TrashVolume) for each in steps)
+    said = [text for each in steps if (text := _fate(each, disks))]
     deleted = [words.plain(each.call.volume) for each in steps if isinstance(each.call, plan.DeleteVolume)]
-    if trashed:
-        said.append(f"{words.count(trashed, 'disk')} into the trash")
     if deleted:
         said.append(f"{words.count(len(deleted), 'volume')} deleted for good: {', '.join(deleted)}")
     return ["; ".join(said)] if said else []
 
 
-def _fate(step: plan.Step) -> str:
+def _fate(step: plan.Step, disks: int) -> str:
     match step.call:
         case plan.StopVm(timeout=timeout, last_resort=resort):
-            end = "then its power is cut" if resort == "destroy" else "else it stays as it is"
-            return f"is shut down within {timeout} s, {end}"
+            end = "its power is cut" if resort == "destroy" else "nothing more is done"
+            return f"is shut down (if it is not off after {timeout} s, {end})"
         case plan.UndefineVm():
             return "its definition is removed for good"
         case plan.UndefineNetwork():
@@ -124,7 +122,7 @@ def _fate(step: plan.Step) -> str:
         case plan.UndefinePool():
             return "is let go of"
         case plan.MarkVm(mark=mark) if mark.trashed:
-            return "goes to the trash, definition and disks are kept"
+            return "goes to the trash" + (f" with {words.count(disks, 'disk')}" if disks else "")
     return ""
 
 

@@ -79,7 +79,8 @@ def _fields(change: Change) -> Iterator[Piece]:
     if quiet:
         parts.setdefault(main, []).extend(quiet)
     for (title, held), fields in parts.items():
-        yield Piece(title=title, change=replace(change, fields=tuple(fields), reason=""), held=held)
+        ordered = tuple(each for each in change.fields if any(each is one for one in fields))
+        yield Piece(title=title, change=replace(change, fields=ordered, reason=""), held=held)
 
 
 def _quiet(field: FieldChange) -> bool:

@@ -6,6 +6,7 @@ plan/markdown.py, so that both say the same.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -102,12 +103,12 @@ def _rows(found: list[Piece], deeds: Deeds) -> tuple[Row, ...]:
 
 
 def _row(group: Sequence[Piece], deeds: Deeds) -> Row:
-    first = group[0]
+    first, alone = group[0], len({each.change.ref for each in group}) == 1
     hosts = dict.fromkeys(each.change.host for each in group if each.change.host)
     label = words.refs(each.change.ref for each in group)
-    lines = _lines(first, deeds, alone=len(group) == 1)
+    lines = _lines(first, deeds, alone=alone)
     return Row(
-        sign=words.HELD_SIGN if first.held else words.SIGNS[first.change.verb],
+        sign=_sign(first),
         what=label,
         hosts=", ".join(words.names(sorted(hosts))),
         verb=str(first.change.verb) if first.held and first.change.verb is not Verb.UPDATE else "",
@@ -116,6 +117,13 @@ def _row(group: Sequence[Piece], deeds: Deeds) -> Row:
         lines=tuple(_named(each, first.change, label) for each in lines),
         count=len(group),
     )
+
+
+def _sign(piece: Piece) -> str:
+    if piece.held:
+        return words.HELD_SIGN
+    quiet = piece.title in (Title.PENDING, Title.NOTES)
+    return words.SIGNS[Verb.NOTE if quiet else piece.change.verb]
 
 
 def _where(places: list[Location | None]) -> str:
@@ -142,10 +150,10 @@ def _lines(piece: Piece, deeds: Deeds, alone: bool) -> list[Line]:
     found = [Line(kind="text", text=text) for text in _told(piece, deeds, alone)]
     if change.held:
         return [*found, *_would(change), *_why(change.held, change)]
-    fields = [each for each in change.fields if not _known(each)]
+    fields = [each for each in change.fields if not _known(each) and not _told_already(each, change)]
     found += [_field(each, change, alone) for each in fields]
     known = [words.path_of(each) for each in change.fields if _known(each)]
-    if known:
+    if known and not found:
         found.append(Line(kind="text", text=f"recorded, already so: {', '.join(known)}"))
     for held in dict.fromkeys(each.held for each in fields if each.held):
         found += _why(held, change)
@@ -160,7 +168,12 @@ def _told(piece: Piece, deeds: Deeds, alone: bool) -> list[str]:
 
 
 def _known(field: FieldChange) -> bool:
-    return field.kind == "record" and field.before == field.after and not field.held
+    plain = field.kind == "record" and field.before == field.after and not field.held
+    return plain and field.note in ("", "already so")
+
+
+def _told_already(field: FieldChange, change: Change) -> bool:
+    return change.verb is Verb.RESTORE and field.path == "state"
 
 
 def _would(change: Change) -> list[Line]:
@@ -187,7 +200,7 @@ def _field(field: FieldChange, change: Change, alone: bool) -> Line:
         path=words.path_of(field),
         text=_values(field, alone),
         effect=_effect(field),
-        where=place if place != words.where(change.where) else "",
+        where=place if alone and place != words.where(change.where) else "",
     )
 
 
@@ -199,15 +212,18 @@ def _values(field: FieldChange, alone: bool) -> str:
         return after
     if field.after is None and isinstance(field.before, Mapping):
         return f"was {before}"
-    if before == after:
-        return f"{before} → {after} (changed)" if before == "***" else f"{before} → {after}"
-    return f"{before} → {after}"
+    if field.held and field.held.reason is HeldReason.DRIFT:
+        return f"{before}, declared {after}"
+    return "*** (another one)" if before == after == "***" else f"{before} → {after}"
 
 
 def _effect(field: FieldChange) -> str:
     if field.held is None:
         return words.effect(field)
     return "left as it is" if field.held.reason is HeldReason.DRIFT else "held"
+
+
+_COLUMN = re.compile(r"^(.*:[0-9]+):[0-9]+$")
 
 
 def _warnings(warnings: Iterable[Warned]) -> list[Line]:
@@ -217,7 +233,7 @@ def _warnings(warnings: Iterable[Warned]) -> list[Line]:
         subject, colon, rest = words.plain(each.text).partition(": ")
         about = bool(colon) and "/" in subject and " " not in subject
         text, subject = (rest, subject) if about else (words.plain(each.text), "")
-        groups.setdefault(text, []).append((subject, words.plain(each.where)))
+        groups.setdefault(text, []).append((subject, _COLUMN.sub(r"\1", words.plain(each.where))))
     return [_warning(text, found) for text, found in groups.items()]
 
 

@@ -1,0 +1,102 @@
+"""The composition root: the only place that builds real drivers and joins them with settings, key, lock and clock.
+
+Used by the commands and the daemon. Nothing is contacted before the first pass; `close` lets go of all hosts.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from drivers.base import Host
+from reconciler import cycle, key, settings, sources
+from reconciler.apply.dispatch import Tools
+from reconciler.apply.outcome import Run
+from reconciler.apply.walk import Limits, Tell, Walker
+from reconciler.desired.wanted import WantedHost
+from reconciler.observe.register import Register
+from specs.catalog import Catalog
+from specs.fields import Secret
+
+if TYPE_CHECKING:
+    from drivers.git import Repository
+
+
+class App:
+    """Everything that passes need, for one repository on this machine."""
+
+    def __init__(self, repository: Repository, folder: str = ".", using: settings.Settings | None = None) -> None:
+        self.repository, self.folder = repository, folder
+        self.settings = using or settings.load()
+        self.stop = threading.Event()
+        self._hosts: dict[tuple[str, str], Host] = {}
+        self._key: bytes | None = None
+
+    def revision(self, catalog: Catalog, name: str) -> cycle.Revision:
+        """A loaded catalog as a revision; `name` is what marks will hold."""
+        root = Path(self.repository.root)
+
+        def ancestors(ids: Iterable[str]) -> frozenset[str]:
+            return self.repository.ancestors(ids, name)
+
+        return cycle.Revision(
+            catalog=catalog, name=name, sources=sources.read(catalog, root, self.settings), ancestors=ancestors
+        )
+
+    def outside(self) -> cycle.Outside:
+        """The world as a pass reaches it."""
+        return cycle.Outside(
+            connect=self.connect,
+            now=lambda: int(time.time()),
+            digest=self.digest,
+            register=lambda repository: Register(self.settings.state_folder, repository),
+        )
+
+    def digest(self, secret: Secret) -> str:
+        """A secret as marks and plans hold it; the key is made at the first use."""
+        if self._key is None:
+            self._key = key.load(self.settings.state_folder)
+        return secret.digest(self._key)
+
+    def connect(self, wanted: WantedHost) -> Host:
+        """The driver of a declared host; the same one as long as its URI is the same."""
+        where = (wanted.name, wanted.uri)
+        if where not in self._hosts:
+            self._hosts[where] = self._open(wanted)
+        return self._hosts[where]
+
+    def _open(self, wanted: WantedHost) -> Host:
+        from drivers.libvirt.access import Access
+        from drivers.libvirt.host import connect
+
+        found = self.settings.access(wanted.uri)
+        access = Access(uri=found.uri, pki=found.pki, keyfile=found.keyfile, known_hosts=found.known_hosts)
+        return connect(wanted.name, access)
+
+    def act(self, looked: cycle.Pass, tell: Tell) -> Run:
+        """Makes a plan true; `stop` set means that no new step begins."""
+        tools = Tools(open_file=sources.open_file(Path(self.repository.root), self.settings), pause=Pause(self.stop))
+        limits = Limits(host=self.settings.concurrency.host, total=self.settings.concurrency.total)
+        return cycle.act(looked, Walker(hosts=looked.hosts, tools=tools, limits=limits, tell=tell, stop=self.stop))
+
+    def close(self) -> None:
+        """Lets go of all hosts."""
+        for host in self._hosts.values():
+            host.close()
+        self._hosts.clear()
+
+
+class Pause:
+    """Real time, in which a stop request ends every wait."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def wait(self, seconds: float) -> bool:
+        return self._stop.wait(seconds)

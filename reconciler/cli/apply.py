@@ -1,0 +1,127 @@
+"""`gitvirt apply`: shows the plan, asks, and makes it true; or a saved plan, if it is still what would be done.
+
+Exit codes: 0 all done or nothing to do, 3 done but something is held, 4 some steps failed or are unknown, 1 none done
+or an error. The first Ctrl-C lets running steps end and begins no new one; the second leaves at once.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reconciler.cli.context import Place, RepoArgument, RepoOption, YesOption, confirm, repository_at
+from reconciler.cli.exits import Exit, of_apply
+from reconciler.cli.passes import Asked, application, load_revision, look
+from reconciler.cli.plan import AllowOption, ForceOption, Format, RevOption, TargetOption, shown
+
+if TYPE_CHECKING:
+    from reconciler.app import App
+    from reconciler.apply.outcome import Run
+    from reconciler.cycle import Pass
+
+TakeOverOption = Annotated[
+    bool, typer.Option("--take-over", help="Apply although a daemon takes care of this repository.")
+]
+
+
+def apply(  # noqa: PLR0913 - each parameter is an option of the command
+    repo: RepoArgument = None,
+    repo_option: RepoOption = None,
+    target: TargetOption = None,
+    allow: AllowOption = None,
+    force_revision: ForceOption = False,
+    rev: RevOption = None,
+    yes: YesOption = False,
+    take_over: TakeOverOption = False,
+) -> Exit:
+    """Make the plan true, after showing it and asking. REPO may be a plan file of `gitvirt plan --out`."""
+    if repo is not None and repo.is_file() and repo.name != "gitvirt.yaml":
+        return _saved(repo, repository_at(None, repo_option), yes, take_over)
+    asked = Asked.of(target, allow, force_revision, rev)
+    place = repository_at(repo, repo_option)
+    with application(place) as app:
+        looked = look(app, load_revision(app, place, rev), asked)
+        return carry_out(looked, app, yes=yes, take_over=take_over)
+
+
+def carry_out(looked: Pass, app: App, *, yes: bool, take_over: bool = False) -> Exit:
+    """Shows a plan, asks, and makes it true under the writer's lock."""
+    from reconciler import lock
+
+    plan = looked.plan
+    print(shown(looked, app, Format.text), end="", flush=True)
+    if plan.empty:
+        return of_apply(done=0, failed=0, held=int(plan.anything_held))
+    if not take_over:
+        lock.refuse_beside_daemon(app.settings.state_folder, plan.repository)
+    if not confirm(f"\nDo these {len(plan.steps)} steps?", yes):
+        print("Nothing was done.")
+        return Exit.ERROR
+    with lock.writer(app.settings.state_folder, plan.repository, "apply"), _interruptible(app):
+        run = app.act(looked, _progress(len(plan.steps)))
+    return _ended(run)
+
+
+def _saved(file: Path, place: Place, yes: bool, take_over: bool) -> Exit:
+    from reconciler.errors import UsageError
+    from reconciler.plan.saved import moved, read
+
+    saved = read(file)
+    asked = Asked.saved(saved["options"])
+    with application(place) as app:
+        revision = load_revision(app, place, asked.rev or _commit(saved))
+        looked = look(app, revision, asked)
+        if told := moved(saved, looked.plan):
+            lines = "\n".join(f"  {each}" for each in told)
+            raise UsageError(
+                f"{file}: this plan is not what would be done now:\n{lines}\nMake a new one with `gitvirt plan`."
+            )
+        return carry_out(looked, app, yes=yes, take_over=take_over)
+
+
+def _commit(saved: dict[str, Any]) -> str | None:
+    """The commit that the plan was made for; None for a dirty tree, which has to be as it was."""
+    revision = str(saved["revision"])
+    return None if "+" in revision or revision.startswith("folder-") else revision
+
+
+@contextmanager
+def _interruptible(app: App) -> Iterator[None]:
+    """First Ctrl-C (or SIGTERM): no new steps. Second: leave at once."""
+
+    def asked(number: int, frame: object) -> None:
+        if app.stop.is_set():
+            raise KeyboardInterrupt
+        app.stop.set()
+        print("\nStopping: running steps end, no new one begins. Ctrl-C again leaves at once.", file=sys.stderr)
+
+    before = {each: signal.signal(each, asked) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _progress(total: int) -> Any:
+    """Prints a line when a step ends."""
+    from reconciler.apply.text import Progress
+
+    progress = Progress(total)
+    return lambda step, outcome: progress.tell(step, outcome)
+
+
+def _ended(run: Run) -> Exit:
+    """Prints how it ended; the exit code."""
+    from reconciler.apply.outcome import GOOD, Status
+    from reconciler.apply.text import summary
+
+    print("\n".join(summary(run)))
+    failed = run.count(Status.FAILED, Status.UNKNOWN, Status.STALE, Status.SKIPPED)
+    return of_apply(done=run.count(*GOOD), failed=failed, held=int(run.plan.anything_held))

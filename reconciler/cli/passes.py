@@ -1,0 +1,117 @@
+"""What `plan`, `apply` and the other verbs that look at hosts have in common: load, build the app, look, let go.
+
+Called by the command modules; everything heavy is imported here, after the arguments are known to be sound.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reconciler.cli.context import Place
+from reconciler.errors import UsageError
+
+if TYPE_CHECKING:
+    from reconciler.app import App
+    from reconciler.cycle import Pass, Revision
+    from reconciler.diff.context import Allowed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The options that change what a plan does. They are part of a saved plan."""
+
+    targets: tuple[str, ...] = ()
+    deletions: int | None = None
+    refs: tuple[str, ...] = ()
+    force_revision: bool = False
+    rev: str | None = None
+
+    @classmethod
+    def of(cls, target: list[str] | None, allow: list[str] | None, force_revision: bool, rev: str | None) -> Asked:
+        """From the command line; UsageError for an `--allow` that means nothing."""
+        deletions, refs = None, []
+        for each in allow or ():
+            word, found, number = each.partition("=")
+            if word == "deletions" and found and number.isdigit():
+                deletions = int(number)
+            elif "/" in each:
+                refs.append(each)
+            else:
+                raise UsageError(f"--allow {each} means nothing; write --allow deletions=N, or --allow KIND/NAME")
+        return cls(
+            targets=tuple(target or ()), deletions=deletions, refs=tuple(refs), force_revision=force_revision, rev=rev
+        )
+
+    @classmethod
+    def saved(cls, data: Mapping[str, Any]) -> Asked:
+        """The inverse of `data`."""
+        return cls(
+            targets=tuple(data["targets"]),
+            deletions=data["deletions"],
+            refs=tuple(data["refs"]),
+            force_revision=data["force_revision"],
+            rev=data["rev"],
+        )
+
+    def data(self) -> dict[str, object]:
+        """As a saved plan holds them."""
+        from dataclasses import asdict
+
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    def allowed(self, revision: Revision) -> Allowed:
+        """As the planner takes them, with every reference resolved."""
+        from reconciler.cli.targets import resolve
+        from reconciler.diff.context import Allowed
+        from specs.resource import Ref
+
+        known = revision.catalog.resources
+        targets = frozenset(str(ref) for ref in resolve(self.targets, known)) if self.targets else frozenset[str]()
+        refs = frozenset(str(Ref.parse(each)) for each in self.refs)
+        return Allowed(deletions=self.deletions, refs=refs, force_revision=self.force_revision, targets=targets)
+
+
+def load_revision(app: App, place: Place, rev: str | None) -> Revision:
+    """The revision that the user means: a commit, or the files as they lie there (`commit+dirty`)."""
+    from specs.load import load
+
+    if rev is not None:
+        name = place.repository.resolve(rev)
+        return app.revision(load(place.repository.tree(name), place.folder), name)
+    catalog = load(place.repository.tree(), place.folder)
+    for each in catalog.warnings:
+        print(each, file=sys.stderr)
+    return app.revision(catalog, str(place.repository.revision()))
+
+
+@contextmanager
+def application(place: Place) -> Iterator[App]:
+    """The app for a repository; hosts are let go of at the end."""
+    from reconciler.app import App
+
+    app = App(place.repository, place.folder)
+    try:
+        yield app
+    finally:
+        app.close()
+
+
+def look(app: App, revision: Revision, asked: Asked, observed: Path | None = None) -> Pass:
+    """One look at the hosts, or at what a file says of them."""
+    from reconciler import cycle
+
+    allowed = asked.allowed(revision)
+    if observed is None:
+        return cycle.look(revision, app.outside(), allowed)
+    from reconciler.desired.resolve import resolve
+    from reconciler.observe.recorded import read
+
+    wanted = resolve(revision.catalog, revision.name, revision.sources)
+    seen = read(observed, wanted)
+    context, plan = cycle.think(wanted, seen, revision, app.outside(), allowed)
+    return cycle.Pass(context=context, plan=plan)

@@ -1,0 +1,125 @@
+"""`gitvirt plan`: what would be done, and what is kept back. Writes to no host.
+
+Exit codes: 0 nothing to do, 2 something to do, 3 only held changes, 1 an error.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reconciler.cli.context import RepoArgument, RepoOption, repository_at
+from reconciler.cli.exits import Exit, of_plan
+from reconciler.cli.passes import Asked, application, load_revision, look
+
+if TYPE_CHECKING:
+    from reconciler.app import App
+    from reconciler.cycle import Pass
+    from reconciler.plan.plan import Plan
+
+
+class Format(StrEnum):
+    """`-o` of plan."""
+
+    text = "text"
+    json = "json"
+    markdown = "markdown"
+
+
+TargetOption = Annotated[
+    list[str] | None, typer.Option("--target", metavar="REF", help="Only this object and what it needs; repeatable.")
+]
+AllowOption = Annotated[
+    list[str] | None,
+    typer.Option("--allow", metavar="WHAT", help="deletions=N, or a REF whose held change is meant; repeatable."),
+]
+ForceOption = Annotated[
+    bool, typer.Option("--force-revision", help="Change objects that a revision changed which ours lacks.")
+]
+RevOption = Annotated[
+    str | None, typer.Option("--rev", metavar="REV", help="This commit instead of the files as they lie.")
+]
+BaseOption = Annotated[
+    str | None,
+    typer.Option("--base", metavar="REV", help="Tell apart what is due anyway, without what came since REV."),
+]
+ObservedOption = Annotated[
+    Path | None, typer.Option("--observed", metavar="FILE", help="Plan for what `gitvirt observe -o FILE` saw.")
+]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", metavar="FILE", help="Save the plan for `gitvirt apply FILE`.")
+]
+
+
+def plan(  # noqa: PLR0913 - each parameter is an option of the command
+    repo: RepoArgument = None,
+    repo_option: RepoOption = None,
+    target: TargetOption = None,
+    allow: AllowOption = None,
+    force_revision: ForceOption = False,
+    rev: RevOption = None,
+    base: BaseOption = None,
+    observed: ObservedOption = None,
+    output: Annotated[Format, typer.Option("-o", "--output", help="What to print.")] = Format.text,
+    out: OutOption = None,
+) -> Exit:
+    """Show what `apply` would do: every change with its effect, and what is held back and why."""
+    asked = Asked.of(target, allow, force_revision, rev)
+    place = repository_at(repo, repo_option)
+    with application(place) as app:
+        looked = look(app, load_revision(app, place, rev), asked, observed)
+        if base is not None:
+            looked = replace(looked, plan=against(looked, app, load_revision(app, place, base), asked))
+        print(shown(looked, app, output), end="")
+        if out is not None:
+            from reconciler.plan.saved import write
+
+            write(out, data(looked, app, asked))
+        return of_plan(steps=len(looked.plan.steps), held=int(looked.plan.anything_held))
+
+
+def against(looked: Pass, app: App, base: object, asked: Asked) -> Plan:
+    """The plan, with the refs marked whose changes the base revision causes just the same."""
+    from reconciler import cycle
+    from reconciler.desired.resolve import resolve
+
+    assert isinstance(base, cycle.Revision)
+    wanted = resolve(base.catalog, base.name, base.sources)
+    _, due = cycle.think(wanted, looked.context.observed, base, app.outside(), asked.allowed(base))
+    before = {(each.ref, each.host): each for each in due.changes}
+    anyway = frozenset(
+        (str(each.ref), each.host)
+        for each in looked.plan.changes
+        if (same := before.get((each.ref, each.host))) is not None
+        and same.verb == each.verb
+        and [(field.path, field.after) for field in same.fields] == [(field.path, field.after) for field in each.fields]
+    )
+    return replace(looked.plan, base=base.name, anyway=anyway)
+
+
+def shown(looked: Pass, app: App, output: Format) -> str:
+    """The plan as it is printed."""
+    if output is Format.json:
+        import json
+
+        return json.dumps(data(looked, app, Asked()), indent=2, ensure_ascii=False) + "\n"
+    if output is Format.markdown:
+        from reconciler.plan.markdown import markdown
+
+        return markdown(looked.plan)
+    from reconciler.cli.terminal import wants_colour, width
+    from reconciler.plan.text import text
+
+    return text(looked.plan, width(sys.stdout), wants_colour(sys.stdout)) + "\n"
+
+
+def data(looked: Pass, app: App, asked: Asked) -> dict[str, object]:
+    """The plan as JSON, `gitvirt.plan/v1`."""
+    from reconciler.plan.data import to_data
+
+    return to_data(looked.plan, app.digest, options=asked.data())

@@ -1,0 +1,220 @@
+"""The daemon: the same pass again and again, on a commit, on an event of a host, on a request, and on a timer.
+
+It keeps nothing that matters: killed at any moment, it starts again and observes. A revision that does not load is not
+taken and the last good one stays wanted; one that loads stays wanted even when steps fail. Called by the command
+`daemon`; every outcome is one structured log line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from drivers.base import Host
+from drivers.errors import DriverError
+from reconciler import cycle, lock
+from reconciler.app import App
+from reconciler.apply.outcome import GOOD, Outcome, Status
+from reconciler.daemon.allowed import allowed_by
+from reconciler.daemon.follow import Source
+from reconciler.daemon.wake import Wakes, jittered
+from reconciler.errors import ReconcilerError
+from reconciler.plan.backoff import Backoff, without
+from reconciler.plan.plan import Plan, Step
+from specs.errors import LoadFailed
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Passed:
+    """The last pass, as `gitvirt sync` and `status` hear of it."""
+
+    number: int = 0
+    revision: str = ""
+    done: int = 0
+    failed: int = 0
+    held: int = 0
+    problem: str = ""
+    text: list[str] = field(default_factory=list)
+
+
+class Daemon:
+    """One repository, followed. `run` returns after `stop`."""
+
+    def __init__(self, source: Source, app: App, interval: float) -> None:
+        self.source, self.app, self.interval = source, app, interval
+        self.wakes = Wakes()
+        self.backoff = Backoff()
+        self.last = Passed()
+        self._wanted: cycle.Revision | None = None
+        self._seen_revision = ""
+        self._watched: dict[str, Host] = {}
+        self._begun = 0
+        self._finished = threading.Condition()
+
+    def stop(self) -> None:
+        """Lets running steps end, begins no new one, and ends the loop."""
+        self.app.stop.set()
+        self.wakes.stop()
+
+    def run(self) -> None:
+        """Passes until stopped."""
+        log.info("daemon.started", source=self.source.label, interval=self.interval)
+        due, reasons = time.monotonic(), frozenset({"start"})
+        while not self.wakes.stopped:
+            if reasons or time.monotonic() >= due or self._moved():
+                self._pass(reasons or frozenset({"timer"}))
+                due = time.monotonic() + self._pause()
+            wait = min(due - time.monotonic(), self.source.pause)
+            reasons = self.wakes.wait(max(0.0, wait))
+        log.info("daemon.stopped")
+
+    def _pause(self) -> float:
+        """Until the next pass nobody asks for: the timer, or the end of a back-off."""
+        waiting = self.backoff.next_due(int(time.time()))
+        return min(jittered(self.interval), waiting + 1 if waiting is not None else float("inf"))
+
+    def _moved(self) -> bool:
+        """True if the source has another revision than the one last looked at."""
+        try:
+            return self.source.poll() != self._seen_revision
+        except (DriverError, OSError) as error:
+            log.warning("source.unreachable", source=self.source.label, error=str(error))
+            return False
+
+    def _pass(self, reasons: frozenset[str]) -> None:
+        with self._finished:
+            self._begun += 1
+        passed = Passed(number=self._begun)
+        try:
+            self._take()
+            if self._wanted is None:
+                passed.problem = "no revision could be loaded yet"
+            else:
+                self._reconcile(self._wanted, passed, reasons)
+        except (ReconcilerError, DriverError, OSError) as error:
+            passed.problem = str(error)
+            log.error("pass.failed", error=str(error), kind=type(error).__name__)
+        with self._finished:
+            self.last = passed
+            self._finished.notify_all()
+
+    def _take(self) -> None:
+        """Takes the newest revision if it loads; else the last good one stays wanted."""
+        try:
+            revision = self.source.poll()
+        except (DriverError, OSError) as error:
+            log.warning("source.unreachable", source=self.source.label, error=str(error))
+            return
+        if revision == self._seen_revision:
+            return
+        self._seen_revision = revision
+        try:
+            catalog, repository, folder = self.source.load(revision)
+        except LoadFailed as failed:
+            kept = self._wanted.name if self._wanted else ""
+            findings = [str(each) for each in failed.findings]
+            log.error("revision.refused", revision=revision, stays=kept, findings=findings)
+            return
+        if lost := _lost(self._wanted, catalog):
+            log.error("revision.refused", revision=revision, stays=self._wanted and self._wanted.name, findings=[lost])
+            return
+        self.app.repository, self.app.folder = repository, folder
+        self._wanted = self.app.revision(catalog, revision)
+        log.info("revision.taken", revision=revision, objects=len(catalog.resources))
+
+    def _reconcile(self, revision: cycle.Revision, passed: Passed, reasons: frozenset[str]) -> None:
+        started = time.monotonic()
+        allowed = allowed_by(self.app.repository, revision.name)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(lock.writer(self.app.settings.state_folder, _identity(revision), "daemon"))
+            looked = cycle.look(revision, self.app.outside(), allowed)
+            self._watch(looked)
+            plan = without(looked.plan, self.backoff.blocked(looked.plan, int(time.time())))
+            self._tell_plan(plan, reasons)
+            run = self.app.act(cycle.Pass(context=looked.context, plan=plan, hosts=looked.hosts), self._tell_step)
+        passed.revision = revision.name
+        passed.done, passed.held = run.count(*GOOD), sum(each.held is not None for each in plan.changes)
+        passed.failed = len(plan.steps) - passed.done
+        passed.text = [
+            f"{each.step.ref} {each.step.what}: {each.error}" for each in run.outcomes.values() if each.error
+        ]
+        log.info(
+            "pass.done", revision=revision.name, why=sorted(reasons), done=passed.done, failed=passed.failed,
+            held=passed.held, unseen=sorted(looked.context.observed.unseen),
+            seconds=round(time.monotonic() - started, 3),
+        )  # fmt: skip
+
+    def _watch(self, looked: cycle.Pass) -> None:
+        """Listens to every host of the revision, and no longer to those that went."""
+        for name in set(self._watched) - set(looked.hosts):
+            self._watched.pop(name).close()
+        for name, host in looked.hosts.items():
+            if self._watched.get(name) is not host:
+                self._watched[name] = host
+                host.watch(lambda where, ref: self.wakes.wake(f"event of {where}"))
+
+    def _tell_plan(self, plan: Plan, reasons: frozenset[str]) -> None:
+        for change in plan.changes:
+            if change.held:
+                log.warning(
+                    "change.held", ref=str(change.ref), host=change.host, verb=change.verb, why=str(change.held)
+                )
+            for each in change.fields:
+                if each.held:
+                    log.warning("field.held", ref=str(change.ref), field=each.path, why=str(each.held))
+        for warned in plan.warnings:
+            log.warning("plan.warning", text=warned.text)
+        if plan.steps:
+            log.info("plan", steps=len(plan.steps), digest=plan.digest, why=sorted(reasons))
+
+    def _tell_step(self, step: Step, outcome: Outcome | None) -> None:
+        if outcome is None:
+            return
+        facts: dict[str, Any] = {
+            "ref": str(step.ref), "host": step.host, "what": step.what, "seconds": round(outcome.seconds, 3),
+        }  # fmt: skip
+        if outcome.status in GOOD:
+            self.backoff.succeeded(step)
+            log.info(f"step.{outcome.status}", **facts, **({"notes": outcome.notes} if outcome.notes else {}))
+            return
+        if outcome.status in (Status.FAILED, Status.UNKNOWN):
+            self.backoff.failed(step, outcome.error, int(time.time()), outcome.permanent)
+        log.warning(f"step.{outcome.status}", **facts, error=outcome.error)
+
+    def answer(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """For the doorbell: `sync` waits for a pass that begins after the ring; `now` forgets all back-off."""
+        if asked.get("ask") == "sync":
+            if asked.get("now"):
+                self.backoff.failures.clear()
+            with self._finished:
+                first = self._begun + 1  # a pass under way began before the ring, and may have looked already
+                self.wakes.wake("sync")
+                self._finished.wait_for(lambda: self.last.number >= first or self.wakes.stopped)
+        last = self.last
+        return {
+            "revision": last.revision, "done": last.done, "failed": last.failed, "held": last.held,
+            "problem": last.problem, "text": last.text,
+        }  # fmt: skip
+
+
+def _identity(revision: cycle.Revision) -> str:
+    return str(revision.catalog.repository.spec.id)
+
+
+def _lost(before: cycle.Revision | None, catalog: Any) -> str:
+    """A revision that loses all objects of a kind, or becomes another repository, is a mistake until it is proven."""
+    if before is None:
+        return ""
+    if before.catalog.repository.spec.id != catalog.repository.spec.id:
+        return "the repository's id changed; start the daemon anew for another repository"
+    for kind in ("VirtualMachine", "Host", "StorageDomain"):
+        if len(before.catalog.of(kind)) > 1 and not catalog.of(kind):
+            return f"it has no {kind} any more, where there were {len(before.catalog.of(kind))}; not taken"
+    return ""

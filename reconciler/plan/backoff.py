@@ -1,0 +1,94 @@
+"""Back-off: a step that failed is not tried again at once by the daemon; everything else goes on.
+
+The memory is kept per step and what exactly it asks for, so a new revision or another observation starts afresh. A
+permanent refusal waits until the step itself changes. `without` is pure. Used by reconciler/daemon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from reconciler.diff.change import Change, HeldReason
+from reconciler.plan.plan import Plan, Step
+
+_PAUSES = (5, 30, 120, 600, 3600)  # seconds after the first, second … failure in a row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """How often one step failed in a row, when the last time (unix seconds), and with what."""
+
+    count: int
+    last: int
+    error: str
+    permanent: bool = False
+
+    def due(self) -> float:
+        """When it may be tried again; never for a permanent one."""
+        return float("inf") if self.permanent else self.last + _PAUSES[min(self.count, len(_PAUSES)) - 1]
+
+
+@dataclass(slots=True)
+class Backoff:
+    """What failed lately: (step id, what it asks for) → Failure."""
+
+    failures: dict[tuple[str, str], Failure] = field(default_factory=dict)
+
+    def failed(self, step: Step, error: str, now: int, permanent: bool) -> None:
+        """Notes one more failure of a step."""
+        before = self.failures.get(key(step))
+        count = before.count + 1 if before else 1
+        self.failures[key(step)] = Failure(count=count, last=now, error=error, permanent=permanent)
+
+    def succeeded(self, step: Step) -> None:
+        """Forgets a step's failures."""
+        self.failures.pop(key(step), None)
+
+    def blocked(self, plan: Plan, now: int) -> dict[str, str]:
+        """Step id → why it is not tried now. Failures of steps that are not planned any more are forgotten."""
+        planned = {key(each) for each in plan.steps}
+        self.failures = {each: failure for each, failure in self.failures.items() if each in planned}
+        return {
+            step.id: _why(failure, now)
+            for step in plan.steps
+            if (failure := self.failures.get(key(step))) is not None and now < failure.due()
+        }
+
+    def next_due(self, now: int) -> float | None:
+        """Seconds until the first failed step may be tried again; None if nothing waits for its time."""
+        times = [failure.due() - now for failure in self.failures.values() if not failure.permanent]
+        return max(0.0, min(times)) if times else None
+
+
+def key(step: Step) -> tuple[str, str]:
+    """What a failure is remembered by."""
+    return step.id, repr(step.call)
+
+
+def _why(failure: Failure, now: int) -> str:
+    if failure.permanent:
+        return f"failed ({failure.error}); it is tried again when the YAML or the host changes"
+    return f"failed {failure.count} times ({failure.error}); tried again in {failure.due() - now:.0f} s"
+
+
+def without(plan: Plan, blocked: Mapping[str, str]) -> Plan:
+    """The plan without the blocked steps and all that need them; their changes are held."""
+    if not blocked:
+        return plan
+    gone = dict(blocked)
+    for step in plan.steps:  # in an order in which what is needed comes first
+        if step.id not in gone and (needs := next((each for each in step.after if each in gone), None)):
+            gone[step.id] = gone[needs]
+    reasons = {(step.ref, step.host): gone[step.id] for step in plan.steps if step.id in gone}
+    return replace(
+        plan,
+        steps=tuple(each for each in plan.steps if each.id not in gone),
+        changes=tuple(_held(each, reasons.get((each.ref, each.host))) for each in plan.changes),
+    )
+
+
+def _held(change: Change, why: str | None) -> Change:
+    if why is None or change.held:
+        return change
+    return change.keep_back(HeldReason.BACKING_OFF, why, "`gitvirt sync --now` tries it at once")

@@ -1,0 +1,121 @@
+"""What the YAML refers to outside of itself: image files and secrets, read under the rules of this machine.
+
+In: a catalog, the repository's folder, settings. Out: `Sources` for desired. A path is inside the repository, or in a
+folder that the local settings allow; never anywhere else, since a commit must not read the daemon's files.
+Called by reconciler/app.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from reconciler.desired.resolve import FileFacts, Sources, image_file
+from reconciler.errors import ReconcilerError
+from reconciler.settings import Settings
+from specs.catalog import Catalog
+from specs.fields import Secret
+from specs.resource import Location
+
+_QCOW2 = b"QFI\xfb"
+_LONGEST_SECRET = 64 * 1024
+
+
+class SourceError(ReconcilerError):
+    """A file or a secret that the YAML names cannot be used."""
+
+
+def read(catalog: Catalog, root: Path, settings: Settings) -> Sources:
+    """Facts about every image file that can be read, and the way to reveal a secret when it is needed."""
+    files: dict[str, FileFacts] = {}
+    sums = _Sums(settings.state_folder / "sums.json")
+    for resource in catalog.of("Image"):
+        file = image_file(resource)
+        path = locate(file, root, settings) if file else None
+        if path is not None and path.is_file():
+            sha256 = (resource.spec.checksum or "").removeprefix("sha256:") or sums.of(path)
+            files[file] = FileFacts(size=path.stat().st_size, format=_format(path), sha256=sha256)
+    sums.save()
+    return Sources(files=files, reveal=_revealer(root, settings))
+
+
+def open_file(root: Path, settings: Settings) -> Callable[[str], BinaryIO]:
+    """A function that opens an image file by its repository path."""
+
+    def open_it(file: str) -> BinaryIO:
+        path = locate(file, root, settings)
+        if path is None:
+            raise SourceError(f"{file} is outside of the repository and of the allowed folders")
+        return path.open("rb")
+
+    return open_it
+
+
+def locate(file: str, root: Path, settings: Settings) -> Path | None:
+    """The real path of a repository path, links followed; None if that leads out of what is allowed."""
+    path = Path(os.path.realpath(root / file))
+    allowed = (Path(os.path.realpath(root)), *(Path(os.path.realpath(each)) for each in settings.folders))
+    return path if any(path.is_relative_to(each) for each in allowed) else None
+
+
+def _format(path: Path) -> str:
+    with path.open("rb") as file:
+        return "qcow2" if file.read(4) == _QCOW2 else "raw"
+
+
+def _revealer(root: Path, settings: Settings) -> Callable[[object, Location], Secret]:
+    def reveal(ref: object, where: Location) -> Secret:
+        value, env, file = (getattr(ref, name, None) for name in ("value", "env", "file"))
+        if isinstance(value, Secret):
+            return value
+        if isinstance(env, str):
+            if env not in os.environ:
+                raise SourceError(f"{where}: the environment has no variable {env}, which the secret is taken from")
+            return Secret(os.environ[env])
+        return Secret(_secret_file(str(file), where, root, settings))
+
+    return reveal
+
+
+def _secret_file(file: str, where: Location, root: Path, settings: Settings) -> str:
+    folder = os.path.dirname(where.file)
+    path = locate(os.path.join(folder, file), root, settings)
+    if path is None:
+        raise SourceError(f"{where}: {file} is outside of the repository; allow its folder in the local settings")
+    try:
+        if path.stat().st_size > _LONGEST_SECRET:
+            raise SourceError(f"{where}: {file} is too large for a secret")
+        return path.read_text().rstrip("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"{where}: the secret's file {file} cannot be read: {error}") from None
+
+
+class _Sums:
+    """Checksums of image files that declare none, remembered by size and time of change."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.changed = path, False
+        try:
+            self.known: dict[str, list[object]] = json.loads(path.read_text())
+        except (OSError, ValueError):
+            self.known = {}
+
+    def of(self, path: Path) -> str:
+        """sha256 in hex."""
+        state = path.stat()
+        key = [state.st_size, state.st_mtime_ns]
+        entry = self.known.get(str(path))
+        if entry is None or entry[:2] != key:
+            with path.open("rb") as file:
+                entry = [*key, hashlib.file_digest(file, "sha256").hexdigest()]
+            self.known[str(path)], self.changed = entry, True
+        return str(entry[2])
+
+    def save(self) -> None:
+        if self.changed:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.path.write_text(json.dumps(self.known))
