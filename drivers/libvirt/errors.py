@@ -13,6 +13,7 @@ import re
 import libvirt
 
 from drivers import errors
+from drivers.libvirt.domain.tree import without_passwords
 
 Kind = type[errors.DriverError]
 
@@ -186,7 +187,7 @@ TEXTS: tuple[tuple[re.Pattern[str], Kind], ...] = tuple(
 
 def translate(error: libvirt.libvirtError, host: str, operation: str) -> errors.DriverError:
     """The driver's error for what libvirt raised."""
-    text = (error.get_error_message() or str(error)).strip()
+    text = without_passwords((error.get_error_message() or str(error)).strip())
     return classify(error.get_error_code(), error.get_error_domain(), text)(host, operation, text)
 
 
