@@ -59,7 +59,18 @@ def _dispatch(arguments: list[str]) -> int:
     return int(result) if isinstance(result, int) else Exit.OK
 
 
-class Commands(TyperGroup):
+class _Ordered:
+    """Names `-h` before `--help`; Typer keeps them in a set, so that help would differ from run to run."""
+
+    def get_help_option_names(self, ctx: Any) -> list[str]:
+        return sorted(super().get_help_option_names(ctx))  # type: ignore[misc]
+
+
+class OrderedCommand(_Ordered, TyperCommand):
+    """A command with stable help."""
+
+
+class Commands(_Ordered, TyperGroup):
     """The root group: knows all commands by name and help, loads the one that is run."""
 
     def __init__(self, completion: bool) -> None:
@@ -96,7 +107,7 @@ def load(name: str) -> Any:
         found.rich_markup_mode = _markup()
         return typer.main.get_group(found)
     app = typer.Typer(add_completion=False, rich_markup_mode=_markup(), context_settings=_SETTINGS)
-    app.command(name, help=None if found.__doc__ else COMMANDS[name].help)(found)
+    app.command(name, cls=OrderedCommand, help=None if found.__doc__ else COMMANDS[name].help)(found)
     return typer.main.get_command(app)
 
 

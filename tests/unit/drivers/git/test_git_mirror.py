@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 
@@ -183,3 +184,47 @@ def test_a_broken_copy_is_an_error_and_no_traceback(made, tmp_path):
 )
 def test_urls_are_told_from_paths(text, remote):
     assert is_remote(text) is remote
+
+
+@pytest.fixture
+def ssh(tmp_path, monkeypatch):
+    """A program called ssh that writes down its arguments and fails with the words that are given."""
+
+    def say(words: str) -> Path:
+        folder = tmp_path / "bin"
+        folder.mkdir()
+        program = folder / "ssh"
+        program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {tmp_path}/asked\necho "{words}" >&2\nexit 255\n')
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+        return tmp_path / "asked"
+
+    return say
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "advice"),
+    [
+        ("Host key verification failed.", Denied, "known_hosts"),
+        ("git@example.org: Permission denied (publickey).", Denied, "credentials"),
+        ("ssh: connect to host example.org port 22: Connection refused", Unreachable, "refused"),
+        ("ssh: Could not resolve hostname example.org: Name or service not known", Unreachable, "resolve"),
+    ],
+)
+def test_what_ssh_says_is_understood(ssh, tmp_path, words, error, advice):
+    ssh(words)
+    with pytest.raises(error, match=advice):
+        Follow("git@example.org:team/x.git", "main", tmp_path / "mirror").fetch()
+
+
+def test_ssh_never_asks_and_uses_the_files_that_the_settings_name(ssh, tmp_path):
+    asked = ssh("Connection refused")
+    credentials = Credentials(keyfile="/keys/my key", known_hosts="/keys/known_hosts")
+    with pytest.raises(Unreachable):
+        Follow("ssh://git@example.org:2222/x.git", "main", tmp_path / "mirror", credentials).fetch()
+    arguments = asked.read_text().splitlines()
+    assert {"-oBatchMode=yes", "-oStrictHostKeyChecking=yes", "-oIdentitiesOnly=yes"} <= set(arguments)
+    assert arguments[arguments.index("-i") + 1] == "/keys/my key"
+    assert "-oUserKnownHostsFile=/keys/known_hosts" in arguments
+    assert arguments[arguments.index("-p") + 1] == "2222"
+    assert "git@example.org" in arguments
