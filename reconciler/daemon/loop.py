@@ -181,7 +181,10 @@ class Daemon:
             "ref": str(step.ref), "host": step.host, "what": step.what, "seconds": round(outcome.seconds, 3),
         }  # fmt: skip
         if outcome.status in GOOD:
-            self.backoff.succeeded(step)
+            if outcome.notes:  # the guest did not follow: asking it at every pass would not help
+                self.backoff.failed(step, "; ".join(outcome.notes), int(time.time()), permanent=False)
+            else:
+                self.backoff.succeeded(step)
             log.info(f"step.{outcome.status}", **facts, **({"notes": outcome.notes} if outcome.notes else {}))
             return
         if outcome.status in (Status.FAILED, Status.UNKNOWN):

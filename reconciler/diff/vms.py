@@ -37,7 +37,7 @@ def compare(wanted: WantedVm, found: Found, mark: Mark, context: Context) -> Cha
     added_or_gone = devices.entries_changed(wanted, found, mark, sides)
     settled = frozenset(each.path for each in added_or_gone)
     fields = [each for each in scalars(sides, context) if each.path.partition("]")[0] + "]" not in settled]
-    fields = added_or_gone + [_unsaved(each, vm) for each in fields]
+    fields = added_or_gone + [_unsaved(_settling(each, vm), vm) for each in fields]
     fields += released(sides, settled) + _outside(wanted, vm, mark, context.now)
     changes = tuple(_timed(each, wanted, vm) for each in fields)
     if not changes:
@@ -145,6 +145,13 @@ def _creation(wanted: WantedVm, mark: Mark) -> list[FieldChange]:
         for path, after in wanted.creation.items()
         if path in mark.creation and mark.creation[path] != after
     ]  # fmt: skip
+
+
+def _settling(change: FieldChange, vm: SeenVm) -> FieldChange:
+    """A guest that boots has all of its memory until its balloon driver runs; libvirt has asked for it already."""
+    if change.path != "memory" or change.kind != "drift" or change.config or vm.agent:
+        return change
+    return replace(change, kind="pending", live=False, note="the guest's balloon has not followed yet")
 
 
 def _unsaved(change: FieldChange, vm: SeenVm) -> FieldChange:
