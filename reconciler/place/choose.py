@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from drivers.seen import SeenHost
 from reconciler.desired.wanted import WantedHost, WantedVm
 from specs.fields import entries
+from specs.units import format_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +117,7 @@ def memory(wanted: Demand, host: str, room: Room) -> str | None:
     """Enough free memory, counting what this plan already puts there."""
     free = room.seen[host].memory_free - room.given.get(host, 0)
     if wanted.vm.power == "running" and wanted.memory > free:
-        return f"{max(free, 0) >> 20} MiB free, {wanted.memory >> 20} MiB needed"
+        return f"{format_size(max(free, 0) >> 20 << 20)} free, {format_size(wanted.memory)} needed"
     return None
 
 
