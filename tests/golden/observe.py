@@ -78,8 +78,8 @@ def _open(path: Path) -> BinaryIO:
 
 
 def merged(data: Any, patch: Any) -> Any:
-    """RFC 7386: `patch` over `data`."""
-    if not isinstance(patch, dict):
+    """RFC 7386: `patch` over `data`; a host that is not seen has nothing else."""
+    if not isinstance(patch, dict) or "unseen" in patch:
         return patch
     found = dict(data) if isinstance(data, dict) else {}
     for name, value in patch.items():
