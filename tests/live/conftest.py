@@ -47,7 +47,7 @@ def lab_of_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
             yield lab
         finally:
             if not was_up:
-                lab.down()
+                lab.down(keep_cache=bool(own))
 
 
 @pytest.fixture

@@ -200,91 +200,7 @@ def test_unplugged_cable_is_silence_and_heals(lab: Lab) -> None:
     wait_until(lambda: power_states(lab)[1] == "on")
 
 
-# --- down -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def fresh(lab_of_session: Lab) -> Iterator[Lab]:
-    """No lab at all; what is left in the end is taken down."""
-    lab_of_session.down()
-    assert not [name for name in machine_links() if name.startswith("gv-")]
-    yield lab_of_session
-    lab_of_session.down()
-
-
-def assert_nothing_left(lab: Lab) -> None:
-    assert processes.host_processes(lab.paths.state) == []
-    assert network.links() == []
-    assert not lab.paths.state.exists()
-    assert str(lab.paths.state) not in Path("/proc/self/mounts").read_text(encoding="utf-8")
-    settings = Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config"), "gitvirt/settings.d/lab.yaml")
-    assert not settings.exists()
-    own = subprocess.run(["pgrep", "-fa", str(lab.paths.state)], capture_output=True, text=True).stdout.splitlines()
-    assert not [line for line in own if "pytest" not in line and "pgrep" not in line]
-
-
-def test_down_leaves_nothing_and_touches_nothing_else(fresh: Lab) -> None:
-    links = machine_links()
-    fresh.up(2)
-    settings = Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config"), "gitvirt/settings.d/lab.yaml")
-    assert str(fresh.paths.client_pki) in settings.read_text(encoding="utf-8")
-    assert fresh.down() is True
-    assert_nothing_left(fresh)
-    assert machine_links() == links
-    assert fresh.down() is False
-
-
-@pytest.mark.parametrize("loss", ["gone", "torn"])
-def test_down_without_a_record(fresh: Lab, loss: str) -> None:
-    fresh.up(2)
-    if loss == "gone":
-        fresh.paths.record.unlink()
-        with pytest.raises(LabConflict, match="lab down"):
-            fresh.up(2)
-    else:
-        fresh.paths.record.write_text(fresh.paths.record.read_text(encoding="utf-8")[:40], encoding="utf-8")
-        for refused in (lambda: fresh.up(2), fresh.hosts, lambda: fresh.power_off("kvm1")):
-            with pytest.raises(StateDamaged, match="lab down"):
-                refused()
-    assert fresh.down() is True
-    assert_nothing_left(fresh)
-
-
-@pytest.mark.parametrize("moment", [0.1, 0.25, 0.4, 0.6, 0.8, 1.0])
-def test_down_after_up_was_killed_half_way(fresh: Lab, moment: float) -> None:
-    program = "from drivers.lab.lab import Lab; Lab().up(3)"
-    with subprocess.Popen([sys.executable, "-c", program]) as up:
-        time.sleep(moment)
-        up.kill()
-    fresh.down()
-    assert_nothing_left(fresh)
-
-
-def test_down_after_down_was_killed_half_way(fresh: Lab) -> None:
-    fresh.up(2)
-    with subprocess.Popen([sys.executable, "-c", "from drivers.lab.lab import Lab; Lab().down()"]) as down:
-        time.sleep(0.3)
-        down.kill()
-    fresh.down()
-    assert_nothing_left(fresh)
-
-
-def test_up_goes_on_where_a_killed_up_stopped(fresh: Lab) -> None:
-    with subprocess.Popen([sys.executable, "-c", "from drivers.lab.lab import Lab; Lab().up(3)"]) as up:
-        time.sleep(0.6)
-        up.kill()
-    fresh.up(3)
-    assert power_states(fresh) == ["on"] * 3
-
-
-def test_down_while_the_shared_storage_hangs(fresh: Lab) -> None:
-    fresh.up(1)
-    inside(fresh, "kvm1", "kill -STOP $(pidof bindfs)")
-    hanging = subprocess.Popen(fresh.inside("kvm1", ["ls", str(SHARED_IN_HOST)]), stdout=subprocess.DEVNULL)
-    time.sleep(0.3)
-    assert fresh.down() is True
-    assert_nothing_left(fresh)
-    hanging.wait(timeout=10)
+# --- refusals ---------------------------------------------------------------------------------------------------------
 
 
 def test_second_lab_is_refused(lab: Lab, tmp_path: Path) -> None:
@@ -452,3 +368,90 @@ def test_all_hosts_answer_within_their_certificates_names(lab: Lab) -> None:
 
 def test_boot_order_keeps_services_in_one_table() -> None:
     assert [service(LabPaths(Path("/x"))).name for service in SERVICES] == ["shared-storage", "libvirtd"]
+
+
+# --- down -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fresh(lab_of_session: Lab) -> Iterator[Lab]:
+    """No lab at all; what is left in the end is taken down."""
+    lab_of_session.down()
+    assert not [name for name in machine_links() if name.startswith("gv-")]
+    yield lab_of_session
+    lab_of_session.down()
+
+
+def assert_nothing_left(lab: Lab) -> None:
+    assert processes.host_processes(lab.paths.state) == []
+    assert network.links() == []
+    assert not lab.paths.state.exists()
+    assert str(lab.paths.state) not in Path("/proc/self/mounts").read_text(encoding="utf-8")
+    settings = Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config"), "gitvirt/settings.d/lab.yaml")
+    assert not settings.exists()
+    own = subprocess.run(["pgrep", "-fa", str(lab.paths.state)], capture_output=True, text=True).stdout.splitlines()
+    assert not [line for line in own if "pytest" not in line and "pgrep" not in line]
+
+
+def test_down_leaves_nothing_and_touches_nothing_else(fresh: Lab) -> None:
+    links = machine_links()
+    fresh.up(2)
+    settings = Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config"), "gitvirt/settings.d/lab.yaml")
+    assert str(fresh.paths.client_pki) in settings.read_text(encoding="utf-8")
+    assert fresh.down() is True
+    assert_nothing_left(fresh)
+    assert machine_links() == links
+    assert fresh.down() is False
+
+
+@pytest.mark.parametrize("loss", ["gone", "torn"])
+def test_down_without_a_record(fresh: Lab, loss: str) -> None:
+    fresh.up(2)
+    if loss == "gone":
+        fresh.paths.record.unlink()
+        with pytest.raises(LabConflict, match="lab down"):
+            fresh.up(2)
+    else:
+        fresh.paths.record.write_text(fresh.paths.record.read_text(encoding="utf-8")[:40], encoding="utf-8")
+        for refused in (lambda: fresh.up(2), fresh.hosts, lambda: fresh.power_off("kvm1")):
+            with pytest.raises(StateDamaged, match="lab down"):
+                refused()
+    assert fresh.down() is True
+    assert_nothing_left(fresh)
+
+
+@pytest.mark.parametrize("moment", [0.1, 0.25, 0.4, 0.6, 0.8, 1.0])
+def test_down_after_up_was_killed_half_way(fresh: Lab, moment: float) -> None:
+    program = "from drivers.lab.lab import Lab; Lab().up(3)"
+    with subprocess.Popen([sys.executable, "-c", program]) as up:
+        time.sleep(moment)
+        up.kill()
+    fresh.down()
+    assert_nothing_left(fresh)
+
+
+def test_down_after_down_was_killed_half_way(fresh: Lab) -> None:
+    fresh.up(2)
+    with subprocess.Popen([sys.executable, "-c", "from drivers.lab.lab import Lab; Lab().down()"]) as down:
+        time.sleep(0.3)
+        down.kill()
+    fresh.down()
+    assert_nothing_left(fresh)
+
+
+def test_up_goes_on_where_a_killed_up_stopped(fresh: Lab) -> None:
+    with subprocess.Popen([sys.executable, "-c", "from drivers.lab.lab import Lab; Lab().up(3)"]) as up:
+        time.sleep(0.6)
+        up.kill()
+    fresh.up(3)
+    assert power_states(fresh) == ["on"] * 3
+
+
+def test_down_while_the_shared_storage_hangs(fresh: Lab) -> None:
+    fresh.up(1)
+    inside(fresh, "kvm1", "kill -STOP $(pidof bindfs)")
+    hanging = subprocess.Popen(fresh.inside("kvm1", ["ls", str(SHARED_IN_HOST)]), stdout=subprocess.DEVNULL)
+    time.sleep(0.3)
+    assert fresh.down() is True
+    assert_nothing_left(fresh)
+    hanging.wait(timeout=10)
