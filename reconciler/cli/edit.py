@@ -54,6 +54,7 @@ def make(place: Place, arguments: list[str]) -> tuple[Change, ...]:
 
 
 def _shown(value: Any) -> str:
+    from specs.fields import Secret
     from specs.render import scalar
 
     if value is None:
@@ -62,4 +63,4 @@ def _shown(value: Any) -> str:
         return "{" + ", ".join(f"{key}: {_shown(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_shown, value)) + "]"
-    return scalar(value)
+    return repr(value) if isinstance(value, Secret) else scalar(value)

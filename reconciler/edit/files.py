@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from reconciler.edit.text import assigned
 from reconciler.errors import UsageError
 from specs import merge
 from specs.catalog import Catalog
+from specs.fields import Secret
 from specs.kinds import KINDS
 from specs.load import load
 from specs.reading.documents import Reader
@@ -30,7 +32,10 @@ from specs.yaml import Node, parse
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One value in one file; `before` and `after` as plain data, None if it was not written there."""
+    """One value in one file; `before` and `after` as plain data, None if it was not written there.
+
+    A group is a mapping from the paths below it. Clear texts of secrets are `Secret` values.
+    """
 
     file: str
     path: str
@@ -84,7 +89,6 @@ def _changed(file: str, text: str, resource: Resource, wanted: Assignment) -> tu
     shape = KINDS[resource.ref.kind].shape
     before = _values(file, text, resource.ref, shape)
     path = wanted.path if wanted.steps[0].name == "metadata" else wanted.path.removeprefix("spec.")
-    old = _below(before, path)
     new = assigned(text, resource.location.line, wanted, shape)
     after = _values(file, new, resource.ref, shape)
     strange = {each for each in before.keys() | after.keys() if before.get(each) != after.get(each)}
@@ -94,21 +98,23 @@ def _changed(file: str, text: str, resource: Resource, wanted: Assignment) -> tu
         raise UsageError(f"{path} cannot be set alone in {file}: {others} would change, too; edit it by hand")
     if new == text:
         return text, []
-    return new, [Change(file=file, path=path, before=old.get(str(resource.ref)), after=wanted.value)]
+    old, now = (_at(values, resource.ref, path, shape) for values in (before, after))
+    return new, [Change(file=file, path=path, before=old, after=now)]
 
 
 _Values = dict[tuple[Ref, str], Any]
+_ENTRY = re.compile(r"\[[^\]]*\]")
 
 
-def _below(values: _Values, path: str) -> dict[str, Any]:
-    """The value at that path (a mapping of what lies below it, if it is a group), by ref."""
+def _at(values: _Values, ref: Ref, path: str, shape: Shape) -> Any:
+    """The value at that path, or what lies below it; None if nothing does."""
+    hidden = {f"{pattern}.value" for pattern, field in shape.walk() if field.shorthand == ("value",)}
     found: dict[str, Any] = {}
-    for (ref, at), value in values.items():
-        if at == path:
-            found[str(ref)] = value
-        elif _starts(at, path):
-            found.setdefault(str(ref), {})[at[len(path) :].lstrip(".")] = value
-    return found
+    for (owner, at), value in values.items():
+        if owner == ref and (at == path or _starts(at, path)):
+            secret = _ENTRY.sub("[*]", at) in hidden and value is not None
+            found[at[len(path) :].lstrip(".")] = Secret(str(value)) if secret else value
+    return found.get("", found or None)
 
 
 def _is_part(each: tuple[Ref, str], path: str, ref: Ref) -> bool:

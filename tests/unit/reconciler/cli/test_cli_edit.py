@@ -175,6 +175,17 @@ def test_what_would_not_be_valid_is_not_written(gitvirt, repository, argument, s
     assert sorted(each.name for each in repository.iterdir()) == ["gitvirt.yaml", "vms.yaml"]
 
 
+@pytest.mark.parametrize("argument", ["graphics.password=hunter2", "graphics={type: vnc, password: hunter2}"])
+def test_a_secret_is_not_shown(gitvirt, repository, argument):
+    ran = gitvirt("set", "vm/web", argument, "--repo", repository)
+    assert ran.code == 0
+    assert "hunter2" in (repository / "vms.yaml").read_text()
+    assert "***" in ran.out
+    assert "hunter2" not in ran.out + ran.err
+    ran = gitvirt("set", "vm/web", argument.replace("hunter2", "other"), "--repo", repository)
+    assert "hunter2" not in ran.out + ran.err
+
+
 def test_one_wrong_value_keeps_all_of_them_from_being_written(gitvirt, repository):
     before = (repository / "vms.yaml").read_text()
     assert gitvirt("set", "vm/web", "memory=4GiB", "cpu=-1", "--repo", repository).code == 1
