@@ -78,7 +78,9 @@ def _own_lists(folder: Path) -> list[str]:
     try:
         run(["apt-get", *options, "-o", "APT::Sandbox::User=root", "update"])
     except CommandFailed as error:
-        raise GuestBuildFailed(f"The package lists for the tiny guest could not be had: {error}") from error
+        raise GuestBuildFailed(
+            f"The package lists for the tiny guest could not be had. Check that `apt-get update` works here. {error}"
+        ) from error
     return options
 
 
@@ -92,4 +94,7 @@ def _download(folder: Path, options: list[str]) -> None:
     except CommandFailed as error:
         if not options:
             raise
-        raise GuestBuildFailed(f"The parts of the tiny guest could not be downloaded: {error}") from error
+        raise GuestBuildFailed(
+            "The kernel, busybox and guest agent of the tiny guest come from Debian's archive, which could not be had. "
+            f"Check that `apt-get update` works here, then try again. {error}"
+        ) from error

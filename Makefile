@@ -1,0 +1,36 @@
+# gitvirt: set-up of the machine. Needs make, git and Python 3.11 or later, on Debian 12 or later.
+#
+#   make setup      install what is missing: Debian packages, uv, the locked environment in .venv
+#   make lab-down   take the lab down
+
+PYTHON ?= python3
+UV ?= $(shell command -v uv || echo $(PYTHON) -m uv)
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+PACKAGES := $(shell sed -n 's/^\([a-z0-9][^ ]*\) .*/\1/p' drivers/lab/packages.txt)
+APT_GET := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=900
+
+.PHONY: setup packages uv lab-down
+
+setup: packages uv
+	$(UV) sync --locked --quiet
+
+# The list is drivers/lab/packages.txt. apt-get runs only if something is missing.
+packages:
+	@if ! command -v dpkg-query >/dev/null; then \
+	  echo "This is no Debian: install by hand what corresponds to: $(PACKAGES)"; exit 0; fi; \
+	installed=$$(dpkg-query -W -f '$${Package} $${db:Status-Status}\n' $(PACKAGES) 2>/dev/null | \
+	  sed -n 's/ installed$$//p'); \
+	missing=; for package in $(PACKAGES); do \
+	  echo "$$installed" | grep -qxF "$$package" || missing="$$missing $$package"; done; \
+	if [ -n "$$missing" ]; then \
+	  echo "Installing:$$missing"; \
+	  $(APT_GET) update && $(APT_GET) install -y --no-install-recommends $$missing; fi
+
+# Debian's own Python refuses pip unless told otherwise; uv is one program and depends on nothing.
+uv: packages
+	@$(UV) --version 2>/dev/null || \
+	  $(PYTHON) -m pip install --quiet --root-user-action=ignore uv 2>/dev/null || \
+	  $(PYTHON) -m pip install --quiet --root-user-action=ignore --break-system-packages uv
+
+lab-down:
+	@if [ -x .venv/bin/gitvirt ]; then $(SUDO) env GITVIRT_LAB="$$GITVIRT_LAB" .venv/bin/gitvirt lab down; fi
