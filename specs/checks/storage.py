@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 
-from specs.checks.scope import Scope, wrong
+from specs.checks.scope import Scope, doubtful, wrong
 from specs.errors import Finding
 from specs.resource import Resource
 from specs.tree import within
@@ -78,10 +78,8 @@ def _image_file(scope: Scope, image: Resource) -> Iterator[Finding]:
         why = "only files of the same tree, or of folders allowed locally, are read"
         yield wrong(image, "file", f"`{file[:80]}` leads out of the repository", why, "use a file of the repository")
     elif path not in scope.files:
-        why = "it is looked for beside this document"
-        yield wrong(
-            image, "file", f"there is no file `{path[:120]}` in the repository", why, "add it, or correct the path"
-        )
+        why = "it is looked for beside this document; a file that Git ignores has to be there when it is applied"
+        yield doubtful(image, "file", f"`{path[:120]}` is not among the repository's files", why, "add it there")
 
 
 def _image_domain(scope: Scope, image: Resource) -> Iterator[Finding]:
