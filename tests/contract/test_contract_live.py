@@ -38,7 +38,7 @@ def test_vcpus_are_added_live_and_never_taken_away(twin: Twin, empty: str) -> No
 
 @pytest.mark.parametrize(
     ("path", "value"),
-    [("disks[root].cache", "none"), ("cpu.max", 4), ("rng", True), ("cdroms[setup].bootOrder", 1)],
+    [("disks[root].cache", "none"), ("cpu.max", 4), ("serial", False), ("cdroms[setup].bootOrder", 1)],
 )
 def test_what_cannot_change_now_is_refused_with_a_reason_and_waits(
     twin: Twin, empty: str, path: str, value: Any
@@ -48,6 +48,12 @@ def test_what_cannot_change_now_is_refused_with_a_reason_and_waits(
     assert refusals[0].reason
     assert twin.vm(empty).config[path] == value
     assert twin.live(empty).get(path) != value
+
+
+@pytest.mark.parametrize(("path", "value"), [("rng", True), ("agent", False)])
+def test_a_generator_and_the_agent_s_channel_come_and_go_live(twin: Twin, empty: str, path: str, value: bool) -> None:
+    assert twin.edit(empty, **both(Edit(path=path, after=value))) == ()
+    assert (twin.live(empty)[path], twin.vm(empty).config[path]) == (value, value)
 
 
 def test_a_balloon_that_nobody_drives_is_a_refusal(twin: Twin, empty: str) -> None:

@@ -160,18 +160,23 @@ def test_a_clone_of_what_is_not_there_fails_and_leaves_nothing(twin: Twin, name:
     assert name not in twin.seen_pool().volumes
 
 
-def test_a_full_copy_has_the_content_and_may_be_larger(twin: Twin, name: str) -> None:
+def test_a_full_copy_has_the_content(twin: Twin, name: str) -> None:
     content = b"some content " * 1000
-    twin.host.volumes.upload(twin.pool, name, iter([content]), len(content))
-    copy = NewVolume(pool=twin.pool, name=name + "-copy", copy_of=name, format="raw")
+    twin.host.pools.define(NewPool(name=name, uuid=id_of(name), path=f"{twin.own}/{name}"))
+    twin.host.volumes.upload(name, "source", iter([content]), len(content))
+    copy = NewVolume(pool=name, name="copy", copy_of="source", format="raw")
     assert twin.host.volumes.create(copy).capacity >= len(content)
-    found = b"".join(twin.host.volumes.download(twin.pool, name + "-copy"))
-    assert found.rstrip(b"\0") == content
-    base = NewVolume(pool=twin.pool, name=name + "-qcow2", capacity=MIB)
-    twin.host.volumes.create(base)
-    larger = NewVolume(pool=twin.pool, name=name + "-larger", capacity=8 * MIB, copy_of=base.name)
-    made = twin.host.volumes.create(larger)
-    assert (made.capacity, made.backing, made.format) == (8 * MIB, "", "qcow2")
+    assert b"".join(twin.host.volumes.download(name, "copy")).rstrip(b"\0") == content
+
+
+def test_a_full_copy_may_be_larger_and_lie_in_another_pool(twin: Twin, name: str) -> None:
+    twin.volume(name, MIB)
+    twin.host.pools.define(NewPool(name=name, uuid=id_of(name), path=f"{twin.own}/{name}"))
+    for pool in (twin.pool, name):
+        larger = NewVolume(pool=pool, name="larger-" + name, capacity=8 * MIB, copy_of=name, copy_pool=twin.pool)
+        made = twin.host.volumes.create(larger)
+        assert (made.capacity, made.backing, made.format) == (8 * MIB, "", "qcow2")
+        assert twin.seen_pool(name=pool).volumes[made.name] == made
 
 
 def test_a_volume_grows_and_never_shrinks(twin: Twin, name: str) -> None:

@@ -64,6 +64,7 @@ class Twin(ABC):
     host: Host
     second: Host
     path: str
+    own: str  # a directory of the first host alone
     pool = START + "shared"
 
     def furnish(self) -> None:
@@ -190,6 +191,7 @@ class MemoryTwin(Twin):
     """On a World."""
 
     path = "/srv/shared"
+    own = "/srv/own"
 
     def __init__(self) -> None:
         self.world = World()
@@ -221,12 +223,15 @@ class MemoryTwin(Twin):
 class LibvirtTwin(Twin):
     """On two hosts of the lab, which is up."""
 
+    own = "/var/lib/libvirt/images/contract"
+
     def __init__(self, lab: Any, names: tuple[str, str]) -> None:
         from drivers.lab.paths import SHARED_IN_HOST
         from drivers.libvirt.access import Access
         from drivers.libvirt.host import connect
 
-        uris = {each.name: each.uri for each in lab.hosts()}
+        # The URI names the PKI for local settings to find; here it is known.
+        uris = {each.name: each.uri.partition("?")[0] for each in lab.hosts()}
         access = [Access(uri=uris[name], pki=lab.paths.client_pki) for name in names]
         self._lab, self._access = lab, access[0]
         self.path = str(SHARED_IN_HOST / "contract")
