@@ -17,6 +17,7 @@ from reconciler.apply.dispatch import Tools
 from reconciler.apply.outcome import Run
 from reconciler.apply.walk import Limits, Tell, Walker
 from reconciler.desired.wanted import WantedHost
+from reconciler.observe.holds import Holds
 from reconciler.observe.register import Register
 from specs.catalog import Catalog
 from specs.fields import Secret
@@ -53,6 +54,7 @@ class App:
             now=lambda: int(time.time()),
             digest=self.digest,
             register=lambda repository: Register(self.settings.state_folder, repository),
+            holds=lambda repository: Holds(self.settings.state_folder, repository).all(),
         )
 
     def digest(self, secret: Secret) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from drivers.base import Host
+from drivers.mark import Override
 from reconciler.apply.outcome import Run
 from reconciler.apply.walk import Walker, walk
 from reconciler.desired.resolve import Sources, resolve
@@ -41,12 +42,13 @@ class Revision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
-    """The world as a pass reaches it: hosts by declaration, time, our key, our memory of hosts."""
+    """The world as a pass reaches it: hosts by declaration, time, our key, our memory of hosts and of holds."""
 
     connect: Callable[[WantedHost], Host]
     now: Callable[[], int]
     digest: Callable[[Secret], str]
     register: Callable[[str], Register]
+    holds: Callable[[str], Mapping[str, Override]] = lambda repository: {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +84,7 @@ def think(
         ancestors=revision.ancestors(marked_revisions(observed)),
         allowed=allowed,
         present={file: facts.size for file, facts in revision.sources.files.items()},
+        holds=outside.holds(wanted.repository),
         secrets_comparable=not observed.recorded,
     )
     return context, planner.make(compare(context), context)

@@ -11,9 +11,10 @@ from dataclasses import replace
 
 from drivers.mark import Mark
 from reconciler.desired.wanted import WantedVm
-from reconciler.diff import networks, pools, power, vms
+from reconciler.diff import networks, pools, vms
 from reconciler.diff.change import Change, FieldChange, HeldReason, Verb
 from reconciler.diff.context import Context
+from reconciler.diff.holding import on_hold, owned
 from reconciler.diff.threeway import Sides, scalars
 from reconciler.observe.observed import Found
 from specs.effects import Effect
@@ -28,31 +29,24 @@ def compare(context: Context) -> list[Change]:
         if change is not None:
             found.append(change)
     found += _undeclared(context)
-    return [_on_hold(change, context) for change in found]
+    return [on_hold(change, context) for change in found]
 
 
 def compare_vm(wanted: WantedVm, context: Context) -> Change | None:
     """One declared VM: its create, restore, adopt or update, with what holds it back; None if all is well."""
-    owned = _owned(wanted, context)
+    there = owned(wanted.ref, context)
     base = Change(ref=wanted.ref, verb=Verb.CREATE, where=wanted.location)
-    if len(owned) > 1:
-        where = ", ".join(f"{each.host} ({each.vm.power})" for each in owned)
+    if len(there) > 1:
+        where = ", ".join(f"{each.host} ({each.vm.power})" for each in there)
         return replace(base, verb=Verb.UPDATE).keep_back(
             HeldReason.DEFINED_TWICE, f"defined on {where}", "undefine the copy that is not the real one"
         )
-    if not owned:
+    if not there:
         return _new(wanted, base, context)
-    found = owned[0]
+    found = there[0]
     mark = context.observed.owned_mark(found.vm.uuid, found.vm.mark)
     assert mark is not None
     return _known(wanted, found, mark, context)
-
-
-def _owned(wanted: WantedVm, context: Context) -> list[Found]:
-    owned = context.observed.owned.get(wanted.ref, [])
-    if owned or not wanted.renamed_from:
-        return owned
-    return context.observed.owned.get(Ref(wanted.ref.kind, wanted.renamed_from), [])
 
 
 def _known(wanted: WantedVm, found: Found, mark: Mark, context: Context) -> Change | None:
@@ -83,7 +77,7 @@ def _new(wanted: WantedVm, base: Change, context: Context) -> Change:
     for found in context.observed.by_name.get(wanted.name, ()):
         return base.keep_back(
             HeldReason.NAME_TAKEN,
-            f"{found.host} has a VM of this name that {_owner(found, context)} (uuid {found.vm.uuid})",
+            f"{found.host} has a VM of this name that {owner(found, context)} (uuid {found.vm.uuid})",
             "declare its uuid to adopt it, or rename one of them",
         )
     if context.observed.unseen:
@@ -97,7 +91,7 @@ def _consented(wanted: WantedVm, context: Context) -> Change | None:
         change = Change(ref=wanted.ref, verb=Verb.ADOPT, host=found.host, where=wanted.location)
         if found.vm.mark is not None or found.vm.mark_damaged:
             return change.keep_back(
-                HeldReason.UUID_TAKEN, f"the VM of that uuid on {found.host} {_owner(found, context)}",
+                HeldReason.UUID_TAKEN, f"the VM of that uuid on {found.host} {owner(found, context)}",
                 "`gitvirt release` it there first",
             )  # fmt: skip
         if not found.vm.persistent:
@@ -106,7 +100,8 @@ def _consented(wanted: WantedVm, context: Context) -> Change | None:
     return None
 
 
-def _owner(found: Found, context: Context) -> str:
+def owner(found: Found, context: Context) -> str:
+    """Whose a VM is that is not simply ours, as the rest of a sentence about it."""
     mark = found.vm.mark
     if found.vm.mark_damaged:
         return "bears a mark that cannot be read"
@@ -130,8 +125,8 @@ def _undeclared(context: Context) -> list[Change]:
     wanted = {each.ref for each in context.wanted.vms.values()}
     wanted |= {Ref(each.ref.kind, each.renamed_from) for each in context.wanted.vms.values() if each.renamed_from}
     changes = []
-    for ref, owned in sorted(context.observed.owned.items()):
-        for found in owned if ref not in wanted else ():
+    for ref, ours in sorted(context.observed.owned.items()):
+        for found in ours if ref not in wanted else ():
             mark = found.vm.mark
             assert mark is not None
             change = _deletion(ref, found, mark, context)
@@ -161,20 +156,6 @@ def _deletion(ref: Ref, found: Found, mark: Mark, context: Context) -> Change | 
             HeldReason.PARTIAL_VIEW,
             f"nothing is deleted while hosts are unseen: {', '.join(context.observed.unseen)}",
         )
-    return change
-
-
-def _on_hold(change: Change, context: Context) -> Change:
-    """An operator's hold on the object stops everything about it."""
-    for found in context.observed.owned.get(change.ref, ()) if change.held is None else ():
-        override = found.vm.mark.override("hold") if found.vm.mark else None
-        if override and power.active(override, context.now):
-            why = f" ({override.reason})" if override.reason else ""
-            return change.keep_back(
-                HeldReason.ON_HOLD,
-                f"held by {override.author or 'an operator'}{why}",
-                f"`gitvirt unhold {change.ref}`",
-            )
     return change
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from drivers.mark import Override
 from reconciler.desired.wanted import Wanted
 from reconciler.observe.observed import Observed
 from specs.fields import Scalar, Secret
@@ -29,6 +30,7 @@ class Context:
 
     `ancestors` is None where there is no history (a plain folder): then every mark's revision is accepted.
     `backoff` maps a step's id to why it is not tried again yet. `present`: image files that can be read, with sizes.
+    `holds`: what operators hold beside the marks, by ref ("cluster/lab"; the repository's own ref for everything).
     `secrets_comparable` is false where the observation comes from a file, which has secrets as somebody's digests.
     """
 
@@ -40,6 +42,7 @@ class Context:
     allowed: Allowed = field(default_factory=Allowed)
     backoff: Mapping[str, str] = field(default_factory=dict)
     present: Mapping[str, int] = field(default_factory=dict)
+    holds: Mapping[str, Override] = field(default_factory=dict)
     secrets_comparable: bool = True
 
     def stored(self, value: Scalar) -> str | int | bool | None:

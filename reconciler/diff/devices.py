@@ -11,6 +11,7 @@ from dataclasses import replace
 from drivers.mark import Mark
 from reconciler.desired.defaults import new_entry
 from reconciler.desired.wanted import WantedDisk, WantedVm
+from reconciler.diff import power
 from reconciler.diff.change import FieldChange, HeldReason
 from reconciler.diff.context import Context
 from reconciler.diff.threeway import Sides
@@ -63,7 +64,7 @@ def media(wanted: WantedVm, host: str, mark: Mark, context: Context) -> dict[str
     found: dict[str, Scalar] = {}
     for drive, image in wanted.cdroms.items():
         override = mark.override(f"cdrom/{drive}")
-        if image is None or (override is not None and override.field == image):
+        if image is None or (power.active(override, context.now) and override is not None and override.field == image):
             continue
         path = image_path(image, host, context) if image else ""
         if path is not None:

@@ -7,9 +7,7 @@ is over, or until Git changes `state`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from drivers.mark import Mark, Override
 from drivers.seen import Power, SeenVm
@@ -50,16 +48,16 @@ def compare(wanted: WantedVm, vm: SeenVm, mark: Mark | None, now: int) -> FieldC
         kind="change" if moved else "drift",
         where=wanted.origin.get("state"),
     )
-    if _started_again(mark, vm):
-        return _record(change, "running", "started again after a shutdown from inside the guest")
+    if (over := _outlived(wanted, vm, mark, now)) is not None:
+        return _record(change, "running", over)
     if asked == "stopped" and vm.power in _ON:
         return replace(change, effect=Effect.RESTART, live=True, note="stops the guest gracefully")
     if asked == "running" and vm.power != Power.RUNNING:
-        return _to_running(change, wanted, vm, declared)
+        return _to_running(change, wanted, vm, mark)
     return _record(change, wanted.power, "") if moved else None
 
 
-def _to_running(change: FieldChange, wanted: WantedVm, vm: SeenVm, declared: Mapping[str, Any]) -> FieldChange | None:
+def _to_running(change: FieldChange, wanted: WantedVm, vm: SeenVm, mark: Mark | None) -> FieldChange | None:
     if vm.power in (Power.ASLEEP, Power.STOPPING):
         return None
     if vm.power is Power.PAUSED and vm.reason not in ("user", ""):
@@ -68,7 +66,7 @@ def _to_running(change: FieldChange, wanted: WantedVm, vm: SeenVm, declared: Map
             f"paused by the hypervisor ({vm.reason}); the guest's disks or host have a problem",
             "repair it, then `gitvirt resume`",
         )
-    if vm.power in (Power.PAUSED, Power.SUSPENDED) or _starts(wanted, vm, declared):
+    if vm.power in (Power.PAUSED, Power.SUSPENDED) or _starts(wanted, vm, mark):
         return replace(change, live=True)
     if by_guest(vm) and wanted.restart == "onFailure":
         return _record(change, "stopped", "shut down from inside the guest, respected (restart: onFailure)")
@@ -79,14 +77,28 @@ def _record(change: FieldChange, state: str, note: str) -> FieldChange:
     return replace(change, after=state, effect=Effect.NONE, kind="record", note=note)
 
 
-def _started_again(mark: Mark | None, vm: SeenVm) -> bool:
+def _outlived(wanted: WantedVm, vm: SeenVm, mark: Mark | None, now: int) -> str | None:
+    """Why the override that is in the mark of a running VM has to be forgotten; None if it has not."""
     override = mark.override("power") if mark else None
-    return override is not None and override.author == GUEST and vm.power in _ON
+    if override is None or wish(wanted, None, now) != "running":
+        return None
+    if override.author == GUEST and vm.power in _ON:
+        return "started again after a shutdown from inside the guest"
+    if vm.power is Power.RUNNING and override.value != "running" and _ended(override, wanted, now):
+        return f"what {override.author or 'an operator'} did to it ({override.value}) is over"
+    return None
 
 
-def _starts(wanted: WantedVm, vm: SeenVm, declared: Mapping[str, Any]) -> bool:
-    if declared.get("state") != "running" or wanted.restart == "always":
+def _ended(override: Override, wanted: WantedVm, now: int) -> bool:
+    return not active(override, now) or override.field != wanted.power
+
+
+def _starts(wanted: WantedVm, vm: SeenVm, mark: Mark | None) -> bool:
+    if mark is None or mark.declared.get("state") != wanted.power or wanted.restart == "always":
         return True  # Git just asked for it, or asks for it whatever happens
+    override = mark.override("power")
+    if override is not None and override.author != GUEST and (override.value, override.field) != ("running", "stopped"):
+        return True  # an operator's stop that is over, or a power cycle that was interrupted: not the guest's doing
     if wanted.restart == "never":
         return False
     return not by_guest(vm)
@@ -97,11 +109,17 @@ def by_guest(vm: SeenVm) -> bool:
     return vm.power is Power.STOPPED and vm.reason == "shutdown"
 
 
-def remembered(wanted: WantedVm, vm: SeenVm, mark: Mark, now: int) -> Mark:
-    """The mark with what was learnt about power: a guest's shutdown is recorded, since libvirt forgets it."""
+def remembered(wanted: WantedVm, vm: SeenVm, mark: Mark, now: int, started: bool = False) -> Mark:
+    """The mark with what was learnt about power: a guest's shutdown is recorded, since libvirt forgets it.
+
+    Overrides that are over are forgotten, but not while the VM is off and has yet to be started: until then the
+    override tells that it was not the guest that shut down. `started`: it will be, when this mark is written.
+    """
     others = tuple(each for each in mark.overrides if each.kind != "power")
     current = mark.override("power")
-    if current and _started_again(mark, vm):
+    if current and (_outlived(wanted, vm, mark, now) is not None or _done_with(current, wanted, vm)):
+        return replace(mark, overrides=others)
+    if current and _ended(current, wanted, now) and (started or vm.running or wanted.power != "running"):
         return replace(mark, overrides=others)
     respected = wanted.power == "running" and wanted.restart == "onFailure" and by_guest(vm)
     if respected and current is None and mark.declared.get("state") == "running":
@@ -110,3 +128,9 @@ def remembered(wanted: WantedVm, vm: SeenVm, mark: Mark, now: int) -> Mark:
         )
         return replace(mark, overrides=(*others, told))
     return mark
+
+
+def _done_with(override: Override, wanted: WantedVm, vm: SeenVm) -> bool:
+    """True if the guest of a VM that an operator had started against Git shut down: it is as Git says again."""
+    asked = (override.value, override.field) == ("running", "stopped")
+    return asked and wanted.power == "stopped" and wanted.restart == "onFailure" and by_guest(vm)

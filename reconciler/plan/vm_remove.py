@@ -11,6 +11,7 @@ from dataclasses import replace
 from drivers.mark import Mark
 from reconciler.desired.identity import trashed_since
 from reconciler.diff.change import Change, Verb
+from reconciler.diff.holding import hold_on
 from reconciler.observe.observed import Found
 from reconciler.plan import marks
 from reconciler.plan.builder import Builder
@@ -74,7 +75,8 @@ def expired_volumes(users: dict[str, set[str]], builder: Builder) -> list[Change
                 volume, since = found
                 ref = Ref("Volume", f"{pool.name}/{volume}")
                 over = context.now >= since + context.wanted.trash_keep
-                if not over or users.get(pool.volumes[volume].path) or ref in changes:
+                held = hold_on(ref, host.name, context) is not None
+                if held or not over or users.get(pool.volumes[volume].path) or ref in changes:
                     continue
                 changes[ref] = Change(ref=ref, verb=Verb.PURGE, host=host.name, reason="its time in the trash is over")
                 builder.add(

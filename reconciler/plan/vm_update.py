@@ -11,7 +11,7 @@ from typing import Any, Unpack
 
 from drivers.base import Edit, VmEdit
 from drivers.mark import Device, Mark
-from drivers.seen import SeenVm
+from drivers.seen import Power, SeenVm
 from reconciler.desired import defaults
 from reconciler.desired.identity import seed_volume
 from reconciler.desired.wanted import WantedDisk, WantedVm
@@ -322,11 +322,12 @@ def _power(work: Work, change: Change) -> None:
             work.step(StartVm(uuid=work.vm.uuid), "start", after=_networks(work))
         else:
             work.step(_stop(work), "stop", effect=Effect.RESTART)
-    elif work.vm.running and any(restarts_now(each, work.wanted) for each in change.fields):
+    elif work.vm.power is Power.RUNNING and any(restarts_now(each, work.wanted) for each in change.fields):
         work.step(_stop(work), "stop", effect=Effect.RESTART, key="restart")
         work.step(StartVm(uuid=work.vm.uuid), "start", key="restart")
     if state or work.mark.declared.get("state") != work.wanted.power:
-        told = power.remembered(work.wanted, work.vm, work.mark, work.builder.context.now)
+        started = state is not None and state.live and state.after == "running"
+        told = power.remembered(work.wanted, work.vm, work.mark, work.builder.context.now, started)
         values = {"declared": {**work.mark.declared, "state": work.wanted.power}, "overrides": told.overrides}
         work.write("record its state", "state", **values)
 
