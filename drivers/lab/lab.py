@@ -15,6 +15,7 @@ from typing import TypeVar
 from uuid import uuid4
 
 from drivers.lab import machine, network, pki, processes, settings_entry, state
+from drivers.lab.command import run
 from drivers.lab.errors import HostDown, LabConflict, LabError, StateDamaged, UnknownHost
 from drivers.lab.guest import image
 from drivers.lab.host import boot
@@ -91,16 +92,25 @@ class Lab:
             )
 
     def _boot_all(self, record: LabRecord) -> tuple[str, ...]:
-        names = list(record.hosts)
-        booted = []
-        if not self.paths.capabilities.is_dir():
-            # Probing QEMU costs each host seconds: one does it, the others start with what it found.
-            first = names.pop(0)
-            booted += self._boot([first], record)
-            found = self.paths.host(first).cache / "qemu" / "capabilities"
-            if any(found.glob("*.xml")):
-                shutil.copytree(found, self.paths.capabilities)
-        return (*booted, *self._boot(names, record))
+        booted = self._boot(list(record.hosts), record)
+        if booted and not self.paths.capabilities.is_dir():
+            self._probe_once(booted[0], record)
+        return tuple(booted)
+
+    def _probe_once(self, prober: str, record: LabRecord) -> None:
+        """Let one host find out what QEMU can do, and the others start with what it found.
+
+        libvirtd probes when somebody first asks, for two seconds and more; it takes files of its cache as they are.
+        """
+        run(["virsh", "--connect", self.libvirt_uri(prober), "version"])
+        found = self.paths.host(prober).capabilities
+        if found.is_dir():
+            draft = self.paths.capabilities.with_name(".capabilities.new")
+            shutil.rmtree(draft, ignore_errors=True)
+            shutil.copytree(found, draft)
+            draft.rename(self.paths.capabilities)
+            for name in record.hosts:
+                boot.seed_capabilities(self.paths, name)
 
     def _boot(self, names: Sequence[str], record: LabRecord) -> list[str]:
         def power_on(name: str) -> bool:

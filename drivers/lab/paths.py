@@ -117,6 +117,11 @@ class HostPaths:
         return self.root / "cache"
 
     @property
+    def capabilities(self) -> Path:
+        """Where its libvirtd keeps what it has found out about QEMU."""
+        return self.cache / "qemu" / "capabilities"
+
+    @property
     def pki(self) -> Path:
         return self.root / "pki"
 

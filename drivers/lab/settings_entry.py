@@ -6,6 +6,7 @@ goes into `settings.d/lab.yaml` of the user's settings folder. Called by lab.py.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -16,8 +17,11 @@ PKI_NAME = "lab"
 
 
 def default_file() -> Path:
-    home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    return Path(home, "gitvirt", "settings.d", "lab.yaml").absolute()
+    """Beside the settings file that gitvirt reads for whoever brings the lab up."""
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config", "gitvirt")
+    named = os.environ.get("GITVIRT_CONFIG")
+    folder = Path(named).expanduser().parent if named else home
+    return folder.absolute() / "settings.d" / "lab.yaml"
 
 
 def register(file: Path, pki: Path) -> bool:
@@ -36,11 +40,10 @@ def withdraw(file: Path, pki: Path) -> None:
     if text is None or json.dumps(str(pki)) not in text:
         return
     file.unlink(missing_ok=True)
-    for folder in (file.parent, file.parent.parent):
-        try:
-            folder.rmdir()
-        except OSError:
-            return
+    with contextlib.suppress(OSError):
+        file.parent.rmdir()
+        if file.parent.parent.name == "gitvirt":
+            file.parent.parent.rmdir()
 
 
 def _text_of(file: Path) -> str | None:

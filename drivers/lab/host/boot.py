@@ -99,9 +99,14 @@ def _prepare(plan: HostPlan) -> None:
         if not (folders.etc / name).exists():
             (folders.etc / name).write_text(text, encoding="utf-8")
     pki.ensure_host(plan.lab.authority, folders.pki, plan.name, plan.address)
-    capabilities = folders.cache / "qemu" / "capabilities"
-    if plan.lab.capabilities.is_dir() and not capabilities.exists():
-        shutil.copytree(plan.lab.capabilities, capabilities)
+    seed_capabilities(plan.lab, plan.name)
+
+
+def seed_capabilities(lab: LabPaths, name: str) -> None:
+    """Give the host what another one has found out about QEMU, unless it knows by itself."""
+    own = lab.host(name).capabilities
+    if lab.capabilities.is_dir() and not any(own.glob("*.xml")):
+        shutil.copytree(lab.capabilities, own, dirs_exist_ok=True)
 
 
 def _start(plan: HostPlan) -> None:
