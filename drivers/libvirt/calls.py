@@ -14,6 +14,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from typing import Generic, TypeVar
 
+from drivers.libvirt import loop
+
 T = TypeVar("T")
 
 BUDGET = 256
@@ -30,9 +32,11 @@ class _Job(Generic[T]):
         self.future: Future[T] = Future()
 
     def run(self) -> None:
+        loop.forget_error()
         try:
             result = self.function()
         except BaseException as error:  # reaches the waiting thread; a worker never dies of its job
+            loop.complete(error)
             self._settle(self.future.set_exception, error)
         else:
             self._settle(self.future.set_result, result)

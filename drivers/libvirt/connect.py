@@ -101,9 +101,11 @@ class Lease:
         return [late if each is None else each for each in list(results)]
 
     def _outcome(self, operation: str, function: Callable[[Item], T], item: Item) -> T | DriverError:
+        loop.forget_error()
         try:
             return function(item)
         except libvirt.libvirtError as error:
+            loop.complete(error)
             found = translate(error, self._owner.host, operation)
             found.__cause__ = error
             return found

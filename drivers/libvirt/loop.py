@@ -32,7 +32,7 @@ def start() -> None:
         if _thread is not None:
             return
         libvirt.virEventRegisterDefaultImpl()
-        libvirt.registerErrorHandler(_ignore, None)  # libvirt would print every error to stderr
+        libvirt.registerErrorHandler(_note, None)  # libvirt would print every error to stderr
         _thread = threading.Thread(target=_run, name="libvirt-events", daemon=True)
         _thread.start()
         atexit.register(stop)
@@ -63,5 +63,25 @@ def _wake(timer: int, opaque: object) -> None:
     libvirt.virEventRemoveTimeout(timer)
 
 
-def _ignore(context: object, error: object) -> None:
-    """Errors arrive as exceptions; there is nothing to print."""
+def forget_error() -> None:
+    """For whoever begins a call on this thread, so that nobody can take an older call's error for its own."""
+    _errors.last = None
+    libvirt.virResetLastError()
+
+
+def complete(error: BaseException) -> None:
+    """Gives an exception of libvirt-python its error record back. Call it on the thread of the failed call.
+
+    The exception asks libvirt for the record a moment after the call failed. If Python happens to free some handle in
+    that moment, the record is reset and the exception does not even know that an object is missing.
+    """
+    if isinstance(error, libvirt.libvirtError) and error.err is None:
+        error.err = getattr(_errors, "last", None)
+
+
+_errors = threading.local()
+
+
+def _note(context: object, error: tuple[object, ...]) -> None:
+    """Called on the thread of the failing call, before it returns."""
+    _errors.last = error

@@ -34,6 +34,8 @@ def same(path: str, wanted: Scalar | Fields, seen: Scalar) -> bool:
         return machine_or_none(wanted, seen)
     if path in ("memory", "memoryMax") and isinstance(wanted, int):
         return seen == -(-wanted // 1024) * 1024  # libvirt counts in KiB
+    if path.rpartition(".")[2] == "mac" and isinstance(wanted, str):
+        return seen == wanted.lower()
     if wanted in (None, "", False, "none"):
         return seen in (None, "", False, "none")
     return wanted == seen

@@ -60,6 +60,12 @@ def _scalar(context: _Context) -> str:
     return ""
 
 
+def _rng(context: _Context) -> str:
+    if not context.edit.after and not context.domain.guest.unplug:
+        return "the guest did not release the device"
+    return _scalar(context)
+
+
 def _password(context: _Context) -> str:
     if context.live.scalars["graphics.type"] == "none":
         return "the running VM has no graphics"
@@ -173,6 +179,8 @@ def _nic(context: _Context) -> str:
 
 _LIVE: dict[str, Callable[[_Context], str]] = {
     "description": _scalar,
+    "agent": _scalar,
+    "rng": _rng,
     "graphics.password": _password,
     "cpu.count": _cpus,
     "memory": _balloon,
