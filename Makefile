@@ -1,6 +1,12 @@
 # gitvirt: set-up of the machine. Needs make, git and Python 3.11 or later, on Debian 12 or later.
 #
 #   make setup      install what is missing: Debian packages, uv, the locked environment in .venv
+#   make demo       a datacenter of three libvirt hosts on this machine, run from a Git repository
+#   make demo-down  take the demo down
+#   make test       every check and every test; the live ones bring up a lab of their own (as root)
+#   make lint       format, style, types, import contracts
+#   make bench      speed, as ratios within one run
+#   make soak       seeded chaos on the simulated datacenter, for longer than the tests have time
 #   make lab-down   take the lab down
 
 PYTHON ?= python3
@@ -9,7 +15,9 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 PACKAGES := $(shell sed -n 's/^\([a-z0-9][^ ]*\) .*/\1/p' drivers/lab/packages.txt)
 APT_GET := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=900
 
-.PHONY: setup packages uv lab-down
+RUN := $(UV) run --no-sync
+
+.PHONY: setup packages uv demo demo-down test lint unit live bench soak lab-down
 
 setup: packages uv
 	$(UV) sync --locked --quiet
@@ -31,6 +39,32 @@ uv: packages
 	@$(UV) --version 2>/dev/null || \
 	  $(PYTHON) -m pip install --quiet --root-user-action=ignore uv 2>/dev/null || \
 	  $(PYTHON) -m pip install --quiet --root-user-action=ignore --break-system-packages uv
+
+demo: setup
+	$(SUDO) env PATH="$$PATH" ./examples/demo.sh
+
+demo-down:
+	$(SUDO) env PATH="$$PATH" ./examples/demo-down.sh
+
+test: setup lint unit live
+
+lint:
+	$(RUN) ruff format --check
+	$(RUN) ruff check
+	$(RUN) mypy
+	$(RUN) lint-imports
+
+unit:
+	$(RUN) pytest -q -n auto -m "not live"
+
+live:
+	$(SUDO) env PATH="$$PATH" CI="$$CI" $(RUN) pytest -q -m live
+
+bench: setup
+	$(SUDO) env PATH="$$PATH" $(RUN) python -m tests.bench
+
+soak: setup
+	$(RUN) pytest -q tests/flow/test_chaos.py --seeds 500
 
 lab-down:
 	@if [ -x .venv/bin/gitvirt ]; then $(SUDO) env GITVIRT_LAB="$$GITVIRT_LAB" .venv/bin/gitvirt lab down; fi

@@ -30,7 +30,7 @@ TakeOverOption = Annotated[
 ]
 
 
-def apply(  # noqa: PLR0913 - each parameter is an option of the command
+def apply(
     repo: RepoArgument = None,
     repo_option: RepoOption = None,
     target: TargetOption = None,

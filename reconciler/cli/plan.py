@@ -56,7 +56,7 @@ OutOption = Annotated[
 ]
 
 
-def plan(  # noqa: PLR0913 - each parameter is an option of the command
+def plan(
     repo: RepoArgument = None,
     repo_option: RepoOption = None,
     target: TargetOption = None,

@@ -38,12 +38,18 @@ def entries_changed(wanted: WantedVm, found: Found, mark: Mark, sides: Sides) ->
                 drifted = name in ours and name not in seen and not unmade
                 change = _added(sides, wanted, (list_name, name), drifted)
                 changed.append(replace(change, make=unmade, kind="change") if unmade else change)
-        for name in sorted(ours - set(asked)):
+        lingering = {name for name in running if name not in seen and _added_by_us(found, (list_name, name))}
+        for name in sorted((ours | lingering) - set(asked)):
             if (list_name, name) == ("cdroms", SEED_DRIVE):
                 continue
             if name in seen or name in running:
                 changed.append(_removed(sides, wanted, (list_name, name)))
     return changed
+
+
+def _added_by_us(found: Found, where: tuple[str, str]) -> bool:
+    """True for a device with our alias: one that the guest has not released yet, though the definition lost it."""
+    return found.vm.aliases.get(entry(*where), "").startswith("ua-")
 
 
 def _unmade(mark: Mark, kind: str, name: str) -> bool:
@@ -92,14 +98,11 @@ def _added(sides: Sides, wanted: WantedVm, where: tuple[str, str], drifted: bool
         before=None,
         after=asked,
         effect=effect,
-        kind="drift"
-        if drifted
-        else "pending"
-        if in_config and effect not in (Effect.LIVE, Effect.HOTPLUG)
-        else "change",
+        kind="drift" if drifted else "pending" if in_config else "change",
         where=_origin(wanted, path),
         config=not in_config,
-        live=sides.live is not None and not in_live and effect in (Effect.LIVE, Effect.HOTPLUG),
+        live=sides.live is not None and not in_config and not in_live and effect in (Effect.LIVE, Effect.HOTPLUG),
+        note="the running VM would not take it; it comes with the next boot" if in_config else "",
     )
     if drifted and (mode := wanted.drift.mode(path)) != "enforce":
         return change.keep_back(HeldReason.DRIFT, f"was removed outside gitvirt (drift: {mode})")
