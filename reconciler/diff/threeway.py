@@ -21,6 +21,7 @@ from reconciler.diff.context import Context
 from specs.effects import Effect, Facts, effect_of
 from specs.fields import Fields, Scalar, Secret
 from specs.resource import Location
+from specs.units import format_size
 
 LIVE = frozenset({Effect.LIVE, Effect.HOTPLUG})
 
@@ -124,7 +125,7 @@ def _forbidden(change: FieldChange) -> FieldChange:
     return change.keep_back(
         HeldReason.WOULD_SHRINK,
         f"{change.path} would shrink; shrinking loses data",
-        f"write {change.before} bytes or more",
+        f"write {format_size(change.before)} or more" if isinstance(change.before, int) else "",
     )
 
 

@@ -11,7 +11,6 @@ import textwrap
 from collections.abc import Iterator
 
 from reconciler.plan.plan import Plan
-from reconciler.plan.shown.pieces import Title
 from reconciler.plan.shown.view import Line, Row, Section, View, view
 
 _USUAL = 100  # columns to lay out for where nobody looks
@@ -27,9 +26,10 @@ def text(plan: Plan, width: int | None = None, color: bool = False) -> str:
     return "\n".join(layout.lines(view(plan)))
 
 
-def section_lines(section: Section) -> list[str]:
-    """The rows of one section without colour, for faces that have their own frame."""
-    return list(_Layout(None, False).rows(section))
+def rows(section: Section, width: int) -> list[list[str]]:
+    """The lines of each row of one section, without colour and indentation: for faces with a frame of their own."""
+    layout = _Layout(width, False)
+    return [[each[2:] for each in layout.row(row)] for row in section.rows]
 
 
 class _Layout:
@@ -42,7 +42,7 @@ class _Layout:
         yield f"{head}   {self.paint(shown.observed, 'dim')}"
         for section in shown.sections:
             yield ""
-            yield self.paint(section.title, "bold")
+            yield self.paint(section.heading, "bold")
             yield from self.rows(section)
         yield ""
         for warning in shown.warnings:
@@ -53,9 +53,9 @@ class _Layout:
 
     def rows(self, section: Section) -> Iterator[str]:
         for row in section.rows:
-            yield from self.row(row, section.title)
+            yield from self.row(row)
 
-    def row(self, row: Row, title: Title) -> Iterator[str]:
+    def row(self, row: Row) -> Iterator[str]:
         head = f"{row.what}{' ' + row.verb if row.verb else ''}{' on ' + row.hosts if row.hosts else ''}"
         more = f"  {row.why}" if row.why else ""
         lines = self.wrapped(f"{row.sign} {head}{more}", "  ", "", row.where)

@@ -26,6 +26,7 @@ class Title(StrEnum):
     DRIFT = "Changed outside gitvirt"
     PENDING = "Waits for a power cycle"
     NOTES = "No effect on what exists"
+    ANYWAY = "Not from this branch"
     HELD = "Held"
 
 
@@ -46,12 +47,18 @@ _QUIET = frozenset({"record", "release", "note"})
 def pieces(plan: Plan) -> list[Piece]:
     """All of a plan's changes, and what is brought along for them, under their headings."""
     deeds = Deeds(plan.steps)
-    found = [each for change in plan.changes for each in _pieces(change)]
+    found = [_due(each, plan) for change in plan.changes for each in _pieces(change)]
     for ref, host, _ in by_object(deeds.without(plan.changes)):
         change = Change(ref=ref, verb=Verb.CREATE, host=host, reason="needed there")
         found.append(Piece(title=Title.CREATES, change=change))
     order = list(Title)
     return sorted(found, key=lambda each: order.index(each.title))
+
+
+def _due(piece: Piece, plan: Plan) -> Piece:
+    """The piece, apart from the others if the base revision causes it just the same."""
+    anyway = (str(piece.change.ref), piece.change.host) in plan.anyway
+    return replace(piece, title=Title.ANYWAY) if anyway else piece
 
 
 def _pieces(change: Change) -> Iterator[Piece]:

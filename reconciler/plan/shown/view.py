@@ -16,6 +16,7 @@ from reconciler.diff.change import Change, FieldChange, Held, HeldReason, Verb
 from reconciler.plan import words
 from reconciler.plan.plan import Plan, Warned
 from reconciler.plan.shown.deeds import Deeds
+from reconciler.plan.shown.held import advice
 from reconciler.plan.shown.pieces import Piece, Title, pieces
 from reconciler.plan.shown.tally import summary
 from specs.resource import Location
@@ -50,9 +51,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """One heading and its rows; `count` objects stand in them."""
+    """One heading and its rows; `count` changes stand in them."""
 
     title: Title
+    heading: str
     rows: tuple[Row, ...]
 
     @property
@@ -82,12 +84,17 @@ def view(plan: Plan) -> View:
         revision=words.revision(plan.revision),
         observed=f"observed {words.clock(plan.taken)}, {hosts}",
         sections=tuple(
-            Section(title=title, rows=_rows(list(found), deeds))
+            Section(title=title, heading=_heading(title, plan), rows=_rows(list(found), deeds))
             for title, found in groupby(pieces(plan), key=lambda each: each.title)
         ),
         warnings=tuple(_warnings(plan.warnings)),
         summary=summary(plan),
     )
+
+
+def _heading(title: Title, plan: Plan) -> str:
+    base = words.revision(plan.base)
+    return f"{title} (already due at {base})" if title is Title.ANYWAY and base else str(title)
 
 
 # One key per row: pieces that say the same are one.
@@ -184,14 +191,13 @@ def _would(change: Change) -> list[Line]:
 
 def _why(held: Held, change: Change) -> list[Line]:
     """The reason in words, and what to do; a mention of the object itself is left open for folding."""
-    whole = ((words.plain(text).replace(str(change.ref), _SELF)) for text in (held.text, held.fix))
-    text, fix = whole
+    text, fix = (words.plain(each).replace(str(change.ref), _SELF) for each in (held.text, advice(held)))
     lines = []
     if held.reason is not HeldReason.DRIFT:
         lines.append(Line(kind="why", text=f"{held.reason}: {text}"))
     elif "changed outside" not in text:
         lines.append(Line(kind="why", text=text))
-    return lines + ([Line(kind="fix", text=fix)] if fix else [])
+    return [*lines, Line(kind="fix", text=fix)]
 
 
 def _field(field: FieldChange, change: Change, alone: bool) -> Line:
