@@ -45,7 +45,10 @@ class Call:
 
     @property
     def operation(self) -> str:
-        return f"{self.method} {self.protocol}/{self.object}" if self.object else self.method
+        kind = {"powers": "vm", "consoles": "vm", "volumes": "volume"}.get(
+            self.protocol, self.protocol.removesuffix("s")
+        )
+        return f"{self.method} {kind}/{self.object}" if self.object else self.method
 
     def __str__(self) -> str:
         return f"{self.host}: {self.operation}: {self.outcome}"

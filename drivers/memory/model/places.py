@@ -31,8 +31,12 @@ class Network:
 
     def digest(self) -> str:
         """Changes with either definition and the mark."""
-        parts = (self.name, self.uuid, repr(self.config), repr(self.live), dumps(self.mark) if self.mark else "")
+        parts = (self.name, self.uuid, _text(self.config), _text(self.live), dumps(self.mark) if self.mark else "")
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def _text(fields: Mapping[str, Scalar] | None) -> str:
+    return repr(sorted(fields.items(), key=lambda item: item[0])) if fields is not None else ""
 
 
 @dataclass(slots=True, eq=False)

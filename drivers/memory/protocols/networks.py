@@ -86,6 +86,16 @@ class MemoryNetworks:
         with self._line.call(self._line.network("autostart", name)):
             self._line.host.network(name).autostart = on
 
+    def release(self, name: str, expects: int) -> None:
+        """Takes the mark off."""
+        with self._line.call(self._line.network("release", name)):
+            found = self._line.host.network(name)
+            if found.mark is None:
+                return
+            check_generation(found.mark, expects)
+            found.mark = None
+            self._line.world.wake(self._line.host, f"network/{name}")
+
     def undefine(self, name: str) -> None:
         """Stops it and removes the definition; already gone is fine."""
         call = self._line.network("undefine", name)

@@ -10,7 +10,8 @@ from drivers.memory.calls import Call, Line
 from drivers.memory.model.files import QCOW2_METADATA, Directory, File
 from drivers.memory.model.places import Pool
 from drivers.memory.model.said import Said
-from drivers.memory.protocols.pools import refresh, require_active
+from drivers.memory.protocols.pools import refresh as look_again
+from drivers.memory.protocols.pools import require_active
 from drivers.memory.running import Damage
 from drivers.seen import SeenVolume
 
@@ -23,6 +24,14 @@ class MemoryVolumes:
 
     def __init__(self, line: Line) -> None:
         self._line = line
+
+    def names(self, pool: str, refresh: bool = False) -> frozenset[str]:
+        """The names that this host knows, or all that are there after a look."""
+        with self._line.call(self._line.reading("names", pool)):
+            place, _ = self._place(pool)
+            if refresh:
+                look_again(self._line.host, place)
+            return frozenset(place.known)
 
     def create(self, new: NewVolume) -> SeenVolume:
         """Creates the file, exclusively in the directory, whichever host made it."""
@@ -82,7 +91,7 @@ class MemoryVolumes:
                 raise Said(Conflict, f"Failed to get lock on {directory.path}/{name}")
             file.capacity = capacity
             directory.changed(name)
-            refresh(self._line.host, place)
+            look_again(self._line.host, place)
 
     def delete(self, pool: str, name: str) -> None:
         """Deletes the file, unless a running VM of this host uses it; already gone is fine."""
@@ -96,7 +105,7 @@ class MemoryVolumes:
             self._note_damage(directory, file)
             del directory.files[name]
             directory.changed(name)
-            refresh(self._line.host, place)
+            look_again(self._line.host, place)
 
     def _unused(self, file: File) -> None:
         """The driver looks at this host's running VMs; of those on other hosts it knows nothing."""
@@ -129,7 +138,7 @@ class MemoryVolumes:
             else:
                 file = directory.add(self._line.world.new_file(name, size))
             self._write(call, file, directory, chunks, size)
-            refresh(self._line.host, place)
+            look_again(self._line.host, place)
 
     def _write(self, call: Call, file: File, directory: Directory, chunks: Iterator[bytes], size: int) -> None:
         length = len(file.data()) if file.format != "raw" else file.capacity
@@ -175,7 +184,7 @@ class MemoryVolumes:
     def _lookup(self, pool: Pool, directory: Directory, name: str) -> File | None:
         """By name; a volume that libvirtd has not seen yet needs a refresh first, which the driver does."""
         if name not in pool.known:
-            refresh(self._line.host, pool)
+            look_again(self._line.host, pool)
         return directory.files.get(name)
 
 
