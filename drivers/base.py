@@ -201,6 +201,9 @@ class Networks(Protocol):
     def autostart(self, name: str, on: bool) -> None:
         """Whether libvirt starts it when the host boots."""
 
+    def release(self, name: str, expects: int) -> None:
+        """Takes the mark off; the network stays as it is. Satisfied if it bears none."""
+
     def undefine(self, name: str) -> None:
         """Stops it and removes the definition."""
 
@@ -223,6 +226,9 @@ class Pools(Protocol):
 
 class Volumes(Protocol):
     """Volumes of directory pools."""
+
+    def names(self, pool: str, refresh: bool = False) -> frozenset[str]:
+        """The names of a pool's volumes: as libvirt knows them, or after a look at the directory. Missing if off."""
 
     def create(self, new: NewVolume) -> SeenVolume:
         """Creates the volume (a full copy returns when it is complete); Conflict if the name exists."""

@@ -6,6 +6,7 @@ Raises drivers.errors only.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -72,9 +73,11 @@ def _undefine_network(call: plan.UndefineNetwork, host: Host, tools: Tools) -> N
 
 
 def _upload_image(call: plan.UploadImage, host: Host, tools: Tools) -> Notes | None:
-    if _ready(host, call.pool, call.volume):
+    there = host.volumes.names(call.pool, refresh=True)
+    if {call.volume, ready_marker(call.volume)} <= there:
         return None
-    host.volumes.delete(call.pool, call.volume)
+    if call.volume in there:
+        host.volumes.delete(call.pool, call.volume)
     digest = hashlib.sha256()
     with tools.open_file(call.file) as file:
         size = file.seek(0, 2)
@@ -95,31 +98,23 @@ def _read(file: BinaryIO, tell: Callable[[bytes], None]) -> Iterator[bytes]:
 
 
 def _upload_seed(call: plan.UploadSeed, host: Host, tools: Tools) -> Notes | None:
-    if _ready(host, call.pool, call.volume):
+    there = host.volumes.names(call.pool)
+    if {call.volume, ready_marker(call.volume)} <= there:
         return None
     content = seed.iso(call.files)
-    host.volumes.delete(call.pool, call.volume)
+    if call.volume in there:
+        host.volumes.delete(call.pool, call.volume)
     host.volumes.upload(call.pool, call.volume, iter((content,)), len(content))
     _mark(host, call.pool, ready_marker(call.volume))
     return ()
 
 
-def _ready(host: Host, pool: str, volume: str) -> bool:
-    seen = host.reader.pool(pool)
-    if seen is None or not seen.active:
-        raise Missing(host.name, "look into pool", f"pool {pool} is not active")
-    return {volume, ready_marker(volume)} <= set(seen.volumes)
-
-
 def _mark(host: Host, pool: str, name: str) -> None:
-    try:
+    with contextlib.suppress(Conflict):  # another host made it: that is what we wanted
         host.volumes.create(NewVolume(pool=pool, name=name, capacity=0, format="raw"))
-    except Conflict:
-        host.pools.refresh(pool)  # another host made it: that is what we wanted
 
 
 def _create_volume(call: plan.CreateVolume, host: Host, tools: Tools) -> Notes:
-    host.pools.refresh(call.volume.pool)
     try:
         made = host.volumes.create(call.volume)
     except NoSpace:
@@ -137,9 +132,9 @@ def _grow_volume(call: plan.GrowVolume, host: Host, tools: Tools) -> Notes:
 
 def _markers(host: Host, pool: str, volume: str) -> list[str]:
     """The trash markers of a volume."""
-    seen = host.reader.pool(pool)
-    names = seen.volumes if seen else ()
-    return [name for name in names if (found := trashed_since(name)) and found[0] == volume]
+    return [
+        name for name in host.volumes.names(pool, refresh=True) if (found := trashed_since(name)) and found[0] == volume
+    ]
 
 
 def _trash_volume(call: plan.TrashVolume, host: Host, tools: Tools) -> Notes | None:
@@ -150,13 +145,17 @@ def _trash_volume(call: plan.TrashVolume, host: Host, tools: Tools) -> Notes | N
 
 
 def _restore_volume(call: plan.RestoreVolume, host: Host, tools: Tools) -> Notes | None:
-    markers = _markers(host, call.pool, call.volume)
-    seen = host.reader.pool(call.pool)
-    if seen is None or call.volume not in seen.volumes:
-        raise Missing(host.name, "restore volume", f"{call.pool} has no volume {call.volume} any more")
+    return () if restore_volume(host, call.pool, call.volume) else None
+
+
+def restore_volume(host: Host, pool: str, volume: str) -> bool:
+    """Takes a volume out of the trash; False if it was not in it. Missing if it is gone."""
+    markers = _markers(host, pool, volume)
+    if volume not in host.volumes.names(pool):
+        raise Missing(host.name, "restore volume", f"{pool} has no volume {volume} any more")
     for name in markers:
-        host.volumes.delete(call.pool, name)
-    return () if markers else None
+        host.volumes.delete(pool, name)
+    return bool(markers)
 
 
 def _delete_volume(call: plan.DeleteVolume, host: Host, tools: Tools) -> Notes:
@@ -164,7 +163,7 @@ def _delete_volume(call: plan.DeleteVolume, host: Host, tools: Tools) -> Notes:
     if call.trashed and not markers:
         raise Conflict(host.name, "delete volume", f"{call.volume} is not in the trash any more")
     host.volumes.delete(call.pool, call.volume)
-    for name in (*markers, ready_marker(call.volume)):
+    for name in {*markers, ready_marker(call.volume)} & host.volumes.names(call.pool):
         host.volumes.delete(call.pool, name)
     return ()
 

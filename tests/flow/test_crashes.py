@@ -22,7 +22,8 @@ def create(site: Site) -> Callable[[], None]:
 def change(site: Site) -> Callable[[], None]:
     site.vms(vm_yaml("web", "memoryMax: 1GiB"), vm_yaml("db"))
     site.settle()
-    grown = "=cpu: 1, memory: 512MiB, memoryMax: 1GiB, nics: [lan, {name: b, network: lan}], disks: [{name: root, image: guest}]"
+    nics = "nics: [lan, {name: b, network: lan}]"
+    grown = f"=cpu: 1, memory: 512MiB, memoryMax: 1GiB, {nics}, disks: [{{name: root, image: guest}}]"
     return lambda: site.vms(vm_yaml("web", grown), vm_yaml("db", TWO_DISKS))
 
 

@@ -31,6 +31,16 @@ class Volumes:
         self._connections = connections
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
+    def names(self, pool: str, refresh: bool = False) -> frozenset[str]:
+        """The names, in one call; with `refresh` after libvirt looked at the directory again."""
+        operation = f"list volumes of pool/{pool}"
+        with self._connections.long() if refresh else self._connections.reads() as conn:
+            found = self._connections.call(operation, conn.storagePoolLookupByName, pool)
+            if refresh:
+                with self._turn(operation, pool):
+                    self._connections.call(operation, found.refresh, 0)
+            return frozenset(self._connections.call(operation, found.listVolumes))
+
     def create(self, new: NewVolume) -> SeenVolume:
         """A new volume: empty, a linked clone, or a complete copy."""
         operation = f"create volume {new.pool}/{new.name}"

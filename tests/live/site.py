@@ -1,0 +1,96 @@
+"""A site on the lab: a repository that declares its hosts, planned and applied in this process.
+
+The live twin of tests/flow/site.py: `vms` writes documents, `apply` acts, `settle` asserts that the plan after is empty.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from drivers.lab.lab import Lab
+from drivers.lab.repository import write_repository
+from drivers.seen import SeenVm
+from reconciler import cycle, settings
+from reconciler.app import App
+from reconciler.apply.outcome import Outcome, Run
+from reconciler.diff.context import Allowed
+from reconciler.plan.plan import Plan, Step
+from specs.load import load
+
+
+class LiveSite:
+    """A repository beside the lab's hosts. Connections are kept between passes, as the daemon does."""
+
+    def __init__(self, lab: Lab, folder: Path) -> None:
+        self.lab, self.folder = lab, folder / "repo"
+        list(write_repository(lab, self.folder))
+        loaded = settings.load().model_copy(update={"state": str(folder / "state")})
+        self.settings = loaded
+        self.app = self._app()
+
+    def _app(self) -> App:
+        from drivers.git import open_repository
+
+        return App(open_repository(self.folder), ".", self.settings)
+
+    def vms(self, documents: list[dict[str, Any]]) -> None:
+        """The whole of vms.yaml."""
+        text = "---\n".join(json.dumps(each, ensure_ascii=False) + "\n" for each in documents)
+        (self.folder / "vms.yaml").write_text(text or "# none\n")
+
+    def commit(self, message: str) -> str:
+        """Commits everything; returns the commit."""
+        for words in (("add", "-A"), ("commit", "-q", "--allow-empty", "-m", message)):
+            subprocess.run(["git", "-C", str(self.folder), *words], check=True, capture_output=True)
+        done = subprocess.run(["git", "-C", str(self.folder), "rev-parse", "HEAD"], check=True, capture_output=True)
+        return done.stdout.decode().strip()
+
+    def look(self, **allowed: Any) -> cycle.Pass:
+        from drivers.git import open_repository
+
+        self.app.repository = repository = open_repository(self.folder)
+        revision = self.app.revision(load(repository.tree(), "."), str(repository.revision()))
+        return cycle.look(revision, self.app.outside(), Allowed(**allowed))
+
+    def plan(self, **allowed: Any) -> Plan:
+        return self.look(**allowed).plan
+
+    def apply(self, tell: Callable[[Step, Outcome | None], None] = lambda step, outcome: None, **allowed: Any) -> Run:
+        return self.app.act(self.look(**allowed), tell)
+
+    def settle(self, **allowed: Any) -> Run:
+        run = self.apply(**allowed)
+        assert run.good, [
+            (str(each.step.ref), each.step.what, each.error) for each in run.outcomes.values() if each.error
+        ]
+        after = self.plan(**allowed)
+        assert after.empty, said(after)
+        return run
+
+    def vm(self, name: str) -> tuple[str, SeenVm]:
+        """(host, VM) of the one VM of that name."""
+        observed = self.look().context.observed
+        (found,) = observed.by_name[name]
+        return found.host, found.vm
+
+    def close(self) -> None:
+        self.app.close()
+
+
+def said(plan: Plan) -> str:
+    from reconciler.plan.text import text
+
+    return text(plan)
+
+
+def machine(name: str, **spec: Any) -> dict[str, Any]:
+    """A VM that boots the tiny guest in 5 s."""
+    base = {
+        "cpu": 1, "memory": "112MiB", "disks": [{"name": "root", "image": "guest"}], "nics": ["lan"],
+        "stopTimeout": "40s",
+    }  # fmt: skip
+    return {"apiVersion": "gitvirt/v1", "kind": "VirtualMachine", "metadata": {"name": name}, "spec": {**base, **spec}}

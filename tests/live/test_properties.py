@@ -1,0 +1,46 @@
+"""Plan → apply → plan is empty, over random VMs on the lab's libvirt; what bears no mark is not changed by a byte."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from drivers.lab.lab import Lab
+from tests.generator import edited, machines
+from tests.live.conftest import virsh
+from tests.live.site import LiveSite, said
+
+pytestmark = pytest.mark.live
+
+FOREIGN = """<domain type='qemu'><name>foreign</name><memory unit='MiB'>64</memory><vcpu>1</vcpu>
+<os><type arch='x86_64' machine='q35'>hvm</type></os>
+<devices><disk type='file' device='disk'><source file='/nowhere/foreign.img'/><target dev='vda' bus='virtio'/></disk>
+</devices></domain>"""
+
+
+@pytest.fixture
+def site(lab: Lab, tmp_path: Path) -> Iterator[LiveSite]:
+    found = LiveSite(lab, tmp_path)
+    yield found
+    found.close()
+
+
+def test_two_hundred_vms_of_which_twenty_run(site: LiveSite, lab: Lab, tmp_path: Path) -> None:
+    file = tmp_path / "foreign.xml"
+    file.write_text(FOREIGN)
+    virsh(lab, "kvm1", "define", file)
+    before = virsh(lab, "kvm1", "dumpxml", "foreign")
+    documents = machines(7, 200, 20)
+    site.vms(documents)
+    site.settle()
+    observed = site.look().context.observed
+    assert sum(each.vm.running for each in observed.vms()) == 20
+    site.vms(edited(8, documents))
+    run = site.apply()
+    assert run.good, [(str(each.step.ref), each.error) for each in run.outcomes.values() if each.error]
+    after = site.plan()
+    assert after.empty, said(after)
+    assert not after.held, said(after)
+    assert virsh(lab, "kvm1", "dumpxml", "foreign") == before
