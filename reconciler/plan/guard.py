@@ -16,7 +16,7 @@ from specs.fields import entries
 
 def guard(changes: list[Change], context: Context) -> list[Change]:
     """The changes after every guard."""
-    return _budgets([_renamed(each, changes, context) for each in changes], context)
+    return _budgets(_renames(changes, context), context)
 
 
 def _budgets(changes: list[Change], context: Context) -> list[Change]:
@@ -47,24 +47,23 @@ def _limit(kind: str, context: Context) -> int:
     return context.wanted.deletions.of(len(context.observed.owned))
 
 
-def _renamed(change: Change, changes: list[Change], context: Context) -> Change:
-    """A VM that goes while one just like it comes was probably renamed: the delete waits for a word about it."""
-    if change.verb is not Verb.DELETE or change.held or change.ref.kind != "VirtualMachine":
-        return change
-    if str(change.ref) in context.allowed.refs:
-        return change
-    seen = context.observed.owned[change.ref][0].vm
-    comes = [each for each in changes if each.verb is Verb.CREATE and each.ref.kind == "VirtualMachine"]
-    alike = [each for each in comes if _alike(context.wanted.vms[each.ref.name], seen)]
-    goes = [each for each in changes if each.verb is Verb.DELETE and each.ref.kind == "VirtualMachine"]
-    if len(alike) != 1 or len(goes) != 1:
-        return change
-    new = alike[0].ref
-    return change.keep_back(
-        HeldReason.RENAME_SUSPECTED,
-        f"{new} is new and has the same disks and hardware",
-        f"write `renamedFrom: {change.ref.name}` into the metadata of {new}, or `--allow {change.ref}` to delete it",
-    )
+def _renames(changes: list[Change], context: Context) -> list[Change]:
+    """A VM that goes while one just like it comes was probably renamed: both wait for a word about it."""
+    vms = [each for each in changes if each.ref.kind == "VirtualMachine" and not each.held]
+    goes = [each for each in vms if each.verb is Verb.DELETE]
+    if len(goes) != 1:
+        return changes
+    seen = context.observed.owned[goes[0].ref][0].vm
+    comes = [each for each in vms if each.verb is Verb.CREATE and _alike(context.wanted.vms[each.ref.name], seen)]
+    if len(comes) != 1 or {str(goes[0].ref), str(comes[0].ref)} & context.allowed.refs:
+        return changes
+    old, new = goes[0].ref, comes[0].ref
+    text = f"{new} is new and has the disks and hardware of {old}, which goes"
+    fix = f"write `renamedFrom: {old.name}` into the metadata of {new}; if it is another VM, `--allow {old}`"
+    return [
+        each.keep_back(HeldReason.RENAME_SUSPECTED, text, fix) if each in (goes[0], comes[0]) else each
+        for each in changes
+    ]
 
 
 def _alike(wanted: WantedVm, seen: SeenVm) -> bool:
