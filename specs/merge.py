@@ -69,9 +69,13 @@ def _normal_entry(name: str, node: Node, shape: Shape, path: str, findings: list
     if _is_scalar(node) and shape.shorthand:
         return _written_out(node, shape, name)
     entry = _normal_group(node, Shape(form="group", fields=shape.fields), f"{path}[{name}]", findings)
-    if isinstance(entry.value, dict) and "name" not in entry.value:
-        entry = Node({"name": Node(name, node.place), **entry.value}, node.place)
-    return entry
+    if not isinstance(entry.value, dict):
+        return entry
+    said = entry.value.get("name")
+    if said is not None and said.value != name:
+        what, fix = f"this entry is `{name}`", "take `name` away, its key is its name"
+        findings.append(Finding(where=said.place, path=f"{path}[{name}].name", what=what, fix=fix))
+    return Node({**entry.value, "name": Node(name, node.place)}, node.place)
 
 
 def _entry_name(node: Node, shape: Shape) -> str | None:

@@ -62,6 +62,13 @@ def document(resource: Resource) -> str:
     return "\n".join(lines) + "\n"
 
 
+def spec_data(resource: Resource) -> dict[str, Any]:
+    """The effective spec as plain data, values as they are written in YAML; secrets as `***`."""
+    written = _written(resource.spec, KINDS[resource.ref.kind].shape)
+    assert isinstance(written, dict)
+    return written
+
+
 class _Writer:
     """Tells where the values of one resource come from."""
 

@@ -15,8 +15,8 @@ from specs.errors import BadValue
 
 _SIZES: Mapping[str, int] = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "PiB": 2**50}
 _DURATIONS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_QUANTITY = re.compile(r"^(?P<number>[0-9]{1,15})(?P<fraction>\.[0-9]{1,6})? ?(?P<unit>[A-Za-z]*)$", re.ASCII)
-_DURATION = re.compile(r"^(?:[0-9]{1,9}[a-z])+$", re.ASCII)
+_QUANTITY = re.compile(r"^(?P<number>[0-9]{1,20})(?P<fraction>\.[0-9]{1,6})? ?(?P<unit>[A-Za-z]*)$", re.ASCII)
+_DURATION = re.compile(r"^(?:[0-9]{1,12}[a-z])+$", re.ASCII)
 _MAC = re.compile(r"^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$", re.ASCII)
 _LARGEST_SIZE = 2**60
 _LONGEST_DURATION = 100 * 366 * 86400
@@ -54,10 +54,10 @@ def format_size(size: int) -> str:
 
 def parse_duration(value: object) -> int:
     """`90s`, `15m`, `7d`, `1h30m` → seconds."""
-    if value == 0 and not isinstance(value, bool):
+    bare = isinstance(value, int) and not isinstance(value, bool)
+    if bare and value == 0:
         return 0
     if not isinstance(value, str) or not _DURATION.match(value):
-        bare = isinstance(value, int) and not isinstance(value, bool)
         hint = f"`{value}s` or `{value}m`" if bare else "a number and a unit, such as `30s`, `15m`, `7d`"
         raise BadValue(f"{_shown(value)} is not a duration", fix=f"write {hint}")
     seconds = 0

@@ -8,8 +8,8 @@ Called by `specs.reading.documents`. What cannot be read becomes a Finding; docu
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from _ruamel_yaml import (  # type: ignore[import-not-found]
@@ -23,12 +23,15 @@ from _ruamel_yaml import (  # type: ignore[import-not-found]
     SequenceEndEvent,
     SequenceStartEvent,
 )
+from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from specs.errors import BadValue, Finding, Location
 
 LARGEST_FILE = 2**20
 """Bytes; some 1,500 VMs."""
+LARGEST_SLOW_FILE = 2**18
+"""Characters of a file that only the slow parser reads."""
 MOST_NODES = 100_000
 """Of one file, counting what an alias repeats."""
 DEEPEST = 40
@@ -65,14 +68,49 @@ class Parsed:
 
 def parse(file: str, content: bytes) -> Parsed:
     """Reads all documents of a file; never raises, whatever the bytes."""
+    try:
+        text = _decode(file, content)
+    except _Refused as refused:
+        return Parsed(findings=[refused.finding])
+    try:
+        return _built(file, _fast_events(text))
+    except _ColonInFlow as error:
+        if len(text) <= LARGEST_SLOW_FILE:
+            return _built(file, _slow_events(text))
+        fix = "quote values with `:` between {} and [], or split the file"
+        return Parsed(findings=[replace(_syntax_error(file, error.__cause__), fix=fix)])
+
+
+class _ColonInFlow(Exception):
+    """The bundled libyaml is of 2016 and refuses `{uri: qemu:///system}`, which YAML 1.2 allows."""
+
+
+def _built(file: str, events: Iterator[Any]) -> Parsed:
     parsed = Parsed()
     try:
-        _Builder(file, _decode(file, content), parsed).run()
+        _Builder(file, parsed).run(events)
     except _Refused as refused:
         parsed.findings.append(refused.finding)
     except YAMLError as error:
         parsed.findings.append(_syntax_error(file, error))
     return parsed
+
+
+def _fast_events(text: str) -> Iterator[Any]:
+    events = CParser(text)
+    try:
+        while events.check_event():
+            yield events.get_event()
+    except YAMLError as error:
+        if str(getattr(error, "problem", "")).startswith("found unexpected ':'"):
+            raise _ColonInFlow from error
+        raise
+
+
+def _slow_events(text: str) -> Iterator[Any]:
+    """The same events from the parser in Python, which is some 25 times slower and knows YAML 1.2 better."""
+    events: Iterator[Any] = YAML(typ="safe", pure=True).parse(text)
+    return events
 
 
 class _Refused(Exception):
@@ -115,9 +153,8 @@ class _Open:
 class _Builder:
     """Turns one stream of events into nodes. `count` is the number of nodes with aliases multiplied out."""
 
-    def __init__(self, file: str, text: str, parsed: Parsed) -> None:
+    def __init__(self, file: str, parsed: Parsed) -> None:
         self.file, self.parsed = file, parsed
-        self.events = CParser(text)
         self.stack: list[_Open] = []
         self.anchors: dict[str, tuple[Node, int]] = {}
         self.count = 0
@@ -132,10 +169,9 @@ class _Builder:
             DocumentEndEvent: self.document_end,
         }
 
-    def run(self) -> None:
-        events, handlers = self.events, self.handlers
-        while events.check_event():
-            event = events.get_event()
+    def run(self, events: Iterator[Any]) -> None:
+        handlers = self.handlers
+        for event in events:
             handler = handlers.get(type(event))
             if handler is not None:
                 handler(event)

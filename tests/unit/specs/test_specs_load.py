@@ -1,0 +1,273 @@
+"""Loading: which files are read, what a document needs, and that every fault of a repository is told at once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from conftest import BASE, ID, Faults, Read, document
+
+from specs.errors import LoadFailed, Location
+from specs.load import load
+from specs.resource import Ref
+from specs.tree import Folder, NotAFolder
+from specs.yaml import LARGEST_FILE
+
+VM = document("VirtualMachine", "web", "{cpu: 2, memory: 1GiB}")
+
+
+def test_the_least_vm_gets_everything_that_need_not_be_written(read: Read) -> None:
+    catalog = read(document("VirtualMachine", "web", "{cpu: 1, memory: 1GiB, disks: [{name: root, image: debian}]}"))
+    vm = catalog.get("VirtualMachine", "web")
+    assert vm is not None
+    assert vm.spec.cluster == "default"
+    assert vm.spec.disks[0].storage_domain == "local"
+    assert set(vm.declared) == {"cpu.count", "memory", "disks[root]", "disks[root].image"}
+    assert [str(each.ref) for each in catalog.of("DataCenter")] == ["dc/default"]
+    assert all(each.implied for each in (*catalog.of("Cluster"), *catalog.of("DataCenter")))
+
+
+def test_the_catalog_holds_all_but_the_repository_and_sorts_by_name(read: Read) -> None:
+    catalog = read(document("VirtualMachine", "b", "{}") + "---\n" + document("VirtualMachine", "a", "{}"))
+    assert [each.name for each in catalog.of("VirtualMachine")] == ["a", "b"]
+    assert catalog.repository.ref == Ref("Repository", "home")
+    assert catalog.repository.ref not in catalog.resources
+    assert catalog.of("Nothing") == ()
+
+
+def test_all_faults_of_all_files_are_told_in_order_of_their_places(faults: Faults) -> None:
+    found = faults(
+        {
+            "b.yaml": "a: [",
+            "a.yaml": document("VirtualMachine", "x", "{memroy: 1GiB, cpu: many}"),
+            "c.yaml": document("Hots", "y", "{}"),
+            "d.yaml": document("VirtualMachine", "z", "{cpu: 0}"),
+        }
+    )
+    assert [each.partition(" ")[0] for each in found] == [
+        "a.yaml:4:8",
+        "a.yaml:4:22",
+        "b.yaml:2:1:",
+        "c.yaml:2:1",
+        "d.yaml:4:8",
+    ]
+    assert "memroy: unknown field; did you mean `memory`?" in found[0]
+    assert "kind: unknown kind `Hots`; did you mean `Host`?" in found[3]
+
+
+def test_unknown_names_are_not_told_while_a_document_cannot_be_read(faults: Faults) -> None:
+    lost = document("VirtualMachine", "web", "{nics: [office]}")
+    assert len(faults({"a.yaml": lost})) == 1
+    (only,) = faults({"a.yaml": lost, "b.yaml": "kind: ["})
+    assert "b.yaml" in only
+
+
+def test_an_object_with_a_fault_is_still_known_by_name(faults: Faults) -> None:
+    (only,) = faults(document("Network", "n", "{type: nta}") + "---\n" + document("VirtualMachine", "w", "{nics: [n]}"))
+    assert "`nta` cannot be used here; did you mean `nat`?" in only
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[]", "a document must be a mapping"),
+        ("hello", "a document must be a mapping"),
+        ("kind: Host", "`apiVersion` is missing"),
+        ("apiVersion: v1\nkind: Pod", "unknown apiVersion `v1`"),
+        ("apiVersion: gitvirt/v1", "`kind` is missing"),
+        ("apiVersion: gitvirt/v1\nkind: [Host]", "unknown kind of this form"),
+        ("apiVersion: gitvirt/v1\nkind: Host\nspec: {}", "metadata: `metadata` with a name is missing"),
+        ("apiVersion: gitvirt/v1\nkind: Host\nmetadata: {labels: {}}", "metadata.name: the name is missing"),
+        ("apiVersion: gitvirt/v1\nkind: Host\nmetadata: {name: 1234}", "`1234` is not a name; quote it"),
+        ("apiVersion: gitvirt/v1\nkind: Host\nmetadata: {name: ../x}", "`../x` is not a name; use letters"),
+        ("apiVersion: gitvirt/v1\nkind: Host\nmetadata: {name: a, lables: {}}", "did you mean `labels`?"),
+        (VM.replace("name: web", "name: web, labels: {tier: 1}"), "the value of a label must be text; quote it"),
+        (VM.replace("name: web", "name: web, labels: {tier: 'a b'}"), "no value of a label"),
+        (VM.replace("name: web", "name: web, labels: {'a b': x}"), "no name of a label"),
+        (VM.replace("name: web", "name: web, labels: [x]"), "labels must be a mapping"),
+        (VM.replace("name: web", "name: web, renamedFrom: web"), "this is its name already"),
+        (VM + "memory: 2GiB\n", "memory: unknown field; write it below `spec:`"),
+        (VM + "sepc: {}\n", "did you mean `spec`?"),
+        (VM.replace("{cpu: 2, memory: 1GiB}", "[1]"), "spec: this must be a mapping"),
+        ("apiVersion: gitvirt/v1\nkind: Repository\nmetadata: {name: b}\nspec: {id: x}", "a second Repository"),
+        (VM + "---\n" + VM, "vm/web is declared twice, first in more.yaml:3:12"),
+    ],
+    ids=range(21),
+)
+def test_a_document_that_is_wrong_says_what_to_write(text: str, said: str, faults: Faults) -> None:
+    assert any(said in each for each in faults(text)), faults(text)
+
+
+def test_a_document_without_spec_is_fine(read: Read) -> None:
+    text = "apiVersion: gitvirt/v1\nkind: VirtualMachine\nmetadata: {name: a}\n"
+    assert read(text + "---\n" + text.replace("a}", "b}") + "spec:\n").get("VirtualMachine", "b") is not None
+
+
+def test_labels_and_former_name_are_read(read: Read) -> None:
+    vm = read(VM.replace("name: web", "name: web, labels: {tier: web}, renamedFrom: www")).of("VirtualMachine")[0]
+    assert (vm.metadata.labels, vm.metadata.renamed_from) == ({"tier": "web"}, "www")
+
+
+def test_encrypted_files_are_passed_over(faults: Faults) -> None:
+    assert faults({"secrets/admin.yaml": "password: ENC[AES256_GCM]\nsops: {version: 3.8.1}\n"}) == []
+
+
+@pytest.mark.parametrize(
+    ("base", "said"),
+    [
+        ("", "no document of kind Repository"),
+        (VM, "no document of kind Repository"),
+        ("{", "not YAML"),
+        (BASE.replace(ID, "1"), "id: `1` is not text"),
+        (BASE.replace(ID, "abc"), "id: `abc` is not a UUID"),
+        (BASE.replace(f"id: {ID}", "drift: warn"), "`id` is missing"),
+    ],
+)
+def test_a_root_file_that_is_no_repository_is_refused(base: str, said: str, faults: Faults) -> None:
+    assert any(said in each for each in faults({}, base=base)), faults({}, base=base)
+
+
+def test_a_tree_without_root_file_says_how_to_begin(tmp_path: Path) -> None:
+    with pytest.raises(LoadFailed, match=r"there is no gitvirt\.yaml; run `gitvirt init` there"):
+        load(Folder(tmp_path))
+    with pytest.raises(LoadFailed, match=r"there is no prod/gitvirt\.yaml"):
+        load(Folder(tmp_path), "prod")
+
+
+def including(*folders: str) -> str:
+    return BASE.replace(f"id: {ID}", f"id: {ID}, include: [{', '.join(folders)}]")
+
+
+def test_included_folders_are_read_below_and_beside_the_root(read: Read) -> None:
+    files = {
+        "base/networks/a.yaml": document("Network", "office", "{type: bridge, bridge: br0}"),
+        "prod/vms/web.yml": VM,
+        "stage/gitvirt.yaml": BASE,
+        "stage/web.yaml": VM,
+    }
+    catalog = read(files, root="prod", base=including(".", "../base"))
+    assert catalog.get("Network", "office") is not None
+    web = catalog.get("VirtualMachine", "web")
+    assert web is not None
+    assert web.location == Location("prod/vms/web.yml", 1, 1)
+
+
+def test_a_folder_with_a_repository_of_its_own_is_left_out(read: Read) -> None:
+    catalog = read({"stage/gitvirt.yaml": BASE, "stage/deep/web.yaml": VM})
+    assert catalog.of("VirtualMachine") == ()
+
+
+def test_one_file_can_be_included_and_a_file_is_read_once(read: Read) -> None:
+    catalog = read({"a/web.yaml": VM, "a/other.yaml": "["}, base=including("a/web.yaml", "a/../a/web.yaml"))
+    assert len(catalog.of("VirtualMachine")) == 1
+
+
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [
+        ("../..", "leads out of texts"),
+        ("/etc", "leads out of texts"),
+        ("bsae", "there is no folder `bsae`; did you mean `base`?"),
+        ("stage", "`stage` is another repository"),
+        ("'..\\..'", "leads out of texts"),
+    ],
+)
+def test_an_include_that_leads_nowhere_good_is_refused(folder: str, said: str, faults: Faults) -> None:
+    files = {"base/a.yaml": VM, "stage/gitvirt.yaml": BASE}
+    assert any(said in each and each.startswith("gitvirt.yaml:4:") for each in faults(files, base=including(folder)))
+
+
+@pytest.mark.parametrize("include", ["5", "[5]", "{a: b}", "[[a]]"])
+def test_an_include_of_another_form_is_refused(include: str, faults: Faults) -> None:
+    assert any(
+        "include" in each for each in faults({}, base=BASE.replace(f"id: {ID}", f"id: {ID}, include: {include}"))
+    )
+
+
+def test_a_link_within_the_tree_is_read_and_told_by_its_own_name(read: Read) -> None:
+    catalog = read({"shared.txt": VM}, links={"vms/web.yaml": "../shared.txt"})
+    assert catalog.of("VirtualMachine")[0].location.file == "vms/web.yaml"
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "../outside.yaml", "nothing.yaml", "loop.yaml", "folder"])
+def test_a_link_that_leads_elsewhere_is_refused(target: str, faults: Faults) -> None:
+    (only,) = faults({"folder/a.txt": ""}, links={"loop.yaml": target})
+    assert only.startswith(f"loop.yaml: a link to `{target}`")
+
+
+def test_a_link_out_that_is_no_yaml_is_a_warning(faults: Faults) -> None:
+    (only,) = faults({}, links={"result": "/nix/store/x"})
+    assert only.startswith("result: warning: a link to `/nix/store/x`")
+
+
+def test_a_huge_file_is_refused_without_reading_it(faults: Faults) -> None:
+    (only,) = faults({"huge.yaml": b"#" * (LARGEST_FILE + 1)})
+    assert only == f"huge.yaml: this file has {LARGEST_FILE + 1} bytes, the limit is {LARGEST_FILE}; split it"
+
+
+def test_hostile_files_are_findings_each(faults: Faults) -> None:
+    found = faults(
+        {
+            "bomb.yaml": "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)),
+            "deep.yaml": "[" * 10_000,
+            "latin.yaml": b"a: caf\xe9",
+            "photo.yaml": b"\x89PNG\r\n\x1a\n\x00",
+            "utf16.yaml": "a: b".encode("utf-16"),
+        }
+    )
+    assert [each.partition(":")[0] for each in found] == [
+        "bomb.yaml", "deep.yaml", "latin.yaml", "photo.yaml", "utf16.yaml",
+    ]  # fmt: skip
+
+
+def test_a_folder_leaves_out_hidden_files_and_never_follows_links(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret.yaml").write_text(VM)
+    root = tmp_path / "root"
+    (root / ".git").mkdir(parents=True)
+    (root / ".git" / "a.yaml").write_text("[")
+    (root / ".gitlab-ci.yml").write_text("[")
+    (root / "gitvirt.yaml").write_text(BASE)
+    (root / "folder").symlink_to(outside)
+    os.mkfifo(root / "pipe.yaml")
+    folder = Folder(root)
+    assert [(each.path, each.link) for each in folder.files()] == [("folder", str(outside)), ("gitvirt.yaml", None)]
+    with pytest.raises(OSError, match="behind a link"):
+        folder.read("folder/secret.yaml")
+    (warning,) = load(folder).warnings
+    assert warning.where.file == "folder"
+
+
+def test_a_file_that_becomes_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "gitvirt.yaml").write_text(BASE)
+    (tmp_path / "web.yaml").write_text(VM)
+    folder = Folder(tmp_path)
+    list(folder.files())
+    (tmp_path / "web.yaml").unlink()
+    (tmp_path / "web.yaml").symlink_to("/etc/passwd")
+    with pytest.raises(OSError):
+        folder.read("web.yaml")
+
+
+def test_a_file_that_cannot_be_read_is_a_finding(tmp_path: Path) -> None:
+    class Vanishing(Folder):
+        def read(self, path: str) -> bytes:
+            if path == "web.yaml":
+                (tmp_path / path).unlink()
+            return super().read(path)
+
+    (tmp_path / "gitvirt.yaml").write_text(BASE)
+    (tmp_path / "web.yaml").write_text(VM)
+    with pytest.raises(LoadFailed, match=r"web\.yaml: cannot be read, no such file"):
+        load(Vanishing(tmp_path))
+
+
+def test_a_path_that_is_no_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotAFolder, match=r"name the folder that holds gitvirt\.yaml"):
+        Folder(tmp_path / "nothing")
+
+
+def test_loading_twice_gives_equal_catalogs(read: Read) -> None:
+    assert read(VM).resources == read(VM).resources
