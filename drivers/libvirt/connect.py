@@ -38,7 +38,7 @@ Purpose = Literal["reads", "changes", "long"]
 
 HOST_LIMIT = 40  # calls under way on one host
 PIPELINE = 16  # of them for one `gather`
-CLOSE_WAIT = 2.0  # seconds for saying good-bye to the host
+CLOSE_WAIT = 1.0  # seconds for saying good-bye to the host
 DEADLINES: dict[Purpose, float] = {"reads": 20.0, "changes": 90.0, "long": 3600.0}
 """Seconds. libvirt itself gives up on a domain's lock after 30: a change must outlive that to learn the reason."""
 SHARING: dict[Purpose, int] = {"reads": 1_000_000, "changes": 3, "long": 1}
@@ -201,9 +201,10 @@ class Connections:
                 future.set_exception(Unreachable(self.host, "connect", "the connections were closed"))
         for link in links:
             link.retire()
+        until = time.monotonic() + CLOSE_WAIT
         for link in links:
             if link.closing is not None:
-                link.closing.join(CLOSE_WAIT)
+                link.closing.join(max(0.0, until - time.monotonic()))
 
     def before_close(self, action: Callable[[], None]) -> None:
         """Does something right before the connection of the innermost `with` closes (deregister events)."""

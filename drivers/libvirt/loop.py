@@ -39,12 +39,19 @@ def start() -> None:
 
 
 def stop() -> None:
-    """Ends the loop's thread. For the end of the process: libvirt cannot register a second loop."""
+    """Ends the loop's thread. For the end of the process: libvirt cannot register a second loop.
+
+    Handles that are still about must not speak to their hosts when the interpreter frees them: without the loop
+    there is no keepalive, and a silent host would hold the process for ever. The kernel closes their sockets.
+    """
     if _thread is None or _stopping.is_set():
         return
     _stopping.set()
     libvirt.virEventAddTimeout(0, _wake, None)  # the loop sits in poll() until something happens
     _thread.join(STOP_WAIT)
+    for kind in vars(libvirt).values():
+        if isinstance(kind, type) and "__del__" in vars(kind):
+            kind.__del__ = _keep  # type: ignore[attr-defined]
 
 
 def running() -> bool:
@@ -61,6 +68,10 @@ def _run() -> None:
 
 def _wake(timer: int, opaque: object) -> None:
     libvirt.virEventRemoveTimeout(timer)
+
+
+def _keep(handle: object) -> None:
+    """In place of a handle's finalizer."""
 
 
 def forget_error() -> None:

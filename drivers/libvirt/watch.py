@@ -114,10 +114,9 @@ class Watch:
                 if self._still_there():
                     continue
                 return
-            if isinstance(item, str):
-                self._tell(item)
-            elif item is _Stop or not self._still_there():
+            if not isinstance(item, str):
                 return
+            self._tell(item)
 
     def _still_there(self) -> bool:
         """Whether the connection that carries our events is the one in use and alive."""

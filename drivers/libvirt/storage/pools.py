@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import libvirt
 
 from drivers.base import NewPool
@@ -11,6 +13,7 @@ from drivers.libvirt.errors import is_code
 from drivers.libvirt.storage.document import pool_xml, read_pool
 from drivers.seen import SeenPool
 
+BUILD_ATTEMPTS, BUILD_PAUSE = 4, 0.7  # seconds
 REFRESH_WAIT = 60.0  # seconds; a hung file server must not hold a step for ever
 
 
@@ -89,14 +92,22 @@ class Pools:
         raise Conflict(self._connections.host, operation, detail)
 
     def _start(self, operation: str, pool: libvirt.virStoragePool, *, build: bool) -> None:
-        """Builds only when the start fails for a missing folder: an existing one is not touched."""
-        try:
-            self._connections.call(operation, pool.create, 0)
-        except DriverError as error:
-            if not (build and is_code(error, "SYSTEM_ERROR", "INTERNAL_ERROR")):
-                raise
-            self._connections.call(operation, pool.build, 0)
-            self._connections.call(operation, pool.create, 0)
+        """Builds only when the start fails for a missing folder: an existing one is not touched.
+
+        File systems of a network or in user space believe in a vanished folder for a second or so, hence the patience.
+        """
+        for attempt in range(1, BUILD_ATTEMPTS + 1):
+            try:
+                if attempt > 1:
+                    self._connections.call(operation, pool.build, 0)
+                self._connections.call(operation, pool.create, 0)
+                return
+            except DriverError as error:
+                missing = is_code(error, "SYSTEM_ERROR", "INTERNAL_ERROR")
+                if not (build and missing and attempt < BUILD_ATTEMPTS):
+                    raise
+            if attempt > 1:
+                time.sleep(BUILD_PAUSE)
 
     def _seen(self, operation: str, pool: libvirt.virStoragePool) -> SeenPool:
         active = bool(self._connections.call(operation, pool.isActive))
