@@ -20,6 +20,7 @@ from reconciler.apply.walk import Walker
 from reconciler.desired.resolve import FileFacts, Sources
 from reconciler.desired.wanted import WantedHost
 from reconciler.diff.context import Allowed
+from reconciler.observe.holds import Holds
 from reconciler.observe.register import Register
 from reconciler.plan.plan import Plan
 from specs.fields import Secret
@@ -126,10 +127,10 @@ class Site:
 
     def _files(self) -> dict[str, FileFacts]:
         return {
-            path.name: FileFacts(
+            path.relative_to(self.repository).as_posix(): FileFacts(
                 size=path.stat().st_size, format="qcow2", sha256=hashlib.sha256(path.read_bytes()).hexdigest()
             )
-            for path in self.repository.iterdir()
+            for path in self.repository.rglob("*")
             if path.suffix in (".qcow2", ".iso")
         }
 
@@ -139,6 +140,7 @@ class Site:
             now=lambda: int(self.clock.now),
             digest=lambda secret: secret.digest(b"key"),
             register=lambda repository: Register(self.state, repository),
+            holds=lambda repository: Holds(self.state, repository).all(),
         )
 
     def _connect(self, host: WantedHost) -> Host:
