@@ -102,7 +102,8 @@ class Lab:
 
         libvirtd probes when somebody first asks, for two seconds and more; it takes files of its cache as they are.
         """
-        run(["virsh", "--connect", self.libvirt_uri(prober), "version"])
+        # Asked inside the host: whatever happens to us, what asks there dies with the host.
+        run(self.inside(prober, ["virsh", "--connect", "qemu:///system", "version"]))
         found = self.paths.host(prober).capabilities
         if found.is_dir():
             draft = self.paths.capabilities.with_name(".capabilities.new")
@@ -195,7 +196,7 @@ class Lab:
 
     def inside(self, name: str, argv: Iterable[str]) -> list[str]:
         """The command line that runs `argv` inside the host, as root."""
-        spaces = ["--mount", "--uts", "--ipc", "--net", "--pid"]
+        spaces = ["--root", "--wdns=/", "--mount", "--uts", "--ipc", "--net", "--pid"]
         return ["nsenter", f"--target={self.init_process(name).pid}", *spaces, "--", *argv]
 
     def guest_image(self, output: Path | None = None) -> Path:

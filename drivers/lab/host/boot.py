@@ -133,6 +133,7 @@ def _start(plan: HostPlan) -> None:
 def _boot_order(plan: HostPlan) -> dict[str, object]:
     folders = plan.lab.host(plan.name)
     indexes = range(1, plan.record.subnet.num_addresses - 2)
+    accounts = {file: Path(file).read_text(encoding="utf-8") for file in config.QEMU_ACCOUNTS}
     peers = {host_name(i): str(plan.record.subnet.network_address + i) for i in indexes if host_index(host_name(i))}
     return {
         "name": plan.name,
@@ -146,7 +147,7 @@ def _boot_order(plan: HostPlan) -> dict[str, object]:
             [str(folders.cache), "/var/cache/libvirt"],
             [str(plan.lab.shared), str(SHARED_SOURCE_IN_HOST)],
         ],
-        "files": config.etc(plan.name, peers),
+        "files": config.etc(plan.name, peers, accounts),
         "services": [asdict(service(plan.lab)) for service in SERVICES],
     }
 

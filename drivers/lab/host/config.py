@@ -48,14 +48,31 @@ def etc_libvirt(uuid: str, address: str) -> dict[str, str]:
     }
 
 
-def etc(name: str, peers: Mapping[str, str]) -> dict[str, str]:
-    """Files of /etc by path. `peers` are the addresses of all hosts that this lab may ever have, by name."""
+QEMU_ACCOUNTS = {
+    "/etc/passwd": "libvirt-qemu:x:64055:64055:Libvirt Qemu:/var/lib/libvirt:/usr/sbin/nologin",
+    "/etc/group": "libvirt-qemu:x:64055:",
+}
+"""Debian's libvirt will not start without these, whatever qemu.conf says; they come with libvirt-daemon-system only."""
+
+
+def etc(name: str, peers: Mapping[str, str], accounts: Mapping[str, str]) -> dict[str, str]:
+    """Files of /etc by path.
+
+    `peers` are the addresses of all hosts that this lab may ever have, by name; `accounts` what the machine has in the
+    files of QEMU_ACCOUNTS.
+    """
     lines = ["127.0.0.1 localhost", *(f"{address} {peer}" for peer, address in peers.items())]
     return {
         "/etc/hosts": "\n".join(lines) + "\n",
         "/etc/hostname": f"{name}\n",
+        **{file: _with_account(text, QEMU_ACCOUNTS[file]) for file, text in accounts.items()},
         "/etc/resolv.conf": "# The lab has no way out: no name server, so that nobody waits for one.\n",
     }
+
+
+def _with_account(text: str, line: str) -> str:
+    known = any(each.startswith(line.partition(":")[0] + ":") for each in text.splitlines())
+    return text if known else f"{text.rstrip()}\n{line}\n"
 
 
 def _settings(values: Mapping[str, int | str | Iterable[str]]) -> str:
