@@ -1,0 +1,76 @@
+"""What the verbs that look have in common: a repository and its hosts as one Situation.
+
+Called by get, describe, status, diff and explain. Hosts that cannot be read are part of the answer, never an error.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reconciler.cli.context import repository_at
+from reconciler.cli.passes import Asked, application, load_revision, look
+
+if TYPE_CHECKING:
+    from drivers.base import Host
+    from reconciler.app import App
+    from reconciler.cycle import Pass
+    from reconciler.status.situation import Situation
+    from specs.resource import Ref
+
+ObservedOption = Annotated[
+    Path | None,
+    typer.Option("--observed", metavar="FILE", help="What `gitvirt observe -o FILE` saw, instead of the hosts now."),
+]
+
+
+class Sight:
+    """One look and what it was made with; `situation` is what to show."""
+
+    def __init__(self, app: App, looked: Pass, situation: Situation) -> None:
+        self.app, self.looked, self.situation = app, looked, situation
+
+    def host(self, name: str) -> Host | None:
+        """The driver of a host; None if it was not read now."""
+        return self.looked.hosts.get(name) if name in self.situation.context.observed.seen else None
+
+    def with_addresses(self) -> Situation:
+        """The situation with the addresses of its running guests, which take seconds to ask for."""
+        from dataclasses import replace
+
+        from reconciler.observe.addresses import addresses
+
+        found = addresses(self.looked.hosts, self.situation.context.observed.vms())
+        return replace(self.situation, addresses=found)
+
+
+@contextmanager
+def sight(repo: Path | None, observed: Path | None = None) -> Iterator[Sight]:
+    """Looks once, as `plan` does; hosts are let go of at the end."""
+    from reconciler.status.situation import Situation
+
+    place = repository_at(None, repo)
+    with application(place) as app:
+        revision = load_revision(app, place, None)
+        looked = look(app, revision, Asked(), observed)
+        situation = Situation(catalog=revision.catalog, context=looked.context, plan=looked.plan)
+        yield Sight(app, looked, situation)
+
+
+def tell_unseen(situation: Situation) -> bool:
+    """Says on stderr which hosts were not read, and what that means; True if there are any."""
+    unseen = situation.context.observed.unseen
+    for name, host in unseen.items():
+        print(f"host/{name} was not read, so what it holds is unknown: {host.reason}", file=sys.stderr)
+    return bool(unseen)
+
+
+def known(situation: Situation, foreign: bool = False) -> list[Ref]:
+    """What a TARGET may name: all that is declared, ours that is declared no more, on request VMs of others."""
+    machines = [*situation.machines, *situation.trashed, *(situation.foreign if foreign else ())]
+    return list(dict.fromkeys([*situation.catalog.resources, *(each.ref for each in machines)]))
