@@ -40,6 +40,22 @@ COMMANDS: dict[str, Command] = {
     "set": Command(
         "edit:set_values", "Change values in the YAML of an object, keeping comments and layout.", REPOSITORY
     ),
+    "get": Command("get:get", "List objects with their state: vms, hosts, networks, trash …", LOOK),
+    "start": Command("deeds.power:start", "Start VMs where they are; takes back an operator's stop.", ACT),
+    "stop": Command("deeds.power:stop", "Shut guests down; kept off although Git says running.", ACT),
+    "reboot": Command("deeds.power:reboot", "Reboot guests; brings in changes that wait for a restart.", ACT),
+    "reset": Command("deeds.power:reset", "Press the reset button of VMs.", ACT),
+    "pause": Command("deeds.power:pause", "Stop the vCPUs of VMs.", ACT),
+    "resume": Command("deeds.power:resume", "Let paused or suspended VMs go on.", ACT),
+    "suspend": Command("deeds.power:suspend", "Save the memory of VMs to disk, and stop them.", ACT),
+    "wait": Command("deeds.wait:wait", "Wait until VMs run, are off, have an agent, an address, or are gone.", ACT),
+    "cdrom": Command("deeds.media:app", "Insert and eject media of CD-ROM drives.", ACT),
+    "console": Command("deeds.console:console", "Open the serial console of a VM; Ctrl-] leaves.", ACT),
+    "hold": Command("deeds.hold:hold", "Stop reconciling an object, a host, a cluster, everything.", ACT),
+    "unhold": Command("deeds.hold:unhold", "Take a hold back.", ACT),
+    "undelete": Command("deeds.trash:undelete", "Take VMs out of the trash that are no longer declared.", ACT),
+    "release": Command("deeds.trash:release", "Take gitvirt's mark off VMs or networks, for good.", ACT),
+    "host": Command("deeds.host:app", "Say that a removed host will not come back.", MORE),
     "lab": Command("lab:app", "Real libvirt hosts on this one machine, to try and to test.", MORE),
     "version": Command("version:version", "Print the versions of gitvirt and of the parts that it uses.", MORE),
 }

@@ -44,6 +44,15 @@ def hold_on(ref: Ref, host: str, context: Context) -> tuple[str, Override] | Non
     return None
 
 
+def hosts_on_hold(context: Context) -> frozenset[str]:
+    """Hosts that are held by their own names: nothing new goes there."""
+    return frozenset(
+        name
+        for name in context.wanted.hosts
+        if (override := context.holds.get(f"host/{name}")) is not None and power.active(override, context.now)
+    )
+
+
 def everything(context: Context) -> Ref:
     """The ref that stands for all objects."""
     return Ref("Repository", context.wanted.name)

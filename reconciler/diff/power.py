@@ -80,11 +80,11 @@ def _record(change: FieldChange, state: str, note: str) -> FieldChange:
 def _outlived(wanted: WantedVm, vm: SeenVm, mark: Mark | None, now: int) -> str | None:
     """Why the override that is in the mark of a running VM has to be forgotten; None if it has not."""
     override = mark.override("power") if mark else None
-    if override is None or wish(wanted, None, now) != "running":
+    if override is None or wanted.power != "running":
         return None
     if override.author == GUEST and vm.power in _ON:
         return "started again after a shutdown from inside the guest"
-    if vm.power is Power.RUNNING and override.value != "running" and _ended(override, wanted, now):
+    if vm.power is Power.RUNNING and _ended(override, wanted, now):
         return f"what {override.author or 'an operator'} did to it ({override.value}) is over"
     return None
 

@@ -30,14 +30,15 @@ class Placement:
 class Room:
     """What placement knows of the world, and how much of it this plan has already given away (bytes per host).
 
-    `networks` and `storage` say which (host, name) will be there when the VM is made, `pinned` where local disks
-    already are.
+    `networks` and `storage` say which (host, name) will be there when the VM is made; `held` are hosts on which an
+    operator wants nothing new.
     """
 
     hosts: Mapping[str, WantedHost]
     seen: Mapping[str, SeenHost]
     networks: Mapping[tuple[str, str], str]  # (host, network) → "" if usable, else why not
     storage: Mapping[tuple[str, str], str]
+    held: frozenset[str] = frozenset()
     given: dict[str, int] = field(default_factory=dict)
 
 
@@ -89,6 +90,11 @@ def maintenance(wanted: Demand, host: str, room: Room) -> str | None:
     return "in maintenance" if room.hosts[host].maintenance else None
 
 
+def on_hold(wanted: Demand, host: str, room: Room) -> str | None:
+    """No operator holds the host."""
+    return "on hold" if host in room.held else None
+
+
 def networks(wanted: Demand, host: str, room: Room) -> str | None:
     """All its networks are active there, or will be by this plan."""
     return next(
@@ -128,4 +134,4 @@ def emulation(wanted: Demand, host: str, room: Room) -> str | None:
     return None
 
 
-FILTERS: tuple[Filter, ...] = (reachable, maintenance, networks, storage, emulation, memory)
+FILTERS: tuple[Filter, ...] = (reachable, maintenance, on_hold, networks, storage, emulation, memory)

@@ -15,6 +15,7 @@ from typing import Any
 from drivers.mark import Mark
 from reconciler.diff.change import Change, HeldReason, Verb
 from reconciler.diff.context import Context
+from reconciler.diff.holding import hosts_on_hold
 from reconciler.observe import backing
 from reconciler.observe.observed import Found
 from reconciler.place import choose
@@ -141,6 +142,7 @@ class _Planner:
                 seen=self.context.observed.seen,
                 networks=self._networks(),
                 storage=self._storage(),
+                held=hosts_on_hold(self.context),
             )
         return self._room
 

@@ -146,3 +146,17 @@ def test_what_is_not_there_is_missing(twin: Twin, name: str) -> None:
     with pytest.raises(Missing):
         twin.host.networks.define(new_network(name, 9), expects=3)
     assert twin.host.reader.network(name) is None
+
+
+def test_a_released_network_stays_without_its_mark(twin: Twin, name: str) -> None:
+    twin.host.networks.define(new_network(name, 10, domain="lab.test"))
+    twin.host.networks.active(name, True)
+    before = twin.network(name)
+    with pytest.raises(Conflict):
+        twin.host.networks.release(name, 7)
+    for _ in range(2):
+        twin.host.networks.release(name, 1)
+        after = twin.network(name)
+        assert (after.mark, after.active, after.config, after.live) == (None, True, before.config, before.live)
+    with pytest.raises(Conflict):
+        twin.host.networks.define(new_network(name, 10, 2), expects=1)

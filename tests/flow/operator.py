@@ -49,6 +49,5 @@ class Operator:
         return outcome.text
 
 
-
 PLAIN = How()
 FORCE = How(force=True)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import pytest
 
 from drivers.errors import Busy, Refused, Unknown
 from drivers.seen import Power
 from reconciler.operations import power
+from reconciler.operations.perform import attempt, perform
 from reconciler.operations.power import How
+from specs.resource import Ref
 from tests.flow.operator import FORCE, PLAIN, Operator
-from tests.flow.site import OTHER, Site, host_yaml, said, vm_yaml
+from tests.flow.site import NoWait, Site, host_yaml, said, vm_yaml
+
+WEB = Ref("VirtualMachine", "web")
 
 
 @pytest.fixture
@@ -63,7 +70,9 @@ def test_an_operators_start_is_kept_although_git_says_stopped(site: Site, alice:
         (power.suspend, power.resume, "suspended", Power.SUSPENDED),
     ],
 )
-def test_a_pause_is_kept_until_it_is_taken_back(site: Site, alice: Operator, deed, back, value: str, seen: Power) -> None:  # type: ignore[no-untyped-def]
+def test_a_pause_is_kept_until_it_is_taken_back(
+    site: Site, alice: Operator, deed, back, value: str, seen: Power
+) -> None:  # type: ignore[no-untyped-def]
     made(site)
     assert "Git says running" in alice.done(deed, "vm/web")
     assert (state(site), override(site).value) == (seen, value)
@@ -192,9 +201,7 @@ def test_a_mark_that_moves_meanwhile_is_read_again(site: Site, alice: Operator) 
     scene = alice.scene()
     site.vms(vm_yaml("web", "description: moved"))
     site.settle()
-    from specs.resource import Ref
-
-    assert power.stop(Ref("VirtualMachine", "web"), scene, PLAIN).startswith("stopped")
+    assert power.stop(WEB, scene, PLAIN).startswith("stopped")
     mark = site.domain("web")[1].mark
     assert mark.declared["description"] == "moved"
     assert site.plan().empty
@@ -236,7 +243,25 @@ def test_a_power_cycle_that_was_cut_off_is_finished_by_the_next_pass(site: Site,
     assert state(site) is Power.RUNNING
     site.clock.advance(86400)
     site.settle()
-    assert (state(site), override(site)) == (Power.RUNNING, None)
+    assert state(site) is Power.RUNNING
+    assert override(site) is None or override(site).until < site.clock.now
+
+
+def test_an_interrupted_stop_is_kept(site: Site, alice: Operator) -> None:
+    class Hurry(NoWait):
+        def wait(self, seconds: float) -> bool:
+            return super().wait(seconds) or self.clock.now > began + 3
+
+    made(site)
+    site.world.outside("kvm1").guest("web", agent=False, shutdown_seconds=30)
+    began = site.clock.now
+    scene = replace(alice.scene(), pause=Hurry(site.clock))
+    outcome = attempt(WEB, scene, partial(power.stop, how=PLAIN))
+    assert "interrupted" in outcome.text
+    assert override(site).value == "stopped"
+    assert attempt(WEB, scene, partial(power.start, how=PLAIN)).text == "not begun: interrupted"
+    site.settle()
+    assert state(site) is Power.STOPPED
 
 
 def test_a_paused_vm_is_not_restarted_by_an_update(site: Site, alice: Operator) -> None:
@@ -273,7 +298,6 @@ def test_foreign_vms_are_never_touched(site: Site, alice: Operator) -> None:
     assert "gitvirt does not own" in text
     assert "declare it with `uuid: " in text
     assert "is a clone of vm/web" in alice.declined(power.start, "vm/copy", how=FORCE)
-    assert OTHER not in text
 
 
 def test_a_vm_that_is_declared_only_or_nowhere_is_said_so(site: Site, alice: Operator) -> None:
@@ -356,11 +380,6 @@ def test_a_vm_is_not_started_on_a_disk_that_another_one_writes(tmp_path) -> None
 
 
 def test_many_vms_are_done_side_by_side_and_each_is_told(site: Site, alice: Operator) -> None:
-    from functools import partial
-
-    from reconciler.operations.perform import perform
-    from specs.resource import Ref
-
     site.vms(*(vm_yaml(f"n{number}") for number in range(6)))
     site.settle()
     site.world.outside("kvm1").guest("n3", agent=False, acpi=False)

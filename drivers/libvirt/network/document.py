@@ -35,6 +35,6 @@ def mark_of(root: Element) -> Mark | None:
     return marks.read(metadata)[0] if metadata is not None else None
 
 
-def set_mark(root: Element, mark: Mark) -> None:
-    """Replaces our own element of the metadata; what others keep there stays."""
-    marks.write(root, mark)
+def set_mark(root: Element, mark: Mark | None) -> None:
+    """Replaces (None: removes) our own element of the metadata; what others keep there stays."""
+    marks.put(root, marks.TAG, marks.PREFIX, None if mark is None else marks.text(mark))

@@ -15,7 +15,7 @@ from drivers.libvirt.connect import Connections
 from drivers.libvirt.errors import is_code
 from drivers.libvirt.network.live import NotLive, Section, Update, updates
 from drivers.libvirt.network.read import NetworkView, read
-from drivers.libvirt.network.write import build, patch
+from drivers.libvirt.network.write import build, patch, unmarked
 from drivers.mark import dumps
 
 SECTIONS: dict[Section, int] = {
@@ -71,6 +71,19 @@ class Networks:
             network = self._connections.call(operation, conn.networkLookupByName, name)
             if bool(self._connections.call(operation, network.autostart)) != on:
                 self._connections.call(operation, network.setAutostart, int(on))
+
+    def release(self, name: str, expects: int) -> None:
+        """Takes the mark off the definition; already without one is fine."""
+        operation = f"release network/{name}"
+        with self._connections.changes() as conn:
+            network = self._connections.call(operation, conn.networkLookupByName, name)
+            view = self._view(operation, network)
+            if view.mark is None:
+                return
+            self._expect(operation, view, expects)
+            self._put(conn, operation, unmarked(self._connections.call(operation, definition, network)))
+            if self._view(operation, network).mark is not None:
+                raise Refused(self._connections.host, operation, "the host still shows the mark")
 
     def undefine(self, name: str) -> None:
         """Stops it and removes the definition; already gone is fine."""

@@ -48,6 +48,13 @@ def patch(observed: str, new: NewNetwork) -> str:
     return text(root)
 
 
+def unmarked(observed: str) -> str:
+    """The observed inactive XML without our mark."""
+    root = parse(observed)
+    set_mark(root, None)
+    return text(root)
+
+
 def host_element(name: str, values: Fields) -> Element:
     """One static lease; `values` has mac and address."""
     attributes = {"mac": _word(values.get("mac")), "ip": _word(values.get("address"))}

@@ -1,0 +1,1 @@
+"""The verbs that act: thin faces of reconciler/operations. Hooked in by reconciler/cli/commands."""
