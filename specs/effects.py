@@ -9,6 +9,7 @@ or drive and the model of the NIC ("" if not known), and None for "is not there"
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -16,7 +17,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from specs.errors import SpecError
-from specs.fields import Fields, Scalar, pattern
+from specs.fields import Fields, Scalar
 from specs.kinds import KINDS
 
 
@@ -40,6 +41,7 @@ class Effect(StrEnum):
 
 
 _ORDER: Mapping[Effect, int] = {effect: place for place, effect in enumerate(Effect)}
+_ENTRY_NAME = re.compile(r"\[[^\]]*\]")
 _EASED = frozenset((Effect.HOTPLUG, Effect.MIGRATE, Effect.RESTART, Effect.OFFLINE))
 
 
@@ -64,7 +66,7 @@ def effect_of(kind: str, path: str, before: Scalar, after: Scalar, facts: Facts)
 
     Nothing interrupts an object that is not running. Raises UnknownField.
     """
-    name = _rule_name(kind, pattern(path))
+    name = _rule_name(kind, _pattern(path))
     if after is None and not path.endswith("]"):
         return Effect.NONE
     effect = RULES[name](before, after, facts)
@@ -73,12 +75,17 @@ def effect_of(kind: str, path: str, before: Scalar, after: Scalar, facts: Facts)
 
 def rule_of(kind: str, path: str) -> str:
     """The name of the rule of a path, as the reference prints it. Raises UnknownField."""
-    return _rule_name(kind, pattern(path))
+    return _rule_name(kind, _pattern(path))
 
 
 def worst(effects: Iterable[Effect]) -> Effect:
     """The most harmful of them; `none` of nothing."""
     return max(effects, key=lambda effect: effect.harm, default=Effect.NONE)
+
+
+def _pattern(path: str) -> str:
+    """As `specs.fields.pattern`, also for lists within a group: `cloudInit.users[*].sudo`."""
+    return _ENTRY_NAME.sub("[*]", path) if "[" in path else path
 
 
 @lru_cache(maxsize=4096)

@@ -80,6 +80,7 @@ def _into_field(spot: _Spot, name: str) -> None:
         spot.node = value[name]
 
 
+_FEW = 4
 _Said = tuple[str, str, str]
 _Error = Mapping[str, Any]
 
@@ -102,7 +103,8 @@ def _bad_value(spot: _Spot, error: _Error) -> _Said:
 
 def _choice(spot: _Spot, error: _Error) -> _Said:
     choices = [each.strip("'") for each in error["ctx"]["expected"].replace(" or ", ", ").split(", ")]
-    near = did_you_mean(str(spot.node.value), choices) if not spot.secret else ""
+    few = len(choices) <= _FEW or spot.secret
+    near = "" if few else did_you_mean(str(spot.node.value), choices)
     return f"{spot.shown()} cannot be used here", "", near or f"use {_listed(choices)}"
 
 

@@ -65,7 +65,7 @@ def test_unknown_names_are_not_told_while_a_document_cannot_be_read(faults: Faul
 
 def test_an_object_with_a_fault_is_still_known_by_name(faults: Faults) -> None:
     (only,) = faults(document("Network", "n", "{type: nta}") + "---\n" + document("VirtualMachine", "w", "{nics: [n]}"))
-    assert "`nta` cannot be used here; did you mean `nat`?" in only
+    assert "`nta` cannot be used here; use nat, isolated or bridge" in only
 
 
 @pytest.mark.parametrize(
