@@ -68,15 +68,19 @@ def test_a_guest_that_does_not_answer_is_busy_by_agent_and_ignores_acpi(twin: Tw
 def test_a_saved_vm_comes_back_with_the_definition_that_was_running(twin: Twin, name: str) -> None:
     new = twin.define(new_vm(name))
     twin.start(new.uuid)
+    twin.edit(new.uuid, config=(Edit(path="rng", after=True),))
     for _ in range(2):
         twin.host.powers.suspend(new.uuid)
         assert (twin.vm(new.uuid).power, twin.vm(new.uuid).live) == (Power.SUSPENDED, None)
     twin.edit(new.uuid, config=tuple(Edit(path=path, after=64 * MIB) for path in ("memoryMax", "memory")))
     twin.start(new.uuid)
-    assert twin.vm(new.uuid).power is Power.RUNNING
-    assert (twin.live(new.uuid)["memoryMax"], twin.vm(new.uuid).config["memoryMax"]) == (96 * MIB, 64 * MIB)
+    seen = twin.vm(new.uuid)
+    assert seen.power is Power.RUNNING
+    assert seen.live is not None
+    assert (seen.live["memoryMax"], seen.config["memoryMax"]) == (96 * MIB, 64 * MIB)
+    assert (seen.live["rng"], seen.config["rng"]) == (False, True)
     twin.host.powers.suspend(new.uuid)
-    twin.host.vms.undefine(new.uuid, 2)
+    twin.host.vms.undefine(new.uuid, 3)
     assert twin.host.reader.vm(new.uuid) is None
 
 

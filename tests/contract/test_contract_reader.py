@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from drivers.base import NewPool, NewVolume
 from drivers.errors import Conflict, DriverError, Missing
 from tests.contract.twin import MIB, Twin, id_of, new_vm
 
@@ -46,6 +47,17 @@ def test_what_is_not_there_reads_as_nothing(twin: Twin, name: str) -> None:
 def test_a_disk_outside_of_all_pools_has_no_size(twin: Twin, name: str) -> None:
     new = twin.define(new_vm(name, disks_root={"source": f"/var/tmp/{name}.qcow2", "format": "qcow2"}))
     assert "disks[root].size" not in twin.vm(new.uuid).config
+
+
+def test_a_disk_in_a_pool_that_is_stopped_has_no_size(twin: Twin, name: str) -> None:
+    twin.host.pools.define(NewPool(name=name, uuid=id_of(name), path=f"{twin.own}/{name}"))
+    source = twin.host.volumes.create(NewVolume(pool=name, name="root.qcow2", capacity=MIB)).path
+    new = twin.define(new_vm(name, disks_root={"source": source, "format": "qcow2"}))
+    for active in (True, False, True):
+        twin.host.pools.active(name, active)
+        in_bulk = next(vm for vm in twin.host.reader.read().vms if vm.uuid == new.uuid)
+        for seen in (twin.vm(new.uuid), in_bulk):
+            assert seen.config.get("disks[root].size") == (MIB if active else None)
 
 
 def test_the_xml_names_the_vm(twin: Twin, name: str) -> None:

@@ -287,6 +287,21 @@ def test_a_device_that_the_guest_releases_late_leaves_late() -> None:
     assert "nics[lan].mac" not in (vm(world).live or {})
 
 
+def test_a_device_gets_one_place_in_the_running_vm_and_in_its_next_boot() -> None:
+    world = site()
+    host, domain = world.host("kvm1"), world.outside("kvm1").domain("web")
+    host.powers.start(WEB)
+    domain.guest.unplug = False
+    gone = (Edit(path="disks[root]", before={"bus": "virtio"}),)
+    host.vms.edit(VmEdit(uuid=WEB, expects=1, mark=mark(generation=2), config=gone, live=gone))
+    source = host.volumes.create(NewVolume(pool="shared", name="data.qcow2", capacity=GIB)).path
+    data = (Edit(path="disks[data]", after={"source": source, "format": "qcow2", "bus": "virtio"}),)
+    assert host.vms.edit(VmEdit(uuid=WEB, expects=2, mark=mark(generation=3), config=data, live=data)) == ()
+    assert domain.live is not None
+    found = [hardware.find("disks", "data") for hardware in (domain.config, domain.live)]
+    assert [device.target if device else "" for device in found] == ["vdb", "vdb"]
+
+
 def test_when_all_slots_are_taken_a_device_waits_for_the_next_boot() -> None:
     world = site()
     host = world.host("kvm1")
