@@ -15,7 +15,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode
 
 from drivers.errors import Refused
 
@@ -48,12 +48,12 @@ class Access:
 
 def uri(host: str, access: Access) -> str:
     """The URI to open. Refused if the spec's URI carries a parameter that only settings may set."""
-    parts = urlsplit(access.uri)
-    parameters = dict(parse_qsl(parts.query, keep_blank_values=True))
+    base, _, query = access.uri.partition("?")
+    parameters = dict(parse_qsl(query, keep_blank_values=True))
     if found := sorted(LOCAL_ONLY & parameters.keys()):
         raise Refused(host, "connect", f"the URI must not set {', '.join(found)}: these come from local settings")
-    parameters.update(_transport(parts.scheme.partition("+")[2], access))
-    return urlunsplit(parts._replace(query=urlencode(parameters, quote_via=quote, safe="/")))
+    parameters.update(_transport(base.partition(":")[0].partition("+")[2], access))
+    return f"{base}?{urlencode(parameters, quote_via=quote, safe='/')}" if parameters else base
 
 
 def _transport(transport: str, access: Access) -> dict[str, str]:
