@@ -35,16 +35,17 @@ class App:
         self.stop = threading.Event()
         self._hosts: dict[tuple[str, str], Host] = {}
         self._key: bytes | None = None
+        self._files = Path(repository.root)
 
     def revision(self, catalog: Catalog, name: str) -> cycle.Revision:
         """A loaded catalog as a revision; `name` is what marks will hold."""
-        root = Path(self.repository.root)
+        self._files = sources.folder_of(self.repository, name, catalog, self.settings)
 
         def ancestors(ids: Iterable[str]) -> frozenset[str]:
             return self.repository.ancestors(ids, name)
 
         return cycle.Revision(
-            catalog=catalog, name=name, sources=sources.read(catalog, root, self.settings), ancestors=ancestors
+            catalog=catalog, name=name, sources=sources.read(catalog, self._files, self.settings), ancestors=ancestors
         )
 
     def outside(self) -> cycle.Outside:
@@ -80,7 +81,7 @@ class App:
 
     def act(self, looked: cycle.Pass, tell: Tell) -> Run:
         """Makes a plan true; `stop` set means that no new step begins."""
-        tools = Tools(open_file=sources.open_file(Path(self.repository.root), self.settings), pause=Pause(self.stop))
+        tools = Tools(open_file=sources.open_file(self._files, self.settings), pause=Pause(self.stop))
         limits = Limits(host=self.settings.concurrency.host, total=self.settings.concurrency.total)
         return cycle.act(looked, Walker(hosts=looked.hosts, tools=tools, limits=limits, tell=tell, stop=self.stop))
 

@@ -9,12 +9,16 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, BinaryIO
 
 from drivers.errors import Missing, Refused
 from drivers.git import program, status
 from drivers.git.repository import DIRTY, FOLDER, Blame, Revision
 from drivers.git.trees import YAML, CommitTree, WorkTree
 from specs.tree import Tree
+
+if TYPE_CHECKING:
+    from drivers.git.history import Commit
 
 UNBORN = "unborn"
 _FULL = re.compile(r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$")
@@ -86,10 +90,17 @@ class Checkout:
             return None
         return _blamed(text)
 
-    def trailers(self, revision: str, key: str) -> tuple[str, ...]:
-        form = f"--format=%(trailers:key={key},valueonly,unfold)"
-        text = program.run(self._root, "log", "-1", form, self.resolve(revision), "--").decode("utf-8", "replace")
-        return tuple(line.strip() for line in text.splitlines() if line.strip())
+    @property
+    def bare(self) -> bool:
+        return self._bare
+
+    def export(self, revision: str, path: str, into: BinaryIO) -> None:
+        program.stream(self._root, ("cat-file", "blob", f"{self.resolve(revision)}:{path}"), into)
+
+    def read_commit(self, revision: str) -> Commit | None:
+        from drivers.git import history
+
+        return history.read(self._root, self.resolve(revision))
 
     def commit(self, paths: Sequence[str], message: str) -> str:
         if self._bare:

@@ -6,8 +6,10 @@ It has a present and no past: its revision is a digest of its files, and only wh
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from drivers.errors import Missing, Refused
 from drivers.git.repository import DIRTY, FOLDER, Blame, Revision
@@ -66,9 +68,17 @@ class PlainFolder:
         del path, line, revision
         return None
 
-    def trailers(self, revision: str, key: str) -> tuple[str, ...]:
-        del revision, key
-        return ()
+    @property
+    def bare(self) -> bool:
+        return False
+
+    def export(self, revision: str, path: str, into: BinaryIO) -> None:
+        del revision
+        with (self._root / path).open("rb") as file:
+            shutil.copyfileobj(file, into)
+
+    def read_commit(self, revision: str) -> None:
+        del revision
 
     def commit(self, paths: Sequence[str], message: str) -> str:
         del paths, message

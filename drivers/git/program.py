@@ -11,6 +11,7 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from drivers.errors import Busy, Denied, DriverError, Missing, NoSpace, Refused, Unreachable
 
@@ -113,6 +114,14 @@ def run(directory: Path, *arguments: str, stdin: bytes = b"", accept: tuple[int,
     if done.returncode not in accept:
         raise meaning(str(directory), operation(arguments), done.stderr.decode("utf-8", "replace"))
     return done.stdout
+
+
+def stream(directory: Path, arguments: Sequence[str], into: BinaryIO) -> None:
+    """Lets git write its stdout into a file, however much it is; a failure raises the mapped error."""
+    command = ["git", "-C", os.fspath(directory), *arguments]
+    done = subprocess.run(command, stdout=into, stderr=subprocess.PIPE, env=environment(), check=False)
+    if done.returncode:
+        raise meaning(str(directory), operation(arguments), done.stderr.decode("utf-8", "replace"))
 
 
 def execute(

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from specs.tree import Tree
+
+if TYPE_CHECKING:
+    from drivers.git.history import Commit
 
 DIRTY = "+dirty"
 FOLDER = "folder-"
@@ -79,8 +82,15 @@ class Repository(Protocol):
     def blame(self, path: str, line: int, revision: str | None = None) -> Blame | None:
         """Who last wrote that line (from 1); None if it is not committed."""
 
-    def trailers(self, revision: str, key: str) -> tuple[str, ...]:
-        """The values of the trailers `KEY: value` of a commit's message; none where there is no commit."""
+    @property
+    def bare(self) -> bool:
+        """Whether there is no work tree, so that files have to be exported."""
+
+    def export(self, revision: str, path: str, into: BinaryIO) -> None:
+        """Writes a file of a commit, of any size, into an open file. drivers.errors.Missing if it is not there."""
+
+    def read_commit(self, revision: str) -> Commit | None:
+        """Who made a commit, why, and its trailers; None for a plain folder, which has none."""
 
     def commit(self, paths: Sequence[str], message: str) -> str:
         """Commits exactly these paths (from the root), whatever else is staged, and returns the new commit."""

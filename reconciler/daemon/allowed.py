@@ -20,7 +20,8 @@ def allowed_by(repository: Repository, revision: str) -> Allowed:
     """The allowances of one commit; none for a plain folder. Words that mean nothing allow nothing."""
     deletions: int | None = None
     refs: set[str] = set()
-    for text in repository.trailers(revision, TRAILER):
+    commit = repository.read_commit(revision)
+    for text in commit.trailers.get(TRAILER, ()) if commit else ():
         word, found, number = text.partition("=")
         if word.strip() == "deletions" and found and number.strip().isdigit():
             deletions = int(number)

@@ -127,7 +127,9 @@ class Daemon:
             return
         self.app.repository, self.app.folder = repository, folder
         self._wanted = self.app.revision(catalog, revision)
-        log.info("revision.taken", revision=revision, objects=len(catalog.resources))
+        commit = repository.read_commit(revision)
+        by = {"author": commit.author, "summary": commit.summary} if commit else {}
+        log.info("revision.taken", revision=revision, objects=len(catalog.resources), **by)
 
     def _reconcile(self, revision: cycle.Revision, passed: Passed, reasons: frozenset[str]) -> None:
         started = time.monotonic()
