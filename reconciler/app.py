@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 from drivers.base import Host
 from reconciler import cycle, key, settings, sources
 from reconciler.apply.dispatch import Tools
-from reconciler.apply.outcome import Run
+from reconciler.apply.outcome import Outcome, Run
 from reconciler.apply.walk import Limits, Tell, Walker
 from reconciler.desired.wanted import WantedHost
+from reconciler.journal import Journal
 from reconciler.observe.holds import Holds
 from reconciler.observe.register import Register
+from reconciler.plan.plan import Step
 from specs.catalog import Catalog
 from specs.fields import Secret
 
@@ -35,6 +37,7 @@ class App:
         self.stop = threading.Event()
         self._hosts: dict[tuple[str, str], Host] = {}
         self._key: bytes | None = None
+        self._journals: dict[str, Journal] = {}
         self._files = Path(repository.root)
 
     def revision(self, catalog: Catalog, name: str) -> cycle.Revision:
@@ -80,10 +83,23 @@ class App:
         return connect(wanted.name, access)
 
     def act(self, looked: cycle.Pass, tell: Tell) -> Run:
-        """Makes a plan true; `stop` set means that no new step begins."""
+        """Makes a plan true; `stop` set means that no new step begins. What becomes of it is noted in the journal."""
+        journal = self.journal(looked.plan.repository)
+        journal.plan(looked.plan)
+
+        def told(step: Step, outcome: Outcome | None) -> None:
+            journal.tell(step, outcome, looked.plan.revision)
+            tell(step, outcome)
+
         tools = Tools(open_file=sources.open_file(self._files, self.settings), pause=Pause(self.stop))
         limits = Limits(host=self.settings.concurrency.host, total=self.settings.concurrency.total)
-        return cycle.act(looked, Walker(hosts=looked.hosts, tools=tools, limits=limits, tell=tell, stop=self.stop))
+        return cycle.act(looked, Walker(hosts=looked.hosts, tools=tools, limits=limits, tell=told, stop=self.stop))
+
+    def journal(self, repository: str) -> Journal:
+        """Where deeds are noted for `gitvirt logs`; one per repository, which remembers what it said."""
+        if repository not in self._journals:
+            self._journals[repository] = Journal(self.settings.state_folder, repository)
+        return self._journals[repository]
 
     def close(self) -> None:
         """Lets go of all hosts."""

@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from reconciler.key import private_folder
 
@@ -118,41 +118,42 @@ def _same(descriptor: int, path: Path) -> bool:
     return (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino)
 
 
-def read(state: Path, repository: str) -> Iterator[Entry]:
-    """All entries, the oldest first; lines that are damaged are left out."""
+def read(state: Path, repository: str, pause: Callable[[], bool] = lambda: True) -> Iterator[Entry]:
+    """All entries, the oldest first; lines that are damaged are left out.
+
+    At the end `pause` is called: if it returns false, what came meanwhile follows, and so on until it returns true.
+    """
     path = state / f"log-{repository}.jsonl"
-    for each in (before(path), path):
-        try:
-            with each.open("rb") as file:
-                yield from filter(None, map(parse, file))
-        except FileNotFoundError:
-            continue
+    with contextlib.ExitStack() as stack:
+        for each in (before(path), path):
+            if file := _opened(each, stack):
+                yield from _entries(file)
+        file = _opened(path, stack) if file is None else file
+        while not pause():
+            if file is not None:
+                yield from _entries(file)
+            put_away = file is None or not _same(file.fileno(), path)  # then what comes next is in a new file
+            if put_away and (file := _opened(path, stack)) is not None:
+                yield from _entries(file)
 
 
-def follow(state: Path, repository: str, pause: Callable[[], bool]) -> Iterator[Entry]:
-    """Entries that come from now on, until `pause` returns true; it is called whenever there is nothing new."""
-    path = state / f"log-{repository}.jsonl"
-    file = path.open("rb") if path.exists() else None
-    if file is not None:
-        file.seek(0, os.SEEK_END)
-    rest = b""
+def _opened(path: Path, stack: contextlib.ExitStack) -> BinaryIO | None:
     try:
-        while True:
-            for line in (rest + file.read()).splitlines(keepends=True) if file is not None else ():
-                rest = b"" if line.endswith(b"\n") else line
-                if not rest and (entry := parse(line)):
-                    yield entry
-            if file is not None and not _same(file.fileno(), path):
-                file.close()
-                file = None  # put away: what comes next is in a new file
-            if file is None and path.exists():
-                file = path.open("rb")
-                continue
-            if pause():
-                return
-    finally:
-        if file is not None:
-            file.close()
+        return stack.enter_context(path.open("rb"))
+    except FileNotFoundError:
+        return None
+
+
+def _entries(file: BinaryIO) -> Iterator[Entry]:
+    """The entries from where the file was read to; a line that is not complete yet is left for the next time."""
+    while True:
+        start = file.tell()
+        line = file.readline()
+        if not line.endswith(b"\n"):
+            file.seek(start)
+            return
+        if entry := parse(line):
+            yield entry
 
 
 def parse(line: bytes) -> Entry | None:

@@ -41,6 +41,8 @@ COMMANDS: dict[str, Command] = {
         "edit:set_values", "Change values in the YAML of an object, keeping comments and layout.", REPOSITORY
     ),
     "get": Command("get:get", "List objects with their state: vms, hosts, networks, trash …", LOOK),
+    "describe": Command("describe:describe", "Show all about one object, and what is next for it.", LOOK),
+    "logs": Command("logs:logs", "Show what gitvirt did: steps, deeds, what was held.", LOOK),
     "start": Command("deeds.power:start", "Start VMs where they are; takes back an operator's stop.", ACT),
     "stop": Command("deeds.power:stop", "Shut guests down; kept off although Git says running.", ACT),
     "reboot": Command("deeds.power:reboot", "Reboot guests; brings in changes that wait for a restart.", ACT),

@@ -6,7 +6,7 @@ Called by get, describe, status, diff and explain. Hosts that cannot be read are
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from drivers.base import Host
     from reconciler.app import App
     from reconciler.cycle import Pass
+    from reconciler.observe.observed import Found
     from reconciler.status.situation import Situation
     from specs.resource import Ref
 
@@ -39,14 +40,14 @@ class Sight:
         """The driver of a host; None if it was not read now."""
         return self.looked.hosts.get(name) if name in self.situation.context.observed.seen else None
 
-    def with_addresses(self) -> Situation:
-        """The situation with the addresses of its running guests, which take seconds to ask for."""
+    def with_addresses(self, only: Iterable[Found] | None = None) -> Situation:
+        """The situation with the addresses of its running guests (or of `only` those), asked for within seconds."""
         from dataclasses import replace
 
         from reconciler.observe.addresses import addresses
 
-        found = addresses(self.looked.hosts, self.situation.context.observed.vms())
-        return replace(self.situation, addresses=found)
+        asked = self.situation.context.observed.vms() if only is None else only
+        return replace(self.situation, addresses=addresses(self.looked.hosts, asked))
 
 
 @contextmanager

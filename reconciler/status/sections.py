@@ -1,0 +1,14 @@
+"""Sections: what is to be told about one object, as titled rows that a face lays out. Pure values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A title and rows; the cells of rows are columns, but for rows of one cell, which is running text."""
+
+    title: str
+    rows: Sequence[Sequence[str]]
