@@ -22,6 +22,7 @@ from reconciler.desired.wanted import (
 )
 from specs.catalog import Catalog
 from specs.fields import Scalar, Secret
+from specs.kinds.common import Limit
 from specs.resource import Location, Resource
 
 
@@ -52,7 +53,6 @@ def resolve(catalog: Catalog, revision: str, sources: Sources) -> Wanted:
     """Everything that this revision of the repository wants."""
     repository = catalog.repository.spec
     budgets = repository.budgets
-    deletions = budgets.deletions if budgets else None
     hosts = {each.name: _host(each) for each in catalog.of("Host")}
     return Wanted(
         repository=str(repository.id),
@@ -63,7 +63,8 @@ def resolve(catalog: Catalog, revision: str, sources: Sources) -> Wanted:
         networks={each.name: _network(each, catalog, hosts) for each in catalog.of("Network")},
         images={each.name: _image(each, sources) for each in catalog.of("Image")},
         vms={each.name: resolve_vm(each, catalog, hosts, sources.reveal) for each in catalog.of("VirtualMachine")},
-        deletions=_budget(deletions),
+        deletions=_budget(budgets and budgets.deletions, Budget()),
+        restarts=_budget(budgets and budgets.restarts, Budget(count=5, percent=10)),
         trash_keep=(repository.trash and repository.trash.keep) or _TRASH_KEEP,
         location=catalog.repository.location,
     )
@@ -77,11 +78,10 @@ def image_file(resource: Resource) -> str:
     return posixpath.normpath(posixpath.join(posixpath.dirname(resource.location.file), file))
 
 
-def _budget(limit: object) -> Budget:
+def _budget(limit: Limit | None, built_in: Budget) -> Budget:
     if limit is None:
-        return Budget()
-    number, percent = limit.number, limit.percent  # type: ignore[attr-defined]
-    return Budget(count=0, percent=number) if percent else Budget(count=number, percent=0)
+        return built_in
+    return Budget(count=0, percent=limit.number) if limit.percent else Budget(count=limit.number, percent=0)
 
 
 def _host(resource: Resource) -> WantedHost:
@@ -119,6 +119,8 @@ def _pool(resource: Resource, catalog: Catalog, hosts: Mapping[str, WantedHost])
         hosts=_reach(resource, catalog, hosts),
         external=bool(spec.external),
         location=resource.location,
+        warning=(spec.free_space and spec.free_space.warning) or 0,
+        critical=(spec.free_space and spec.free_space.critical) or 0,
     )
 
 

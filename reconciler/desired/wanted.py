@@ -45,7 +45,10 @@ class WantedHost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedPool:
-    """A storage domain on its hosts. `shared`: all its hosts see the same files (type posix)."""
+    """A storage domain on its hosts. `shared`: all its hosts see the same files (type posix).
+
+    Nothing is made or grown with less than `critical` bytes free; below `warning` percent the plan says so.
+    """
 
     ref: Ref
     name: str
@@ -55,6 +58,8 @@ class WantedPool:
     hosts: tuple[str, ...]
     external: bool
     location: Location
+    warning: int = 0
+    critical: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +195,7 @@ class Wanted:
     images: Mapping[str, WantedImage]
     vms: Mapping[str, WantedVm]
     deletions: Budget = field(default_factory=Budget)
+    restarts: Budget = field(default_factory=lambda: Budget(count=5, percent=10))
     trash_keep: int = 7 * 86400
     location: Location | None = None
 

@@ -78,7 +78,7 @@ class FieldChange:
     machine is not yet), `record` (already so; only the mark learns it), `release` (no longer declared, left as it
     is), `note` (declared, but of no effect on what exists).
     `config` and `live`: which of the two definitions has to be edited; `make`: a disk's volume has to be made (again,
-    if an earlier attempt did not finish).
+    if an earlier attempt did not finish); `restart`: the VM is restarted for it now, as its update policy says.
     """
 
     path: str
@@ -89,6 +89,7 @@ class FieldChange:
     config: bool = False
     live: bool = False
     make: bool = False
+    restart: bool = False
     where: Location | None = None
     note: str = ""
     held: Held | None = None
@@ -96,11 +97,15 @@ class FieldChange:
     @property
     def acts(self) -> bool:
         """True if this field makes a step; a release or a record makes one too: the mark learns of it."""
-        return self.held is None and (self.config or self.live or self.make or self.kind in ("record", "release"))
+        if self.held is not None:
+            return False
+        return self.config or self.live or self.make or self.restart or self.kind in ("record", "release")
 
     def keep_back(self, reason: HeldReason, text: str, fix: str = "") -> FieldChange:
         """The same field, held."""
-        return replace(self, held=Held(reason=reason, text=text, fix=fix), config=False, live=False, make=False)
+        return replace(
+            self, held=Held(reason=reason, text=text, fix=fix), config=False, live=False, make=False, restart=False
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

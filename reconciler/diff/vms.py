@@ -164,10 +164,11 @@ def _unsaved(change: FieldChange, vm: SeenVm) -> FieldChange:
 
 
 def _timed(change: FieldChange, wanted: WantedVm, vm: SeenVm) -> FieldChange:
-    """Says of a restart-effect on a running VM when it comes true."""
-    if not vm.running or change.held or change.note:
+    """Says of a change that interrupts a running VM when it comes true. Drift never restarts anything."""
+    if not vm.running or change.held or change.note or change.kind not in ("change", "pending"):
         return change
-    if change.effect in (Effect.RESTART, Effect.OFFLINE) and change.kind not in ("release", "record"):
-        waits = wanted.update.restart if change.effect is Effect.RESTART else wanted.update.offline
-        return replace(change, note="restarts the VM now" if waits == "now" else "at the next power cycle")
-    return change
+    waits = {Effect.RESTART: wanted.update.restart, Effect.OFFLINE: wanted.update.offline}.get(change.effect)
+    if waits is None or change.path == "state":
+        return change
+    note = "restarts the VM now" if waits == "now" else "at the next power cycle"
+    return replace(change, note=note, restart=waits == "now")

@@ -16,7 +16,7 @@ from specs.fields import entries
 
 def guard(changes: list[Change], context: Context) -> list[Change]:
     """The changes after every guard."""
-    return _budgets(_renames(changes, context), context)
+    return _restarts(_budgets(_renames(changes, context), context), context)
 
 
 def _budgets(changes: list[Change], context: Context) -> list[Change]:
@@ -39,6 +39,20 @@ def _budgets(changes: list[Change], context: Context) -> list[Change]:
         else each
         for each in changes
     ]
+
+
+def _restarts(changes: list[Change], context: Context) -> list[Change]:
+    """Restarts are a rate: as many VMs as the budget says in one pass, the others in the next ones."""
+    left = context.wanted.restarts.of(len(context.observed.owned))
+    found = []
+    for change in changes:
+        if change.acts and any(each.restart and not each.held for each in change.fields):
+            left -= 1
+            if left < 0 and str(change.ref) not in context.allowed.refs:
+                text = f"no more than {context.wanted.restarts.of(len(context.observed.owned))} VMs restart in one pass"
+                change = change.keep_back(HeldReason.BUDGET, text, "it comes with one of the next passes")
+        found.append(change)
+    return found
 
 
 def _limit(kind: str, context: Context) -> int:

@@ -44,7 +44,7 @@ def make(changes: list[Change], context: Context) -> Plan:
         changes=tuple(by_harm(settled)),
         steps=steps,
         placements=planner.placements,
-        warnings=tuple(builder.warnings + _unseen(context)),
+        warnings=tuple(builder.warnings + storage.short_of_space(builder) + _unseen(context)),
         hosts_seen=len(context.observed.seen),
         hosts_declared=len(wanted.hosts),
         digest=digest(steps, settled, context),

@@ -18,8 +18,10 @@ from reconciler.plan.plan import (
     UndefinePool,
     UploadImage,
     UploadSeed,
+    Warned,
 )
 from specs.resource import Ref
+from specs.units import format_size
 
 
 def pool_steps(change: Change, builder: Builder) -> None:
@@ -79,6 +81,7 @@ def image_on(name: str, host: str, builder: Builder) -> tuple[WantedImage, str]:
 
 
 def _upload(wanted: WantedImage, pool: WantedPool, host: str, builder: Builder) -> str:
+    require_room(pool, host, builder)
     call = UploadImage(
         pool=builder.libvirt_pool(pool, host), volume=wanted.volume, file=wanted.file, sha256=wanted.sha256
     )
@@ -100,6 +103,28 @@ def seed_step(wanted: WantedVm, uuid: str, place: tuple[str, WantedPool], builde
     call = UploadSeed(pool=builder.libvirt_pool(pool, host), volume=volume, files=wanted.seed.files)
     after = (builder.brought("pool", host, pool.name),)
     return path, volume, builder.add(wanted.ref, host, call, "write the cloud-init seed", after=after)
+
+
+def require_room(pool: WantedPool, host: str, builder: Builder) -> None:
+    """Withholds what would write to a storage domain that has less free than its critical threshold."""
+    seen = pools.pool_on(builder.context, pool, host)
+    if seen is not None and seen.active and pool.critical and seen.available < pool.critical:
+        free, least = format_size(seen.available >> 20 << 20), format_size(pool.critical)
+        raise Withheld(
+            HeldReason.STORAGE, f"{pool.ref} has {free} free, and freeSpace.critical is {least}", "make room"
+        )
+
+
+def short_of_space(builder: Builder) -> list[Warned]:
+    """A warning for each storage domain that is below its warning threshold on some host."""
+    found = {}
+    for pool in builder.context.wanted.pools.values():
+        for host in pool.hosts:
+            seen = pools.pool_on(builder.context, pool, host)
+            if seen and seen.capacity and seen.available * 100 < seen.capacity * pool.warning:
+                text = f"{pool.ref}: {seen.available * 100 // seen.capacity} % free, less than {pool.warning} %"
+                found[pool.name] = Warned(text=text, where=str(pool.location))
+    return list(found.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +172,7 @@ def make_disk(disk: WantedDisk, planned: PlannedDisk, owner: DiskOwner, builder:
     if not planned.made:
         return ""
     pool = builder.context.wanted.pools[disk.pool]
+    require_room(pool, owner.host, builder)
     name = builder.libvirt_pool(pool, owner.host)
     after = (*owner.after, builder.brought("pool", owner.host, pool.name))
     if owner.again:

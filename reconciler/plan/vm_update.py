@@ -32,7 +32,7 @@ from reconciler.plan.plan import (
     StopVm,
     TrashVolume,
 )
-from reconciler.plan.storage import DiskOwner, image_on, make_disk, name_disk, seed_step
+from reconciler.plan.storage import DiskOwner, image_on, make_disk, name_disk, require_room, seed_step
 from specs.effects import Effect, worst
 from specs.fields import Scalar, entries, entry_of
 
@@ -208,6 +208,9 @@ def _grow_stopped(work: Work, acting: list[FieldChange]) -> None:
         if found is None:
             raise Withheld(HeldReason.DISK_MISSING, f"the volume of disk {parts[1]} is not in any pool of {work.host}")
         assert isinstance(each.after, int)
+        pool = work.builder.context.wanted.pools.get(found.pool)
+        if pool is not None:
+            require_room(pool, work.host, work.builder)
         call = GrowVolume(pool=found.pool, volume=found.volume.name, capacity=each.after)
         work.step(call, f"grow disk {parts[1]}", key=parts[1])
 
@@ -322,7 +325,7 @@ def _power(work: Work, change: Change) -> None:
             work.step(StartVm(uuid=work.vm.uuid), "start", after=_networks(work))
         else:
             work.step(_stop(work), "stop", effect=Effect.RESTART)
-    elif work.vm.power is Power.RUNNING and any(restarts_now(each, work.wanted) for each in change.fields):
+    elif work.vm.power is Power.RUNNING and any(each.restart and not each.held for each in change.fields):
         work.step(_stop(work), "stop", effect=Effect.RESTART, key="restart")
         work.step(StartVm(uuid=work.vm.uuid), "start", key="restart")
     if state or work.mark.declared.get("state") != work.wanted.power:
@@ -347,14 +350,6 @@ def _networks(work: Work) -> tuple[str, ...]:
     """The steps of this plan that bring up networks which the VM needs to start."""
     needed = (str(value) for path, value in work.vm.config.items() if path.endswith("].network"))
     return tuple(work.builder.brought("network", work.host, name) for name in needed)
-
-
-def restarts_now(change: FieldChange, wanted: WantedVm) -> bool:
-    """True if this field's effect interrupts, and the VM's update policy says now."""
-    if change.held or change.kind in ("record", "release", "note", "drift"):
-        return False
-    policy = {Effect.RESTART: wanted.update.restart, Effect.OFFLINE: wanted.update.offline}.get(change.effect)
-    return policy == "now"
 
 
 def _stop(work: Work) -> StopVm:

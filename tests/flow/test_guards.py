@@ -192,3 +192,31 @@ def test_a_vm_that_no_host_has_room_for_is_held_with_each_hosts_reason(site: Sit
     text = str(change(plan, "vm/big").held)
     assert "kvm1" in text
     assert "kvm2" in text
+
+
+def test_restarts_are_a_rate(site: Site) -> None:
+    names = [f"vm{number}" for number in range(4)]
+    text = (site.repository / "gitvirt.yaml").read_text()
+    site.write("gitvirt.yaml", text.replace("spec: {id:", "spec: {budgets: {restarts: 2}, id:"))
+    site.vms(*(vm_yaml(name, "updatePolicy: {restart: now}") for name in names))
+    site.settle()
+    site.vms(*(vm_yaml(name, "updatePolicy: {restart: now}, memoryMax: 1GiB") for name in names))
+    for expected in (2, 4):
+        assert site.apply().good
+        live = [site.domain(name)[1].live for name in names]
+        assert sum(each is not None and each["memoryMax"] == 1 << 30 for each in live) == expected
+    assert site.plan().empty
+
+
+def test_nothing_is_made_on_storage_below_its_critical_threshold(site: Site) -> None:
+    text = (site.repository / "gitvirt.yaml").read_text()
+    spec = "path: /srv/shared, freeSpace: {warning: 99%, critical: 10GiB}"
+    site.write("gitvirt.yaml", text.replace("path: /srv/shared", spec))
+    site.vms(vm_yaml("web"))
+    site.settle()
+    site.world.outside("kvm1").fill("/srv/shared", leave=1 << 30)
+    site.vms(vm_yaml("web"), vm_yaml("db"))
+    plan = site.plan()
+    assert plan.empty, said(plan)
+    assert held(plan)["vm/db"] is HeldReason.STORAGE
+    assert any("free" in each.text for each in plan.warnings)
