@@ -181,8 +181,16 @@ TEXTS: tuple[tuple[re.Pattern[str], Kind], ...] = tuple(
 
 def translate(error: libvirt.libvirtError, host: str, operation: str) -> errors.DriverError:
     """The driver's error for what libvirt raised."""
-    text = without_passwords((error.get_error_message() or str(error)).strip())
+    text = _plain(without_passwords((error.get_error_message() or str(error)).strip()))
     return classify(error.get_error_code(), error.get_error_domain(), text)(host, operation, text)
+
+
+def _plain(text: str) -> str:
+    """One line of what the ssh program prints over a dozen when a host key has changed."""
+    if "@@@@@" not in text:
+        return text
+    lines = (line.strip() for line in text.splitlines())
+    return " ".join(line for line in lines if line.startswith(("Offending", "Host key")))
 
 
 def classify(code: int | None, domain: int | None, text: str) -> Kind:

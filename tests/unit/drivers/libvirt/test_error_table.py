@@ -87,3 +87,22 @@ def test_what_libvirt_said_is_kept_with_host_and_operation() -> None:
     assert "Domain not found" in found.detail
     assert table.is_code(caught.value, "NO_NETWORK", "NO_DOMAIN")
     assert not table.is_code(caught.value, "NO_NETWORK")
+
+
+def test_what_ssh_prints_of_a_changed_host_key_becomes_one_line() -> None:
+    banner = "@" * 59
+    text = (
+        f"Cannot recv data: {banner}\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n{banner}\n"
+        "Someone could be eavesdropping on you right now (man-in-the-middle attack)!\n"
+        "Offending ED25519 key in /known:1\n  remove with:\n  ssh-keygen -R kvm1\n"
+        "Host key for kvm1 has changed and you have requested strict checking.\n"
+        "Host key verification failed.: Connection reset by peer"
+    )
+    raised = libvirt.libvirtError("virConnectOpen() failed")
+    raised.err = (38, 7, text, 2, None, None, None, -1, -1)
+    found = table.translate(raised, "kvm1", "connect")
+    assert isinstance(found, errors.Denied)
+    assert found.detail == (
+        "Offending ED25519 key in /known:1 Host key for kvm1 has changed and you have requested strict checking. "
+        "Host key verification failed.: Connection reset by peer"
+    )
