@@ -43,6 +43,8 @@ DEADLINES: dict[Purpose, float] = {"reads": 20.0, "changes": 90.0, "long": 3600.
 """Seconds. libvirt itself gives up on a domain's lock after 30: a change must outlive that to learn the reason."""
 SHARING: dict[Purpose, int] = {"reads": 1_000_000, "changes": 3, "long": 1}
 """Leases that share one connection."""
+IDLE: dict[Purpose, int] = {"reads": 1, "changes": 2, "long": 3}
+"""Connections that stay open between uses; opening one takes up to half a second."""
 
 
 class Lease:
@@ -292,8 +294,8 @@ class Connections:
             raise type(error)(error.host, error.operation, error.detail)
 
     def _keeps(self, link: Link) -> bool:
-        """Whether an unused link stays open: the one for reads, and one each of the others."""
-        return any(link is links[0] for links in self._links.values() if links)
+        """Whether an unused link stays open for the next use."""
+        return any(link in links[: IDLE[purpose]] for purpose, links in self._links.items())
 
     def _forget(self, link: Link) -> None:
         for links in self._links.values():

@@ -1,8 +1,8 @@
 """Powers: the power of a VM (the Protocol of drivers/base.py) on libvirt.
 
 Each call looks at the state first and again when libvirt says that the state is wrong, so that it is satisfied
-whoever was faster. What waits for QEMU or the guest runs on a connection for long jobs, since libvirtd executes
-only five calls of a connection at a time. Raises drivers.errors.
+whoever was faster. What moves a whole memory runs on a connection for long jobs, since libvirtd executes only five
+calls of a connection at a time. Raises drivers.errors.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from drivers.base import ShutdownMode
 from drivers.libvirt.connect import Connections
 from drivers.libvirt.errors import is_code
 
+SLOW = frozenset(("start", "suspend"))
+"""These may move a whole memory; the others have the deadline of a change, or a hanging QEMU would hold them."""
 AGENT_WAIT = 3  # seconds until an agent that does not answer counts as absent
 GONE_WAIT = 20.0  # seconds for a QEMU process to end after it was killed
 PAUSE = 0.1
@@ -108,7 +110,8 @@ class Powers:
 
     @contextmanager
     def _domain(self, uuid: str, verb: str) -> Iterator[tuple[libvirt.virDomain, str]]:
-        with self._connections.long() as conn:
+        purpose = self._connections.long if verb in SLOW else self._connections.changes
+        with purpose() as conn:
             domain = self._call(f"{verb} vm/{uuid}", conn.lookupByUUIDString, uuid)
             yield domain, f"{verb} vm/{domain.name()}"
 
