@@ -37,14 +37,14 @@ class Device:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
-    """An operator's deed that the reconciler obeys: `kind` is power, hold, maintenance or migrate.
+    """An operator's deed that the reconciler obeys: `kind` is power, hold, cdrom/DRIVE, maintenance or migrate.
 
-    `value` is what was done ("stopped"), `field` the declared value at that time (a change of it in Git ends the
-    override), `since` and `until` are unix seconds (until 0: no end).
+    `value` is what was done ("stopped", an image, "" for an empty drive), `field` the declared value at that time (a
+    change of it in Git ends the override), `since` and `until` are unix seconds (until 0: no end).
     """
 
     kind: str
-    value: str
+    value: str = ""
     field: str = ""
     author: str = ""
     reason: str = ""
@@ -98,12 +98,18 @@ def loads(text: str) -> Mark | None:
         return None
 
 
+def _needed(each: dataclasses.Field[Any]) -> bool:
+    """True for what cannot be left out, since it has no default."""
+    return each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
+
+
 def _sparse(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
             each.name: _sparse(getattr(value, each.name))
             for each in dataclasses.fields(value)
-            if getattr(value, each.name) not in ("", 0, (), False) and getattr(value, each.name) != {}
+            if _needed(each)
+            or (getattr(value, each.name) not in ("", 0, (), False) and getattr(value, each.name) != {})
         }
     if isinstance(value, Mapping):
         return {key: _sparse(inner) for key, inner in value.items()}

@@ -33,7 +33,7 @@ def eject(ref: Ref, scene: Scene, drive: str) -> str:
     """Takes the medium out of a drive ("": the only one)."""
     target = locate(ref, scene)
     name = _drive(target, drive)
-    return f"has drive {name} empty on {target.where}{_change(target, scene, name, ('', ''))}"
+    return f"has nothing in drive {name} on {target.where}{_change(target, scene, name, ('', ''))}"
 
 
 def _drive(target: Target, name: str) -> str:

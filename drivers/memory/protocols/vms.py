@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from drivers.base import NewVm, Refusal, VmEdit
 from drivers.errors import Conflict, Refused
-from drivers.mark import Mark
+from drivers.mark import Mark, dumps, loads
 from drivers.memory.calls import Line, check_generation
 from drivers.memory.model.defaults import defined
 from drivers.memory.model.domain import Domain
@@ -31,6 +31,7 @@ class MemoryVms:
             for other in host.domains.values():
                 if other.uuid == new.uuid or other.name == new.name:
                     raise Said(Conflict, f"domain '{other.name}' already exists with uuid {other.uuid}")
+            _check_readable(new.mark)
             config = defined(new.fields, new.mark, host.capabilities)
             _check_password(new.fields.get("graphics.password"))
             host.domains[new.uuid] = Domain(new.name, new.uuid, config, mark=new.mark, xml=new.xml)
@@ -108,12 +109,19 @@ def _check(domain: Domain, expects: int | None, mark: Mark | None) -> None:
     if domain.damaged:
         raise Said(Conflict, "its mark cannot be understood by this version of gitvirt")
     check_generation(domain.mark, expects)
+    _check_readable(mark)
     if domain.mark is None:
         return
     if mark is not None and domain.mark.repository != mark.repository:
         raise Said(Conflict, f"it belongs to another repository ({domain.mark.repository})")
     if domain.mark.uuid != domain.uuid:
         raise Said(Conflict, "its mark is a copy of another VM's")
+
+
+def _check_readable(mark: Mark | None) -> None:
+    """A mark is text on a real host: what does not read back as it was is lost there."""
+    if mark is not None and loads(dumps(mark)) != mark:
+        raise Said(Refused, "the mark cannot be read back")
 
 
 def _check_password(value: object) -> None:
