@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 from reconciler.apply.outcome import GOOD, Outcome, Run, Status
-from reconciler.plan import words
+from reconciler.plan.faces import words
 from reconciler.plan.plan import Step
 
 _WORDS = {

@@ -70,7 +70,7 @@ def carry_out(looked: Pass, app: App, *, yes: bool, take_over: bool = False) -> 
 
 def _saved(file: Path, place: Place, yes: bool, take_over: bool) -> Exit:
     from reconciler.errors import UsageError
-    from reconciler.plan.saved import moved, read
+    from reconciler.plan.faces.saved import moved, read
 
     saved = read(file)
     asked = Asked.saved(saved["options"])

@@ -75,7 +75,7 @@ def _images(item: Object) -> object:
 
 
 def _revision(*path: str) -> Cell:
-    from reconciler.plan.words import revision
+    from reconciler.plan.faces.words import revision
 
     return lambda item: revision(str(at(*path)(item) or ""))
 

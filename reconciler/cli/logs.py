@@ -116,7 +116,7 @@ _SHOWN = frozenset({"time", "event", "by", "ref", "host", "what", "error", "note
 
 def line(entry: Entry) -> str:
     """`2026-11-28 12:01:07  kvm1  vm/web  start  done in 1.2 s  (alice)`."""
-    from reconciler.plan.words import plain
+    from reconciler.plan.faces.words import plain
 
     when = datetime.fromtimestamp(entry["time"], UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     head = [when, *(str(entry[key]) for key in ("host", "ref", "what") if entry.get(key))]

@@ -77,7 +77,7 @@ def plan(
             looked = replace(looked, plan=against(looked, app, load_revision(app, place, base), asked))
         print(shown(looked, app, output), end="")
         if out is not None:
-            from reconciler.plan.saved import write
+            from reconciler.plan.faces.saved import write
 
             write(out, data(looked, app, asked))
         return of_plan(steps=len(looked.plan.steps), held=int(looked.plan.anything_held))
@@ -109,17 +109,17 @@ def shown(looked: Pass, app: App, output: Format) -> str:
 
         return json.dumps(data(looked, app, Asked()), indent=2, ensure_ascii=False) + "\n"
     if output is Format.markdown:
-        from reconciler.plan.markdown import markdown
+        from reconciler.plan.faces.markdown import markdown
 
         return markdown(looked.plan)
     from reconciler.cli.terminal import wants_colour, width
-    from reconciler.plan.text import text
+    from reconciler.plan.faces.text import text
 
     return text(looked.plan, width(sys.stdout), wants_colour(sys.stdout)) + "\n"
 
 
 def data(looked: Pass, app: App, asked: Asked) -> dict[str, object]:
     """The plan as JSON, `gitvirt.plan/v1`."""
-    from reconciler.plan.data import to_data
+    from reconciler.plan.faces.data import to_data
 
     return to_data(looked.plan, app.digest, options=asked.data())

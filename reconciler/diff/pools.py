@@ -90,7 +90,7 @@ def _undeclared(context: Context) -> Iterator[Change]:
 def images(context: Context) -> list[Change]:
     """Images of shared domains that are not there yet, or whose upload was never finished.
 
-    Images of local domains are brought to a host when a VM there needs them (plan/storage.py).
+    Images of local domains are brought to a host when a VM there needs them (plan/steps/storage.py).
     """
     found = []
     for wanted in context.wanted.images.values():

@@ -1,6 +1,6 @@
 """Plan: what will be done, in which order, what is kept back, and what to know. Pure values.
 
-Made by plan/planner.py; shown by plan/text.py and friends; executed by reconciler/apply.
+Made by plan/planner.py; shown by plan/faces/text.py and friends; executed by reconciler/apply.
 """
 
 from __future__ import annotations

@@ -19,10 +19,11 @@ from reconciler.diff.holding import hosts_on_hold
 from reconciler.observe import backing
 from reconciler.observe.observed import Found
 from reconciler.place import choose
-from reconciler.plan import guard, network, storage, vm_create, vm_remove, vm_update
+from reconciler.plan import guard
 from reconciler.plan.builder import Builder, Withheld
 from reconciler.plan.order import by_harm
 from reconciler.plan.plan import Plan, Step, Warned
+from reconciler.plan.steps import network, storage, vm_create, vm_remove, vm_update
 from specs.fields import Secret
 
 

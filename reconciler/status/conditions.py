@@ -23,7 +23,7 @@ from drivers.seen import Power, SeenVm
 from reconciler.diff import power
 from reconciler.diff.change import Change, FieldChange, Held, HeldReason, Verb
 from reconciler.diff.holding import hold_on
-from reconciler.plan import words
+from reconciler.plan.faces import words
 from reconciler.status.situation import Machine, Situation
 from reconciler.status.values import telling
 from specs.effects import Effect

@@ -7,7 +7,7 @@ from typing import Any
 
 from drivers.mark import Device, Mark
 from drivers.seen import SeenVm
-from reconciler.plan import words
+from reconciler.plan.faces import words
 from reconciler.status import conditions as asked
 from reconciler.status import objects, telling
 from reconciler.status.kinds.vm import state, vm

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.diff.change import Change
-from reconciler.plan import words
-from reconciler.plan.shown.held import REASONS, advice
-from reconciler.plan.shown.view import view
-from reconciler.plan.text import rows as plan_rows
+from reconciler.plan.faces import words
+from reconciler.plan.faces.shown.held import REASONS, advice
+from reconciler.plan.faces.shown.view import view
+from reconciler.plan.faces.text import rows as plan_rows
 from reconciler.status.conditions import Condition, every_held
 from reconciler.status.sections import Section
 from reconciler.status.situation import Situation

@@ -8,7 +8,7 @@ from typing import Any
 
 from drivers.mark import Override
 from reconciler.diff.change import Change, FieldChange, Held
-from reconciler.plan.shown.held import advice
+from reconciler.plan.faces.shown.held import advice
 from specs.fields import Fields, Scalar, Secret
 from specs.resource import Location
 

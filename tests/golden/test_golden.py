@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.plan.text import text
+from reconciler.plan.faces.text import text
 from tests.golden.case import Case, cases
 
 WIDTH = 100

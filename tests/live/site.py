@@ -1,6 +1,6 @@
 """A site on the lab: a repository that declares its hosts, planned and applied in this process.
 
-The live twin of tests/flow/site.py: `vms` writes documents, `apply` acts, `settle` asserts that the plan after is empty.
+The live twin of tests/flow/site.py: `vms` writes documents, `apply` acts, `settle` asserts an empty plan afterwards.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class LiveSite:
 
 
 def said(plan: Plan) -> str:
-    from reconciler.plan.text import text
+    from reconciler.plan.faces.text import text
 
     return text(plan)
 

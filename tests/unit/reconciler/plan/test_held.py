@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from reconciler.diff.change import Held, HeldReason
-from reconciler.plan.shown.held import REASONS, advice, table
+from reconciler.plan.faces.shown.held import REASONS, advice, table
 
 PAGE = Path(__file__).parents[4] / "docs" / "held.md"
 

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from pydantic import ValidationError
 
 from reconciler.diff.change import FieldChange, HeldReason, Verb
-from reconciler.plan.data import to_data
-from reconciler.plan.document import FORMAT, PlanDocument, plan_schema
+from reconciler.plan.faces.data import to_data
+from reconciler.plan.faces.document import FORMAT, PlanDocument, plan_schema
+from reconciler.plan.faces.saved import SavedPlanError, moved, read, write
 from reconciler.plan.plan import Plan
-from reconciler.plan.saved import SavedPlanError, moved, read, write
 from specs.effects import Effect
 from specs.fields import Secret
 from tests.golden.case import Case, cases

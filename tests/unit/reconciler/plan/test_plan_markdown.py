@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.diff.change import Verb
-from reconciler.plan.markdown import escaped, markdown
+from reconciler.plan.faces.markdown import escaped, markdown
 from reconciler.plan.plan import Plan
 from tests.unit.reconciler.plan.plans import HOSTILE, memory, plan, plans, vm
 

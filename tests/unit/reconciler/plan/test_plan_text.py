@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.diff.change import Change, FieldChange, HeldReason, Verb
+from reconciler.plan.faces.text import text
 from reconciler.plan.plan import Plan, Warned
-from reconciler.plan.text import text
 from specs.effects import Effect
 from specs.errors import Location
 from specs.fields import Secret

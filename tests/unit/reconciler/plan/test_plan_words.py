@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.diff.change import FieldChange, Verb
-from reconciler.plan import words
+from reconciler.plan.faces import words
 from specs.effects import Effect
 from specs.errors import Location
 from specs.fields import Secret

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from reconciler.diff.change import Change, FieldChange, HeldReason, Verb
+from reconciler.plan.faces.shown.deeds import Deeds, by_object
 from reconciler.plan.plan import Plan
-from reconciler.plan.shown.deeds import Deeds, by_object
 from specs.effects import Effect
 
 

@@ -1,4 +1,4 @@
-"""Data: a plan as plain data for JSON, `gitvirt.plan/v1` (its shape is in plan/document.py).
+"""Data: a plan as plain data for JSON, `gitvirt.plan/v1` (its shape is in plan/faces/document.py).
 
 Pure. In: a Plan, a way to hide secrets, the options that were asked. Out: dicts, lists and scalars. What steps hand to
 drivers is never in it: calls hold secrets in the clear. Called by `plan -o json`, `plan --out` and the daemon.
@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from reconciler.diff.change import Change, FieldChange, Held
+from reconciler.plan.faces.shown.tally import summary, tally
+from reconciler.plan.faces.text import text
 from reconciler.plan.plan import Plan, Step
-from reconciler.plan.shown.tally import summary, tally
-from reconciler.plan.text import text
 from specs.fields import Fields, Scalar, Secret
 from specs.resource import Location
 

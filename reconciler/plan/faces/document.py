@@ -1,7 +1,7 @@
 """The document `gitvirt.plan/v1`: the shape of a plan as JSON, for whoever reads it and for saved plans.
 
-pydantic models, used at the edge only: reconciler/plan/saved.py checks a file with them, `plan_schema` is their JSON
-Schema. reconciler/plan/data.py writes what they describe.
+pydantic models, used at the edge only: saved.py checks a file with them, `plan_schema` is their JSON Schema. data.py
+writes what they describe.
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from reconciler.diff.change import Change, FieldChange, HeldReason, Verb
-from reconciler.plan import words
+from reconciler.plan.faces import words
+from reconciler.plan.faces.shown.deeds import Deeds, by_object
 from reconciler.plan.plan import Plan, StartVm, Step, StopVm
-from reconciler.plan.shown.deeds import Deeds, by_object
 from specs.effects import Effect, worst
 
 _VERBS = {

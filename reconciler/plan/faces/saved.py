@@ -1,6 +1,6 @@
 """Saved plans: `gitvirt plan --out FILE` writes one, `gitvirt apply FILE` acts on it only if nothing moved since.
 
-In: the data of plan/data.py, a path. Out: a file that only its owner can read; the data again, checked; in words, what
+In: the data of data.py, a path. Out: a file that only its owner can read; the data again, checked; in words, what
 moved between a saved plan and the one that would be made now. Nobody executes a saved plan: it is planned again.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.errors import ReconcilerError
-from reconciler.plan import words
+from reconciler.plan.faces import words
 from reconciler.plan.plan import Plan
 
 LARGEST = 64 * 1024 * 1024  # bytes; a plan of ten thousand VMs has about a tenth of it
@@ -58,7 +58,7 @@ def checked(data: object, name: str) -> dict[str, Any]:
     """The data if it is a `gitvirt.plan/v1`; SavedPlanError names the first faults."""
     from pydantic import ValidationError
 
-    from reconciler.plan.document import FORMAT, PlanDocument
+    from reconciler.plan.faces.document import FORMAT, PlanDocument
 
     found = data.get("format") if isinstance(data, dict) else None
     if not isinstance(data, dict) or found != FORMAT:

@@ -18,7 +18,7 @@ from reconciler.diff.change import Change, HeldReason
 from reconciler.plan import marks
 from reconciler.plan.builder import Builder, Withheld
 from reconciler.plan.plan import DefineVm, MarkVm, StartVm, Warned
-from reconciler.plan.storage import DiskOwner, PlannedDisk, image_on, make_disk, name_disk, seed_step
+from reconciler.plan.steps.storage import DiskOwner, PlannedDisk, image_on, make_disk, name_disk, seed_step
 from specs.fields import Fields, Scalar, entries
 
 

@@ -11,7 +11,8 @@ from itertools import groupby
 
 from drivers.base import NewVm
 from reconciler.diff.change import Change, Verb
-from reconciler.plan import plan, words
+from reconciler.plan import plan
+from reconciler.plan.faces import words
 from specs.fields import Fields, entries
 from specs.resource import Ref
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from reconciler.plan.faces.shown.view import Line, Row, Section, View, view
 from reconciler.plan.plan import Plan
-from reconciler.plan.shown.view import Line, Row, Section, View, view
 
 _USUAL = 100  # columns to lay out for where nobody looks
 _NARROW = 40

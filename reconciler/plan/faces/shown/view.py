@@ -1,7 +1,7 @@
 """View: a plan as sections of rows, equal changes folded into one row, ready to be laid out.
 
-Pure. In: a Plan. Out: a View, which knows words but neither widths, colours nor markup. Called by plan/text.py and
-plan/markdown.py, so that both say the same.
+Pure. In: a Plan. Out: a View, which knows words but neither widths, colours nor markup. Called by text.py
+and markdown.py, so that both say the same.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from itertools import groupby
 from typing import Literal
 
 from reconciler.diff.change import Change, FieldChange, Held, HeldReason, Verb
-from reconciler.plan import words
+from reconciler.plan.faces import words
+from reconciler.plan.faces.shown.deeds import Deeds
+from reconciler.plan.faces.shown.held import advice
+from reconciler.plan.faces.shown.pieces import Piece, Title, pieces
+from reconciler.plan.faces.shown.tally import summary
 from reconciler.plan.plan import Plan, Warned
-from reconciler.plan.shown.deeds import Deeds
-from reconciler.plan.shown.held import advice
-from reconciler.plan.shown.pieces import Piece, Title, pieces
-from reconciler.plan.shown.tally import summary
 from specs.resource import Location
 
 LineKind = Literal["field", "text", "why", "fix"]

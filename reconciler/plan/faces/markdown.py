@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 
+from reconciler.plan.faces.shown.pieces import Title
+from reconciler.plan.faces.shown.view import Section, View, view
+from reconciler.plan.faces.text import rows
 from reconciler.plan.plan import Plan
-from reconciler.plan.shown.pieces import Title
-from reconciler.plan.shown.view import Section, View, view
-from reconciler.plan.text import rows
 
 LIMIT = 65536
 _WIDTH = 110

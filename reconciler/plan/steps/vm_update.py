@@ -1,0 +1,119 @@
+"""Steps that change a VM that exists: volumes before, its edits in one step with the new mark, power after.
+
+Pure; called by plan/planner.py for `update`, `adopt` and `restore`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from drivers.mark import Device
+from drivers.seen import Power, SeenVm
+from reconciler.desired.identity import seed_volume
+from reconciler.desired.wanted import WantedVm
+from reconciler.diff import devices, power
+from reconciler.diff.change import Change
+from reconciler.observe.observed import Found
+from reconciler.plan import marks
+from reconciler.plan.builder import Builder
+from reconciler.plan.plan import AutostartVm, MarkVm, StartVm, StopVm
+from reconciler.plan.steps.storage import seed_step
+from reconciler.plan.steps.vm_devices import grow_stopped, new_devices, out_of_trash, trash_removed
+from reconciler.plan.steps.vm_edit import edit
+from reconciler.plan.steps.work import Work
+from specs.effects import Effect
+from specs.fields import entries
+
+
+def update_steps(change: Change, wanted: WantedVm, found: Found, builder: Builder) -> Change:
+    """Adds the steps of an update or a restore; returns the change with what was decided (volumes, MACs)."""
+    assert found.vm.mark is not None
+    work = Work(wanted=wanted, vm=found.vm, host=found.host, mark=found.vm.mark, builder=builder)
+    acting = [each for each in change.fields if each.acts]
+    if work.mark.trashed:
+        out_of_trash(work)
+    decided = {each.path: each for each in acting}
+    table = new_devices(work, acting, decided)
+    grow_stopped(work, acting)
+    edit(work, list(decided.values()), table)
+    for each in acting:
+        if each.path == "autostart" and each.config:
+            work.step(AutostartVm(uuid=work.vm.uuid, on=bool(each.after)), "set autostart")
+    trash_removed(work, acting)
+    _power(work, change)
+    shown = tuple(decided.get(each.path, each) for each in change.fields)
+    return replace(change, fields=shown)
+
+
+def adopt_steps(change: Change, wanted: WantedVm, found: Found, builder: Builder) -> Change:
+    """The one step of an adoption: the mark, with the devices that the declaration matches and nothing else."""
+    vm = found.vm
+    fields = {path: value for path, value in wanted.fields.items() if vm.config.get(path) == value}
+    mark = replace(
+        marks.first(wanted, vm.uuid, builder.context),
+        declared=marks.declared(wanted, fields, builder.context),
+        devices=_matched(wanted, vm, builder),
+    )
+    builder.add(wanted.ref, found.host, MarkVm(uuid=vm.uuid, expects=None, mark=mark), "adopt", effect=Effect.NONE)
+    return replace(change, host=found.host)
+
+
+def _matched(wanted: WantedVm, vm: SeenVm, builder: Builder) -> dict[str, Device]:
+    """The device table of an adopted VM: disks by volume or target, NICs by MAC, drives by target."""
+    table: dict[str, Device] = {}
+    seen_disks, seen_nics = entries(vm.config, "disks"), entries(vm.config, "nics")
+    for disk in wanted.disks:
+        pool = builder.context.wanted.pools[disk.pool]
+        path = f"{pool.path.rstrip('/')}/{disk.volume}" if disk.volume else None
+        for target, seen in seen_disks.items():
+            if seen.get("source") == path or (path is None and target == disk.name):
+                volume = str(seen.get("source", "")).rpartition("/")[2]
+                table[f"disk/{disk.name}"] = Device(target=target, volume=f"{pool.name}/{volume}")
+    for name, nic in entries(wanted.fields, "nics").items():
+        for address in seen_nics:
+            if nic.get("mac") == address or name == address:
+                table[f"nic/{name}"] = Device(mac=address)
+    for name in wanted.cdroms:
+        if name in entries(vm.config, "cdroms"):
+            table[f"cdrom/{name}"] = Device(target=name)
+    return table
+
+
+def _power(work: Work, change: Change) -> None:
+    """Starts, stops or restarts the VM, and records the state that Git asks for once it is true."""
+    state = next((each for each in change.fields if each.path == "state" and each.acts), None)
+    if state and state.live:
+        if state.after == "running":
+            _reseed(work)
+            work.step(StartVm(uuid=work.vm.uuid), "start", after=_networks(work))
+        else:
+            work.step(_stop(work), "stop", effect=Effect.RESTART)
+    elif work.vm.power is Power.RUNNING and any(each.restart and not each.held for each in change.fields):
+        work.step(_stop(work), "stop", effect=Effect.RESTART, key="restart")
+        work.step(StartVm(uuid=work.vm.uuid), "start", key="restart")
+    if state or work.mark.declared.get("state") != work.wanted.power:
+        started = state is not None and state.live and state.after == "running"
+        told = power.remembered(work.wanted, work.vm, work.mark, work.builder.context.now, started)
+        values = {"declared": {**work.mark.declared, "state": work.wanted.power}, "overrides": told.overrides}
+        work.write("record its state", "state", **values)
+
+
+def _reseed(work: Work) -> None:
+    """Writes the cloud-init seed that the definition names, if it is not there: it was never finished, or is lost."""
+    if work.wanted.seed is None or not work.wanted.disks:
+        return
+    pool = work.builder.context.wanted.pools[work.wanted.disks[0].pool]
+    source = work.vm.config.get(f"cdroms[{devices.SEED_DRIVE}].source")
+    if source != f"{pool.path.rstrip('/')}/{seed_volume(work.vm.uuid, work.wanted.seed.digest)}":
+        return
+    work.last = seed_step(work.wanted, work.vm.uuid, (work.host, pool), work.builder)[2] or work.last
+
+
+def _networks(work: Work) -> tuple[str, ...]:
+    """The steps of this plan that bring up networks which the VM needs to start."""
+    needed = (str(value) for path, value in work.vm.config.items() if path.endswith("].network"))
+    return tuple(work.builder.brought("network", work.host, name) for name in needed)
+
+
+def _stop(work: Work) -> StopVm:
+    return StopVm(uuid=work.vm.uuid, timeout=work.wanted.stop_timeout, last_resort=work.wanted.last_resort)
