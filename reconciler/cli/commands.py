@@ -40,8 +40,11 @@ COMMANDS: dict[str, Command] = {
     "set": Command(
         "edit:set_values", "Change values in the YAML of an object, keeping comments and layout.", REPOSITORY
     ),
+    "status": Command("status:status", "Show on one screen how the datacenter is.", LOOK),
     "get": Command("get:get", "List objects with their state: vms, hosts, networks, trash …", LOOK),
     "describe": Command("describe:describe", "Show all about one object, and what is next for it.", LOOK),
+    "diff": Command("diff:diff", "Show where hosts differ from what is declared, field by field.", LOOK),
+    "explain": Command("explain:explain", "Tell why an object is as it is; or what a field means.", LOOK),
     "logs": Command("logs:logs", "Show what gitvirt did: steps, deeds, what was held.", LOOK),
     "start": Command("deeds.power:start", "Start VMs where they are; takes back an operator's stop.", ACT),
     "stop": Command("deeds.power:stop", "Shut guests down; kept off although Git says running.", ACT),

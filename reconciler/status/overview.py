@@ -76,7 +76,7 @@ def level(status: dict[str, Any]) -> str:
 
 
 def _bad(item: dict[str, Any]) -> bool:
-    """True for a VM that is not as it shall be; one that goes away or comes out of the trash is a change that is due."""
+    """True for a VM that is not as it shall be; one that goes away, or comes back from the trash, is a change due."""
     found = objects.condition(item, "Ready")
     return found["status"] == "False" and found["reason"] not in ("NotDeclared", "InTrash")
 

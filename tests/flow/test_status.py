@@ -1,0 +1,385 @@
+"""What the verbs that look conclude about a simulated datacenter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drivers.mark import Override
+from drivers.seen import Power
+from reconciler import cycle
+from reconciler.status import differences, objects, overview, placement
+from reconciler.status.description import describe
+from reconciler.status.explanation import explain
+from reconciler.status.kinds import host, network, storage, volume
+from reconciler.status.sections import Section
+from reconciler.status.situation import Situation
+from specs.resource import Ref
+from tests.flow.site import OTHER, Site, vm_yaml
+
+
+def situation(site: Site, **holds: Override) -> Situation:
+    looked = site.look()
+    return Situation(catalog=site.revision_now().catalog, context=looked.context, plan=looked.plan)
+
+
+def machine(site: Site, name: str) -> dict[str, Any]:
+    return next(each for each in objects.machines(situation(site)) if each["metadata"]["name"] == name)
+
+
+def truth(item: dict[str, Any]) -> dict[str, str]:
+    """Condition → status."""
+    return {each["type"]: each["status"] for each in item["status"]["conditions"]}
+
+
+def condition(item: dict[str, Any], kind: str) -> dict[str, str]:
+    return objects.condition({"kind": "VirtualMachine", **item}, kind)
+
+
+def text(sections: list[Section]) -> str:
+    return "\n".join(" ".join(cell for cell in row) for each in sections for row in [[each.title], *each.rows])
+
+
+def ref(name: str) -> Ref:
+    return Ref.parse(f"vm/{name}")
+
+
+def test_a_settled_vm_is_ready_and_in_sync_and_shows_its_hardware(site: Site) -> None:
+    site.vms(vm_yaml("web", metadata=", labels: {tier: web}"))
+    site.settle()
+    item = machine(site, "web")
+    assert truth(item) == {
+        "Ready": "True", "InSync": "True", "Held": "False", "Drifted": "False", "PendingRestart": "False",
+        "OnHold": "False",
+    }  # fmt: skip
+    status = item["status"]
+    assert (status["state"], status["host"], status["memory"], status["cpu"]["count"]) == (
+        "running", "kvm1", 96 << 20, 1,
+    )  # fmt: skip
+    assert item["metadata"]["labels"] == {"tier": "web"}
+    assert item["metadata"]["uid"] == site.domain("web")[1].uuid
+    assert [(each["name"], each["storageDomain"], each["managed"]) for each in status["disks"]] == [
+        ("root", "shared", True)
+    ]
+    assert [(each["name"], each["network"]) for each in status["nics"]] == [("lan", "lan")]
+    assert item["spec"]["memory"] == "96MiB"
+
+
+def test_a_vm_that_nobody_made_yet_is_absent(site: Site) -> None:
+    site.vms(vm_yaml("web"))
+    item = machine(site, "web")
+    assert item["status"]["state"] == "absent"
+    assert (truth(item)["Ready"], condition(item, "InSync")["reason"]) == ("False", "ToCreate")
+    assert "Drifted" not in truth(item)  # it was not computed
+
+
+def test_what_a_dead_host_may_hold_is_unknown_and_never_absent(site: Site) -> None:
+    site.vms(vm_yaml("web"))
+    site.settle()
+    site.world.power_off("kvm1")
+    item = machine(site, "web")
+    assert item["status"]["state"] == "unknown"
+    assert truth(item)["Ready"] == truth(item)["InSync"] == "Unknown"
+    assert condition(item, "Ready")["reason"] == "HostUnseen"
+    assert "kvm1" in condition(item, "Ready")["message"]
+    assert [(each["metadata"]["name"], each["status"]["state"]) for each in host.hosts(situation(site))] == [
+        ("kvm1", "unreachable"), ("kvm2", "up"),
+    ]  # fmt: skip
+
+
+def test_a_change_that_waits_for_a_power_cycle_is_pending_with_both_values(site: Site) -> None:
+    site.vms(vm_yaml("web", "memoryMax: 128MiB"))
+    site.settle()
+    site.vms(vm_yaml("web", "memoryMax: 256MiB"))
+    site.settle()
+    item = machine(site, "web")
+    assert truth(item)["PendingRestart"] == "True"
+    assert truth(item)["Ready"] == "True"
+    assert condition(item, "InSync") == {
+        "type": "InSync", "status": "False", "reason": "Waits", "message": "differs in memoryMax",
+    }  # fmt: skip
+    (pending,) = item["status"]["pending"]
+    assert (pending["before"], pending["after"], pending["kind"]) == (128 << 20, 256 << 20, "pending")
+
+
+@pytest.mark.parametrize(("mode", "reason"), [("enforce", "ToSetBack"), ("warn", "LeftAsIs")])
+def test_a_change_from_outside_is_drift_and_not_held(site: Site, mode: str, reason: str) -> None:
+    site.vms(vm_yaml("web", f"drift: {mode}, description: mine"))
+    site.settle()
+    site.world.outside("kvm1").change("web", "description", "theirs")
+    item = machine(site, "web")
+    assert condition(item, "Drifted")["reason"] == reason
+    assert truth(item)["Held"] == "False"
+
+
+def test_a_held_change_tells_its_reason_and_what_to_do(site: Site) -> None:
+    site.vms(vm_yaml("web", "deleteProtection: true"))
+    site.settle()
+    site.vms()
+    item = machine(site, "web")
+    assert condition(item, "Ready")["reason"] == "NotDeclared"
+    assert condition(item, "Held")["reason"] == "DeleteProtected"
+    assert "deleteProtection: false" in item["status"]["held"][0]["fix"]
+
+
+def test_a_stopped_vm_that_shall_run_is_not_ready_but_one_that_shut_itself_down_is(site: Site) -> None:
+    site.vms(vm_yaml("crashed"), vm_yaml("done"))
+    site.settle()
+    for name in ("crashed", "done"):
+        outside = site.world.outside(site.domain(name)[0])
+        outside.kill(name) if name == "crashed" else outside.guest_shutdown(name)
+    assert condition(machine(site, "crashed"), "Ready")["message"].endswith("shall be running")
+    assert truth(machine(site, "crashed"))["Ready"] == "False"
+    assert truth(machine(site, "done"))["Ready"] == "True"
+    assert machine(site, "done")["status"]["state"] == "stopped"
+
+
+def test_foreign_vms_are_told_apart_by_whose_they_are(site: Site) -> None:
+    site.vms(vm_yaml("web"))
+    site.settle()
+    small = {"memory": 1 << 28, "memoryMax": 1 << 28}
+    site.world.outside("kvm1").define("plain", small)
+    site.world.outside("kvm1").clone_domain("web", "copy")
+    found = situation(site)
+    owners = {each["metadata"]["name"]: each["status"]["owner"] for each in objects.foreign(found)}
+    assert owners == {"plain": "unmarked", "copy": "clone of vm/web"}
+    assert [each["metadata"]["name"] for each in objects.machines(found)] == ["web"]
+    assert all("conditions" not in each["status"] for each in objects.foreign(found))
+    text = (site.repository / "gitvirt.yaml").read_text()
+    site.write("gitvirt.yaml", text.replace("6f1d2f0e-93c8-4b7e-9d57-0c4c2f6b7a10", OTHER))
+    assert "repository 6f1d2f0e" in {each["status"]["owner"][:19] for each in objects.foreign(situation(site))}
+
+
+def test_a_vm_that_is_to_be_adopted_shows_as_it_is(site: Site) -> None:
+    uuid = site.world.outside("kvm2").define("old", {"memory": 1 << 28, "memoryMax": 1 << 28}).uuid
+    site.vms(vm_yaml("old", f"=uuid: {uuid}, memory: 256MiB, state: manual"))
+    item = machine(site, "old")
+    assert (item["status"]["state"], item["status"]["host"], item["status"]["owner"]) == (
+        "stopped", "kvm2", "unmarked",
+    )  # fmt: skip
+    assert condition(item, "InSync")["reason"] == "ToAdopt"
+    assert objects.foreign(situation(site)) == []
+
+
+def test_deleted_vms_are_in_the_trash_with_disks_dates_and_space(site: Site) -> None:
+    site.vms(vm_yaml("web"))
+    site.settle()
+    site.vms()
+    site.settle()
+    (item,) = volume.trash(situation(site))
+    status = item["status"]
+    assert (status["ref"], [each["name"] for each in status["disks"]]) == ("vm/web", ["root"])
+    assert status["since"] < status["until"]
+    assert status["disks"][0]["capacity"] > 0
+    assert objects.machines(situation(site)) == []
+    assert {
+        each["status"]["state"] for each in volume.volumes(situation(site)) if "root" in each["metadata"]["name"]
+    } == {"trashed"}
+    site.vms(vm_yaml("web"))
+    back = machine(site, "web")
+    assert (back["status"]["state"], condition(back, "InSync")["reason"]) == ("trashed", "ToRestore")
+
+
+def test_a_removed_disk_is_in_the_trash_under_the_name_of_its_vm(site: Site) -> None:
+    disks = "cpu: 1, memory: 96MiB, disks: [{name: root, image: guest}%s]"
+    site.vms(vm_yaml("web", "=" + disks % ", {name: data, size: 1GiB}"))
+    site.settle()
+    site.vms(vm_yaml("web", "=" + disks % ""))
+    site.settle()
+    (item,) = volume.trash(situation(site))
+    assert (item["status"]["ref"], item["status"]["disks"][0]["name"]) == ("vm/web", "data")
+
+
+def test_networks_storage_and_images_tell_each_host(site: Site) -> None:
+    assert storage.images(situation(site))[0]["status"]["state"] == "absent"
+    site.settle()
+    found = situation(site)
+    assert [each["status"]["state"] for each in network.networks(found)] == ["active"]
+    assert [each["status"]["state"] for each in storage.domains(found)] == ["active"]
+    (image,) = storage.images(found)
+    assert (image["status"]["state"], image["status"]["storageDomain"]) == ("ready", "shared")
+    shared = storage.domains(found)[0]["status"]
+    assert shared["capacity"] == shared["hosts"][0]["capacity"]  # one directory: not counted twice
+    site.world.cut("kvm2")
+    (lan,) = network.networks(situation(site))
+    assert [each["state"] for each in lan["status"]["hosts"]] == ["active", "unknown"]
+    assert truth(lan)["Ready"] == "Unknown"
+
+
+def test_every_host_is_asked_why_it_could_not_take_a_vm(site: Site) -> None:
+    site.vms(vm_yaml("big", "=cpu: 1, memory: 10000GiB"), vm_yaml("web", "hosts: [kvm2]"))
+    found = situation(site)
+    big, web = found.machine(ref("big")), found.machine(ref("web"))
+    assert big is not None
+    assert web is not None
+    assert all("10000GiB needed" in each.why for each in placement.verdicts(big, found))
+    assert [(each.host, each.why) for each in placement.verdicts(web, found)] == [
+        ("kvm2", ""), ("kvm1", "its `hosts:` does not name it"),
+    ]  # fmt: skip
+    assert "kvm2 is where the plan puts it" in placement.reason(web, found)
+
+
+def test_a_running_vms_own_memory_does_not_speak_against_its_host(site: Site) -> None:
+    site.vms(vm_yaml("web", "=cpu: 1, memory: 20GiB, hosts: [kvm1]"))
+    site.settle()
+    found = situation(site)
+    web = found.machine(ref("web"))
+    assert web is not None
+    assert placement.verdicts(web, found)[0].why == ""
+    assert "stays where it is" in placement.reason(web, found)
+
+
+def test_explain_names_the_file_and_line_of_each_value_and_who_says_it_there(site: Site) -> None:
+    site.write(
+        "sizes.yaml",
+        "apiVersion: gitvirt/v1\nkind: InstanceType\nmetadata: {name: small}\nspec:\n  cpu: 1\n  memory: 128MiB\n",
+    )
+    site.vms(vm_yaml("web", "=instanceType: small, disks: [{name: root, image: guest}]"))
+    told = text(explain(ref("web"), situation(site)))
+    assert "memory 128MiB sizes.yaml:6 by instancetype/small" in told
+    assert "disks[root].image guest vms.yaml:5" in told
+    assert "disks[root].storageDomain shared filled in" in told
+
+
+def test_explain_says_why_a_change_is_held_and_what_to_do(site: Site) -> None:
+    site.vms(vm_yaml("web"))
+    site.settle()
+    site.world.power_off("kvm1")
+    told = text(explain(ref("web"), situation(site)))
+    assert "HostUnseen" in told
+    assert "not seen is not absent" in told
+    assert "→" in told
+    assert "kvm1 not reachable" in told
+
+
+def test_describe_shows_the_next_boot_beside_what_runs_and_what_is_next(site: Site) -> None:
+    site.vms(vm_yaml("web", "memoryMax: 128MiB"))
+    site.settle()
+    site.vms(vm_yaml("web", "memoryMax: 256MiB"))
+    site.settle()
+    told = text(describe(ref("web"), situation(site)))
+    assert "memoryMax 256MiB running now: 128MiB" in told
+    assert "generation" in told
+    assert "waits for the next power cycle" in told
+    assert "# vms.yaml:5" in told
+    assert describe(Ref.parse("host/kvm1"), situation(site))
+    assert "active" in text(describe(Ref.parse("network/lan"), situation(site)))
+
+
+def test_a_settled_site_has_no_differences(site: Site) -> None:
+    site.vms(vm_yaml("web"))
+    site.settle()
+    assert differences.differences(situation(site)) == []
+    assert differences.structural(situation(site)) == []
+
+
+def test_differences_say_before_after_and_effect_of_each_field(site: Site) -> None:
+    site.vms(vm_yaml("web", "memoryMax: 256MiB"))
+    site.settle()
+    site.vms(
+        vm_yaml("web", "memoryMax: 256MiB")
+        .replace("memory: 96MiB", "memory: 128MiB")
+        .replace("nics: [lan]", "nics: []")
+    )
+    (found,) = differences.differences(situation(site), [ref("web")])
+    lines = {each.path: each for each in found.lines}
+    assert (lines["memory"].sign, lines["memory"].told, lines["memory"].effect) == ("~", "96MiB → 128MiB", "hotplug")
+    assert lines["memory"].where == "vms.yaml:5"
+    assert lines["nics[lan]"].sign == "-"
+    (data,) = differences.structural(situation(site), [ref("web")])
+    assert data["differences"]["values_changed"]["root['memory']"] == {"new_value": 128 << 20, "old_value": 96 << 20}
+    assert "root['nics']" in data["differences"]["dictionary_item_removed"]
+
+
+def test_live_differences_are_those_of_the_machine_that_runs(site: Site) -> None:
+    site.vms(vm_yaml("web", "memoryMax: 128MiB, description: one"))
+    site.settle()
+    site.vms(vm_yaml("web", "memoryMax: 256MiB, description: one"))
+    site.settle()
+    (found,) = differences.differences(situation(site), live=True)
+    assert [(each.path, each.told) for each in found.lines] == [("memoryMax", "128MiB → 256MiB")]
+    (data,) = differences.structural(situation(site))
+    assert data["differences"] == {}
+    assert "root['memoryMax']" in data["running"]["values_changed"]
+
+
+def test_a_new_object_is_all_plus_and_a_deleted_one_has_its_verb(site: Site) -> None:
+    site.vms(vm_yaml("web"))
+    (found,) = differences.differences(situation(site), [ref("web")])
+    assert {each.sign for each in found.lines} == {"+"}
+    site.settle()
+    site.vms()
+    (gone,) = differences.differences(situation(site), [ref("web")])
+    assert (gone.verb, gone.lines) == ("delete", ())
+
+
+class Revealing(Site):
+    """A site whose secrets stand in the YAML."""
+
+    def revision_now(self) -> cycle.Revision:
+        found = super().revision_now()
+        return replace(found, sources=replace(found.sources, reveal=lambda secret, where: secret.value))  # type: ignore[attr-defined]
+
+
+def test_secrets_are_in_no_status_description_or_difference(tmp_path: Path) -> None:
+    site = Revealing(tmp_path)
+    site.vms(vm_yaml("web", "graphics: {type: vnc, password: {value: sesame1}}"))
+    site.settle()
+    site.vms(vm_yaml("web", "graphics: {type: vnc, password: {value: sesame2}}"))
+    found = situation(site)
+    everything = [
+        objects.machines(found), differences.differences(found), differences.structural(found),
+        describe(ref("web"), found), explain(ref("web"), found), overview.overview(found, None),
+    ]  # fmt: skip
+    assert "graphics.password" in repr(everything)
+    assert "sesame" not in repr(everything)
+
+
+def test_the_overview_is_ready_only_if_all_is_as_declared(site: Site) -> None:
+    site.vms(vm_yaml("web"))
+    before = overview.overview(situation(site), None)["status"]
+    assert (before["level"], before["due"]["objects"] > 0) == ("errors", True)  # a declared VM is not there
+    site.settle()
+    assert overview.overview(situation(site), None)["status"]["level"] == "ready"
+    site.world.outside("kvm1").change("web", "description", "theirs")
+    assert overview.overview(situation(site), None)["status"]["level"] == "ready"  # nobody declared a description
+    site.vms(vm_yaml("web", "drift: warn"))
+    site.settle()
+    site.vms(vm_yaml("web", "drift: warn, memoryMax: 256MiB"))
+    assert overview.overview(situation(site), None)["status"]["level"] == "remarks"
+    site.world.cut("kvm2")
+    status = overview.overview(situation(site), None)["status"]
+    assert status["level"] == "errors"
+    assert status["hosts"]["states"] == {"up": 1, "unreachable": 1}
+    assert status["hosts"]["remarks"][0]["reason"]
+
+
+def test_the_overview_names_operators_deeds_but_not_what_guests_did(site: Site) -> None:
+    site.vms(vm_yaml("held"), vm_yaml("done"))
+    site.settle()
+    site.world.outside(site.domain("done")[0]).guest_shutdown("done")
+    site.settle()
+    name, vm = site.domain("held")
+    assert vm.mark is not None
+    deed = Override(kind="hold", value="hold", author="alice", reason="CHG-441", since=1_700_000_000)
+    mark = replace(vm.mark, generation=vm.mark.generation + 1, overrides=(deed,))
+    site.world.host(name).vms.mark(vm.uuid, vm.mark.generation, mark)
+    status = overview.overview(situation(site), None)["status"]
+    assert [(each["ref"], each["kind"], each["author"], each["reason"]) for each in status["overrides"]] == [
+        ("vm/held", "hold", "alice", "CHG-441")
+    ]
+    assert status["level"] == "remarks"
+    item = machine(site, "held")
+    assert truth(item)["OnHold"] == "True"
+    assert "alice" in condition(item, "OnHold")["message"]
+    assert site.domain("done")[1].power is Power.STOPPED
+
+
+def test_a_failed_daemon_makes_the_overview_an_error(site: Site) -> None:
+    site.vms(vm_yaml("web"))
+    site.settle()
+    assert overview.overview(situation(site), {"pid": 1, "since": 1})["status"]["level"] == "ready"
+    assert overview.overview(situation(site), {"pid": 1, "since": 1, "failed": 2})["status"]["level"] == "errors"
