@@ -6,9 +6,8 @@ One twin serves a module; every test uses names of its own.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,22 +16,17 @@ from specs.fields import Secret
 from tests.contract.twin import START, LibvirtTwin, MemoryTwin, Twin, id_of, new_vm
 from tests.strategies import mark_for
 
+if TYPE_CHECKING:
+    from drivers.lab.lab import Lab
+
 HOSTS = ("kvm1", "kvm2")
 
 
 @pytest.fixture(scope="session")
-def contract_lab() -> Iterator[Any]:
-    """The lab with two hosts on; taken down only if it was not up before."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root: the lab makes hosts of namespaces")
-    from drivers.lab.lab import Lab
-
-    lab = Lab()
-    before = lab.status().hosts
-    lab.up(max(len(HOSTS), len(before)))
-    yield lab
-    if not before:
-        lab.down(keep_cache=True)
+def contract_lab(lab_of_session: Lab) -> Lab:
+    """The lab with two hosts on."""
+    lab_of_session.up(len(HOSTS))
+    return lab_of_session
 
 
 @pytest.fixture(scope="module", params=["memory", pytest.param("libvirt", marks=pytest.mark.live)])

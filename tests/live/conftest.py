@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import base64
 import json
-import os
+import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,35 +19,9 @@ import pytest
 
 from drivers.lab.guest import image
 from drivers.lab.lab import Lab
-from drivers.lab.paths import SHARED_IN_HOST, STATE_VARIABLE, LabPaths
+from drivers.lab.paths import SHARED_IN_HOST
 
 HOSTS = 3
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All live tests share one lab: with pytest-xdist (--dist loadgroup) one worker runs them."""
-    for item in items:
-        if item.get_closest_marker("live"):
-            item.add_marker(pytest.mark.xdist_group("lab"))
-
-
-@pytest.fixture(scope="session")
-def lab_of_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    if os.geteuid() != 0:
-        pytest.skip("live tests need root: the lab makes namespaces and network links")
-    own = os.environ.get(STATE_VARIABLE)
-    with pytest.MonkeyPatch.context() as patch:
-        if not own:
-            folder = tmp_path_factory.mktemp("lab")
-            patch.setenv(STATE_VARIABLE, str(folder / "state"))
-            patch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
-        lab = Lab(LabPaths.from_environment())
-        was_up = bool(lab.hosts())
-        try:
-            yield lab
-        finally:
-            if not was_up:
-                lab.down(keep_cache=bool(own))
 
 
 @pytest.fixture
@@ -57,8 +31,8 @@ def lab(lab_of_session: Lab) -> Lab:
     for host in lab_of_session.hosts():
         lab_of_session.set_cable(host.name, connected=True)
         empty(lab_of_session, host.name)
-    for file in lab_of_session.paths.shared.iterdir():
-        file.unlink()
+    for left in lab_of_session.paths.shared.iterdir():
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
     return lab_of_session
 
 
