@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from _ruamel_yaml import (  # type: ignore[import-not-found]
     AliasEvent,
-    CParser,
     DocumentEndEvent,
     DocumentStartEvent,
     MappingEndEvent,
@@ -23,15 +22,13 @@ from _ruamel_yaml import (  # type: ignore[import-not-found]
     SequenceEndEvent,
     SequenceStartEvent,
 )
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from specs.errors import BadValue, Finding, Location
+from specs.reading import events
 
 LARGEST_FILE = 2**20
 """Bytes; some 1,500 VMs."""
-LARGEST_SLOW_FILE = 2**18
-"""Characters of a file that only the slow parser reads."""
 MOST_NODES = 100_000
 """Of one file, counting what an alias repeats."""
 DEEPEST = 40
@@ -72,45 +69,30 @@ def parse(file: str, content: bytes) -> Parsed:
         text = _decode(file, content)
     except _Refused as refused:
         return Parsed(findings=[refused.finding])
-    try:
-        return _built(file, _fast_events(text))
-    except _ColonInFlow as error:
-        if len(text) <= LARGEST_SLOW_FILE:
-            return _built(file, _slow_events(text))
-        fix = "quote values with `:` between {} and [], or split the file"
-        return Parsed(findings=[replace(_syntax_error(file, error.__cause__), fix=fix)])
+    first, error = _built(file, events.fast(text))
+    if error is None:
+        return first
+    last, other = _built(file, events.shielded(text))
+    if other is not None:
+        last, other = _built(file, events.slow(text))
+    if other is None:
+        return last
+    if events.is_colon_in_flow(error):
+        first, error = last, other
+    first.findings.append(events.syntax_error(file, error))
+    return first
 
 
-class _ColonInFlow(Exception):
-    """The bundled libyaml is of 2016 and refuses `{uri: qemu:///system}`, which YAML 1.2 allows."""
-
-
-def _built(file: str, events: Iterator[Any]) -> Parsed:
+def _built(file: str, source: Iterator[Any]) -> tuple[Parsed, YAMLError | None]:
+    """What can be read, and why not all of it."""
     parsed = Parsed()
     try:
-        _Builder(file, parsed).run(events)
+        _Builder(file, parsed).run(source)
     except _Refused as refused:
         parsed.findings.append(refused.finding)
     except YAMLError as error:
-        parsed.findings.append(_syntax_error(file, error))
-    return parsed
-
-
-def _fast_events(text: str) -> Iterator[Any]:
-    events = CParser(text)
-    try:
-        while events.check_event():
-            yield events.get_event()
-    except YAMLError as error:
-        if str(getattr(error, "problem", "")).startswith("found unexpected ':'"):
-            raise _ColonInFlow from error
-        raise
-
-
-def _slow_events(text: str) -> Iterator[Any]:
-    """The same events from the parser in Python, which is some 25 times slower and knows YAML 1.2 better."""
-    events: Iterator[Any] = YAML(typ="safe", pure=True).parse(text)
-    return events
+        return parsed, error
+    return parsed, None
 
 
 class _Refused(Exception):
@@ -169,9 +151,9 @@ class _Builder:
             DocumentEndEvent: self.document_end,
         }
 
-    def run(self, events: Iterator[Any]) -> None:
+    def run(self, source: Iterator[Any]) -> None:
         handlers = self.handlers
-        for event in events:
+        for event in source:
             handler = handlers.get(type(event))
             if handler is not None:
                 handler(event)
@@ -311,31 +293,3 @@ def _bounded(digits: str) -> str:
     if len(digits) > _MOST_DIGITS:
         raise BadValue(f"a number of {len(digits)} digits", fix="quote it if it is text")
     return digits
-
-
-_PLAINER = (
-    (
-        "found character that cannot start any token",
-        "no value can begin with this character",
-        "quote it; indent by spaces, not tabs",
-    ),
-    ("mapping values are not allowed", "a `:` where none can be", "quote the text, or check the indentation"),
-    (
-        "did not find expected key",
-        "this line does not fit what is above it",
-        "check the indentation and the brackets",
-    ),
-    ("could not find expected ':'", "a key without `:`", "write `key: value`"),
-    ("control characters are not allowed", "a control character", "take it away"),
-    ("found undefined alias", "an alias without its anchor", ""),
-)
-
-
-def _syntax_error(file: str, error: Any) -> Finding:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    where = Location(file, mark.line + 1, mark.column + 1) if mark is not None else Location(file)
-    problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
-    for start, what, fix in _PLAINER:
-        if problem.startswith(start):
-            return Finding(where=where, path="", what=f"not YAML: {what}", fix=fix)
-    return Finding(where=where, path="", what=f"not YAML: {problem.splitlines()[0]}")

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ruamel.yaml.error import YAMLError
 
 from specs.merge import bare
-from specs.yaml import DEEPEST, LARGEST_FILE, LARGEST_SLOW_FILE, Node, parse
+from specs.reading import events
+from specs.reading.events import LARGEST_SLOW_FILE
+from specs.yaml import DEEPEST, LARGEST_FILE, Node, parse
 
 
 def only(text: str) -> Node:
@@ -88,8 +94,31 @@ def test_both_parsers_tell_the_same_places() -> None:
     assert repr(fast) == repr(slow)
 
 
+@pytest.mark.parametrize("text", ["{a: b:c, d: '\ue000'}", '{a: b:c, d: "\\ue000"}', '{a: b:c, d: "\\U0000E000"}'])
+def test_the_sign_that_shields_colons_may_be_in_the_text(text: str) -> None:
+    assert bare(only(text)) == {"a": "b:c", "d": "\ue000"}
+
+
+SIGNS = st.sampled_from(
+    ["{", "}", "[", "]", ", ", ":", ": ", "a", "b", '"', "'", " ", "\n", "- ", "a:b", "'a'", '"a":', "#"]
+)
+
+
+@given(st.lists(SIGNS, max_size=14).map("".join))
+def test_what_is_read_with_shielded_colons_is_what_the_slow_parser_reads(text: str) -> None:
+    with suppress(YAMLError):
+        shielded = [told(each) for each in events.shielded(text)]
+        assert shielded == [told(each) for each in events.slow(text)]
+
+
+def told(event: Any) -> tuple[Any, ...]:
+    value = getattr(event, "value", None)
+    plain = value is not None and event.implicit[0]
+    return type(event), value, plain, event.start_mark.column if value else None
+
+
 def test_a_large_file_with_such_colons_says_what_to_quote() -> None:
-    assert "quote values with `:`" in fault("a: {b: c:d}\n" + "#" * LARGEST_SLOW_FILE)
+    assert "quote it, or split the file" in fault("{a: b:c, d: '\ue000'}\n" + "#" * LARGEST_SLOW_FILE)
 
 
 def test_empty_documents_are_no_documents() -> None:
@@ -123,6 +152,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_fine() -> None:
         ("a:\n\t- b\n", "not YAML"),
         ("a: b: c\n", "a `:` where none can be"),
         ("a: [1, 2\n", "not YAML"),
+        ("a: {listen: ::1}\n", "a.yaml:1:13: not YAML: nothing can begin like this between brackets; quote it"),
         ('a: "open\n', "not YAML"),
         ("a: @x\n", "not YAML: no value can begin with this character"),
         ("a: b\n c: d\n", "not YAML"),
@@ -136,7 +166,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_fine() -> None:
         (b"\x89PNG\r\n\x1a\n", "byte 0x89 is not UTF-8"),
         (b"#" * (LARGEST_FILE + 1), f"the limit is {LARGEST_FILE}"),
     ],
-    ids=range(29),
+    ids=range(30),
 )
 def test_what_cannot_be_read_is_one_finding_with_its_place(content: bytes | str, said: str) -> None:
     assert said in fault(content)
