@@ -168,7 +168,7 @@ def reset(ref: Ref, scene: Scene) -> str:
     _must_run(target, "reset")
     target.host.powers.reset(target.vm.uuid)
     waiting = pending(target, scene)
-    text = f"; {_changes(waiting)} still wait: `gitvirt reboot {ref.name}`" if waiting else ""
+    text = f"; still waiting for `gitvirt reboot {ref.name}`: {_changes(waiting)}" if waiting else ""
     return f"was reset on {target.where}{text}"
 
 

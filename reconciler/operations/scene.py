@@ -15,6 +15,7 @@ from reconciler.apply.stop import Pause
 from reconciler.cycle import Pass
 from reconciler.desired.wanted import WantedVm
 from reconciler.diff.compare import owner
+from reconciler.diff.context import Context
 from reconciler.diff.holding import owned
 from reconciler.errors import ReconcilerError
 from reconciler.observe.observed import Found
@@ -82,7 +83,7 @@ def locate(ref: Ref, scene: Scene, *, trashed: bool = False) -> Target:
     context = scene.looked.context
     found = owned(ref, context)
     if not found:
-        raise Declined(_nowhere(ref, scene))
+        raise Declined(nowhere(ref, scene.looked.context))
     if len(found) > 1:
         places = ", ".join(f"{each.host} ({each.vm.power})" for each in found)
         raise Declined(f"defined twice, on {places}; undefine the copy that is not the real one, then try again")
@@ -96,8 +97,8 @@ def locate(ref: Ref, scene: Scene, *, trashed: bool = False) -> Target:
     return Target(ref=ref, host=scene.looked.hosts[where.host], vm=where.vm, mark=where.vm.mark, wanted=wanted)
 
 
-def _nowhere(ref: Ref, scene: Scene) -> str:
-    context = scene.looked.context
+def nowhere(ref: Ref, context: Context) -> str:
+    """Why no VM of ours was found by that name."""
     for each in context.observed.by_name.get(ref.name, ()):
         return _foreign(each, owner(each, context))
     if unseen := context.observed.unseen:
@@ -109,7 +110,7 @@ def _nowhere(ref: Ref, scene: Scene) -> str:
 
 
 def _foreign(found: Found, whose: str) -> str:
-    text = f"the VM of this name on {found.host} {whose}"
+    text = f"{found.host} has a VM of this name that {whose}"
     if found.vm.mark is None and not found.vm.mark_damaged:
         return f"{text}; declare it with `uuid: {found.vm.uuid}` to adopt it, or use virsh"
     return f"{text}; it is left alone"

@@ -12,10 +12,11 @@ from enum import StrEnum
 
 from drivers.errors import DriverError
 from drivers.seen import Power, SeenVm
+from reconciler.diff.context import Context
 from reconciler.diff.holding import owned
 from reconciler.observe.collect import collect
 from reconciler.operations.perform import Outcome
-from reconciler.operations.scene import Scene
+from reconciler.operations.scene import Scene, nowhere
 from specs.resource import Ref
 
 _POLL = 1.0  # seconds between looks
@@ -63,7 +64,7 @@ _REACHED: Mapping[Goal, Callable[[Sight], bool]] = {
 def wait(refs: Sequence[Ref], scene: Scene, goal: Goal, timeout: int, tell: Callable[[Outcome], None]) -> list[Outcome]:
     """Returns when all are as asked for, the time is over, or we were interrupted; tells each as it gets there."""
     end = scene.pause.now() + timeout
-    sights = {ref: _first(ref, scene) for ref in refs}
+    sights = {ref: _found(ref, scene.looked.context) for ref in refs}
     done: dict[Ref, Outcome] = {}
     while True:
         for ref in refs:
@@ -93,16 +94,12 @@ def _arrived(goal: Goal, sight: Sight) -> str:
     return "gone" if sight.vm is None else str(sight)
 
 
-def _first(ref: Ref, scene: Scene) -> Sight:
-    context = scene.looked.context
+def _found(ref: Ref, context: Context) -> Sight:
     found = owned(ref, context)
     if found:
         return Sight(host=found[0].host, vm=found[0].vm)
-    return _nowhere(tuple(context.observed.unseen))
-
-
-def _nowhere(unseen: Sequence[str]) -> Sight:
-    return Sight(problem=f"no host that was read has it; {', '.join(unseen)} did not answer") if unseen else Sight()
+    certain = context.observed.complete and ref.name not in context.observed.by_name
+    return Sight(problem="" if certain else nowhere(ref, context))
 
 
 def _again(sights: Mapping[Ref, Sight], refs: Sequence[Ref], scene: Scene) -> dict[Ref, Sight]:
@@ -126,14 +123,9 @@ def _search(refs: Sequence[Ref], scene: Scene) -> dict[Ref, Sight]:
     """Reads all hosts for VMs that are not where they were, or were nowhere."""
     context = scene.looked.context
     observed = collect(scene.looked.hosts, context.wanted.repository, context.now)
-    fresh = replace(context, observed=observed)
-    never_read = [name for name in context.observed.unseen if name not in observed.hosts]
-    found = {}
-    for ref in refs:
-        where = owned(ref, fresh)
-        nowhere = _nowhere((*observed.unseen, *never_read))
-        found[ref] = Sight(host=where[0].host, vm=where[0].vm) if where else nowhere
-    return found
+    removed = {name: each for name, each in context.observed.unseen.items() if name not in observed.hosts}
+    observed = replace(observed, hosts={**observed.hosts, **removed})
+    return {ref: _found(ref, replace(context, observed=observed)) for ref in refs}
 
 
 def _with_addresses(sight: Sight, scene: Scene) -> Sight:

@@ -220,7 +220,7 @@ def test_a_reboot_with_pending_changes_is_a_power_cycle_that_brings_them_in(site
     made(site)
     site.vms(vm_yaml("web", "firmware: uefi"))
     assert site.apply().good
-    assert "firmware still wait: `gitvirt reboot web`" in alice.done(power.reset, "vm/web")
+    assert "still waiting for `gitvirt reboot web`: firmware" in alice.done(power.reset, "vm/web")
     text = alice.done(power.reboot, "vm/web", how=PLAIN)
     assert text == "was power-cycled on kvm1, which brought in firmware"
     vm = site.domain("web")[1]

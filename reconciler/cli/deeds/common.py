@@ -109,8 +109,14 @@ class Session:
         if not refs:
             print("There is nothing to do it to.")
             return Exit.OK
+        journal = self.app.journal(self.scene.looked.context.wanted.repository)
+
+        def told(outcome: Outcome) -> None:
+            journal.deed(outcome.ref, outcome.good, outcome.text, by=self.scene.by)
+            show(outcome)
+
         with interruptible(self.app):
-            outcomes = perform(refs, self.scene, deed, show)
+            outcomes = perform(refs, self.scene, deed, told)
         done = sum(each.good for each in outcomes)
         return of_apply(done=done, failed=len(outcomes) - done, held=0)
 

@@ -58,15 +58,16 @@ def console(
             raise ReconcilerError(f"{conflict}; --force takes it over") from None
         if sys.stdin.isatty():
             print(f"{ref} on {vm.where}; Ctrl-] leaves", file=sys.stderr)
-        Session(opened, silence).run()
+        Session(opened, (sys.stdin.fileno(), sys.stdout.fileno()), silence).run()
     return Exit.OK
 
 
 class Session:
-    """One console between the guest and our standard streams. `silence`: see the module."""
+    """One console between the guest and two file descriptors, (input, output). `silence` in seconds: see the module."""
 
-    def __init__(self, console: Console, silence: int | None = None) -> None:
+    def __init__(self, console: Console, streams: tuple[int, int], silence: int | None = None) -> None:
         self.console, self.silence = console, silence
+        self.source, self.sink = streams
         self.ended = threading.Event()
         self.heard = time.monotonic()
         self.lost_reader = False
@@ -75,8 +76,8 @@ class Session:
         """Returns when the user left or the guest hung up; the terminal is as it was."""
         threading.Thread(target=self._listen, name="console", daemon=True).start()
         try:
-            with _raw(sys.stdin.fileno()):
-                self._talk(sys.stdin.fileno(), sys.stdin.isatty())
+            with _raw(self.source):
+                self._talk(os.isatty(self.source))
         finally:
             self.console.close()
         if self.lost_reader:
@@ -87,17 +88,17 @@ class Session:
             while data := self.console.receive():
                 self.heard = time.monotonic()
                 while data:
-                    data = data[os.write(sys.stdout.fileno(), data) :]
+                    data = data[os.write(self.sink, data) :]
         except BrokenPipeError:
             self.lost_reader = True
         finally:
             self.ended.set()
 
-    def _talk(self, source: int, terminal: bool) -> None:
+    def _talk(self, terminal: bool) -> None:
         while not self.ended.is_set():
-            if not select.select([source], [], [], _LOOK)[0]:
+            if not select.select([self.source], [], [], _LOOK)[0]:
                 continue
-            data = os.read(source, _PIECE)
+            data = os.read(self.source, _PIECE)
             if terminal and LEAVE in data:
                 self._send(data.partition(LEAVE)[0])
                 return
