@@ -22,7 +22,9 @@ from reconciler.key import private_folder
 
 if TYPE_CHECKING:
     from reconciler.apply.outcome import Outcome
+    from reconciler.operations.scene import By
     from reconciler.plan.plan import Plan, Step
+    from specs.resource import Ref
 
 LARGEST = 8 << 20  # bytes of one file
 
@@ -68,6 +70,11 @@ class Journal:
         if outcome.notes:
             facts["notes"] = list(outcome.notes)
         self.note(f"step.{outcome.status}", **facts, **({"revision": revision} if revision else {}))
+
+    def deed(self, ref: Ref, good: bool, text: str, by: By) -> None:
+        """Notes what an operator did to one object, or tried to."""
+        facts = {"reason": by.reason} if by.reason else {}
+        self.note("deed.done" if good else "deed.failed", ref=str(ref), what=text, by=by.author, **facts)
 
     def note(self, event: str, **facts: Any) -> None:
         """Notes anything; `ref` ("vm/web") and `host` are what entries are found by."""

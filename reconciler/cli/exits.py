@@ -10,6 +10,8 @@
 | 130 | interrupted | interrupted | interrupted by Ctrl-C |
 | 141 | – | – | whoever read our output went away (`gitvirt get vms | head`) |
 
+`diff` is 2 if anything differs, 3 if that is not known of every host. `status` is 0 if all is as declared, 3 with
+remarks, 1 if a host was not read or a VM is not in the state that it shall be in.
 A usage error is never 2: in scripts 2 means "there is something to do".
 In: counts. Out: `Exit`. Used by the commands.
 """

@@ -121,7 +121,7 @@ def line(entry: Entry) -> str:
     when = datetime.fromtimestamp(entry["time"], UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     head = [when, *(str(entry[key]) for key in ("host", "ref", "what") if entry.get(key))]
     group, _, event = entry["event"].rpartition(".")
-    said = event if group == "step" else entry["event"]
+    said = event if group in ("step", "deed") else entry["event"]
     if entry.get("seconds") and event == "done":
         said += f" in {entry['seconds']:.1f} s"
     told = [str(entry[key]) for key in ("error", "why") if entry.get(key)] + [

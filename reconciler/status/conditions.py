@@ -85,17 +85,27 @@ def _ready(machine: Machine, changes: Sequence[Change], situation: Situation) ->
         return Condition(type="Ready", status="False", reason="NotDeclared", message="no longer declared")
     asked = power.wish(machine.wanted, machine.mark, situation.context.now)
     met = not any(each.path == "state" for each in telling(changes)) and _as_asked(vm, asked)
-    said = f"{vm.power}, shall be {asked}" if not met else "shut down from inside the guest" if _inside(vm) else ""
+    said = _by_whom(machine, vm, asked, situation.context.now) if met else f"{vm.power}, shall be {asked}"
     return Condition(type="Ready", status=truth(met), reason=str(vm.power).capitalize(), message=said)
 
 
 def _as_asked(vm: SeenVm, asked: str) -> bool:
     """A VM that shall run may be off only if its guest shut itself down (then a change would be due, or it may)."""
-    return asked != "running" or vm.power is Power.RUNNING or _inside(vm)
+    return asked != "running" or vm.power is Power.RUNNING or power.by_guest(vm)
 
 
-def _inside(vm: SeenVm) -> bool:
-    return power.by_guest(vm)
+def _by_whom(machine: Machine, vm: SeenVm, asked: str, now: int) -> str:
+    """Why it is well that a VM is not as Git says: an operator's deed, or its guest's."""
+    override = machine.mark.override("power") if machine.mark else None
+    if (
+        override is not None
+        and power.active(override, now)
+        and machine.wanted
+        and override.field == machine.wanted.power
+    ):
+        why = f": {override.reason}" if override.reason else ""
+        return f"{override.value} by {override.author or 'an operator'}{why}"
+    return "shut down from inside the guest" if asked == "running" and power.by_guest(vm) else ""
 
 
 _VERBS = {

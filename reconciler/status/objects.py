@@ -124,9 +124,8 @@ def remarks(item: Object) -> list[str]:
             said.append(f"{words} ({found['reason']})" if kind == "Held" else words)
     if condition(item, "InSync").get("reason", "").startswith("To"):
         said.append("change due")
-    said += [
-        f"{each['kind']} by {each.get('author', 'an operator')}"
-        for each in status.get("overrides", ())
-        if each["kind"] != "hold"
-    ]
+    for each in status.get("overrides", ()):
+        if each["kind"] != "hold":
+            deed = each.get("value") if each["kind"] == "power" else f"{each['kind']} {each.get('value', '')}".strip()
+            said.append(f"{deed} by {each.get('author', 'an operator')}")
     return said

@@ -135,6 +135,7 @@ def test_a_stopped_vm_that_shall_run_is_not_ready_but_one_that_shut_itself_down_
     assert truth(machine(site, "crashed"))["Ready"] == "False"
     assert truth(machine(site, "done"))["Ready"] == "True"
     assert machine(site, "done")["status"]["state"] == "stopped"
+    assert condition(machine(site, "done"), "Ready")["message"] == "shut down from inside the guest"
 
 
 def test_foreign_vms_are_told_apart_by_whose_they_are(site: Site) -> None:
@@ -376,6 +377,7 @@ def test_the_overview_names_operators_deeds_but_not_what_guests_did(site: Site) 
     assert truth(item)["OnHold"] == "True"
     assert "alice" in condition(item, "OnHold")["message"]
     assert site.domain("done")[1].power is Power.STOPPED
+    assert objects.remarks({"kind": "VirtualMachine", **machine(site, "done")}) == ["stopped by guest"]
 
 
 def test_a_failed_daemon_makes_the_overview_an_error(site: Site) -> None:

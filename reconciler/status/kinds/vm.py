@@ -10,6 +10,7 @@ from typing import Any
 
 from drivers.mark import Mark
 from drivers.seen import SeenVm
+from reconciler.diff.power import active
 from reconciler.status import conditions
 from reconciler.status.situation import Machine, Situation
 from reconciler.status.values import held, overrides, pending, scalar, sparse
@@ -31,7 +32,7 @@ def vm(machine: Machine, situation: Situation) -> dict[str, Any]:
         **(_observed(seen, mark, machine.host, situation) if seen else {}),
         pending=pending(changes),
         held=held(changes),
-        overrides=overrides(mark.overrides) if mark else [],
+        overrides=overrides(each for each in mark.overrides if active(each, situation.context.now)) if mark else [],
         revision=mark.revision if mark else "",
     )
     if seen and seen.uuid in situation.addresses:

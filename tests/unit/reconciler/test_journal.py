@@ -12,6 +12,7 @@ from reconciler import journal
 from reconciler.apply.outcome import Outcome, Status
 from reconciler.diff.change import Change, HeldReason, Verb
 from reconciler.journal import Journal
+from reconciler.operations.scene import By
 from reconciler.plan.plan import Plan, StartVm, Step
 from specs.fields import Secret
 from specs.resource import Ref
@@ -38,6 +39,15 @@ def test_a_step_is_noted_when_it_ends_and_not_when_it_begins(log):
             "what": "start", "seconds": 1.235, "error": "no", "revision": "r1",
         }
     ]  # fmt: skip
+
+
+def test_a_deed_is_noted_with_who_did_it_and_why(log):
+    by = By(author="bob@desk", reason="CHG-1", since=0, until=0)
+    log.deed(WEB, False, "no host has it", by)
+    (entry,) = entries(log)
+    assert {key: entry[key] for key in ("event", "ref", "what", "by", "reason")} == {
+        "event": "deed.failed", "ref": "vm/web", "what": "no host has it", "by": "bob@desk", "reason": "CHG-1",
+    }  # fmt: skip
 
 
 def test_nobody_but_its_owner_reads_it(log):

@@ -1,0 +1,334 @@
+"""The verbs that look: get, describe, status, diff, explain, logs, on what was seen of a simulated datacenter."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from drivers.errors import Busy
+from reconciler.cli.exits import Exit
+from reconciler.journal import Journal
+from reconciler.observe import recorded
+from reconciler.observe.addresses import addresses
+from tests.flow.site import ID, Site, vm_yaml
+
+
+class Lens:
+    """A site, and `gitvirt` run on what is seen of it: `lens("get", "vms")`."""
+
+    def __init__(self, site: Site, gitvirt, folder: Path) -> None:
+        self.site, self.gitvirt, self.file, self.state = site, gitvirt, folder / "observed.json", folder / "kept"
+
+    def __call__(self, verb: str, *arguments: object, look: bool = True):
+        observed = ()
+        if look:
+            recorded.write(self.site.look().context.observed, b"k" * 32, self.file.write_text)
+            observed = ("--observed", self.file)
+        return self.gitvirt(verb, *arguments, "--repo", self.site.repository, *observed)
+
+
+@pytest.fixture
+def lens(tmp_path, gitvirt, monkeypatch):
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(f"state: {tmp_path / 'kept'}\n")
+    monkeypatch.setenv("GITVIRT_CONFIG", str(settings))
+    return Lens(Site(tmp_path / "site"), gitvirt, tmp_path)
+
+
+@pytest.fixture
+def settled(lens):
+    lens.site.vms(
+        vm_yaml("web", metadata=", labels: {tier: web, env: prod}"),
+        vm_yaml("db", "state: stopped", metadata=", labels: {tier: db, env: prod}"),
+        vm_yaml("test", metadata=", labels: {tier: web, env: test}"),
+    )
+    lens.site.settle()
+    return lens
+
+
+def table(text: str) -> list[list[str]]:
+    return [line.split() for line in text.splitlines()]
+
+
+def test_get_vms_is_a_table_like_that_of_kubectl(settled):
+    ran = settled("get", "vms")
+    assert ran.code == Exit.OK
+    title, *rows = table(ran.out)
+    assert title == ["NAME", "STATE", "HOST", "CPU", "MEMORY", "REMARKS"]
+    assert rows == [
+        ["db", "stopped", "kvm1", "1", "96MiB", "-"],
+        ["test", "running", "kvm1", "1", "96MiB", "-"],
+        ["web", "running", "kvm1", "1", "96MiB", "-"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("selector", "names"),
+    [
+        ("tier=web", ["test", "web"]),
+        ("tier=web,env!=test", ["web"]),
+        ("owner!=x", ["db", "test", "web"]),
+        ("!tier", []),
+    ],
+)
+def test_labels_select(settled, selector, names):
+    assert settled("get", "vms", "-l", selector, "-o", "name").out.split() == [f"vm/{each}" for each in names]
+
+
+def test_names_can_be_given_with_or_without_their_kind(settled):
+    for words in (["vm", "web"], ["vm/web"], ["web"], ["VirtualMachine/web"]):
+        assert settled("get", *words, "-o", "name").out == "vm/web\n"
+    assert settled("get", "vm/web", "host/kvm2", "-o", "name").out.split() == ["vm/web", "host/kvm2"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["vm/wbe"], "there is no vm/wbe; did you mean `web`?"),
+        (["vms", "nothing-like-it"], "there is no vm/nothing-like-it"),
+        (["vms/web/x"], "there is no kind `vms/web` to list"),
+        (["hots", "x"], "there is no hots"),
+        (["vms", "-l", "a=b=c"], "is no label selector"),
+    ],
+)
+def test_what_is_not_there_is_an_error_with_a_hint(settled, words, said):
+    ran = settled("get", *words)
+    assert (ran.code, ran.out) == (Exit.ERROR, "")
+    assert said in ran.err
+
+
+def test_json_of_several_is_a_list_and_of_one_is_the_object(settled):
+    listed = json.loads(settled("get", "vms", "-o", "json").out)
+    assert (listed["apiVersion"], listed["kind"]) == ("gitvirt/v1", "List")
+    assert [each["metadata"]["name"] for each in listed["items"]] == ["db", "test", "web"]
+    web = json.loads(settled("get", "vm", "web", "-o", "json").out)
+    assert (web["kind"], web["status"]["state"]) == ("VirtualMachine", "running")
+    assert web == YAML(typ="safe").load(settled("get", "vm/web", "-o", "yaml").out)
+
+
+def test_wide_shows_what_else_there_is(settled):
+    ran = settled("get", "vm", "web", "-o", "wide")
+    uuid = settled.site.domain("web")[1].uuid
+    assert uuid in ran.out
+    assert "root=" in ran.out
+    assert "guest" in ran.out
+
+
+def test_get_all_has_every_kind_under_its_own_title(settled):
+    words = {line.split()[0] for line in settled("get", "all").out.splitlines() if line}
+    assert {"vm/web", "host/kvm1", "network/lan", "sd/shared", "image/guest", "cluster/default", "dc/default"} <= words
+
+
+def test_every_kind_can_be_listed_in_every_form(settled):
+    for kind in ("networks", "sds", "images", "volumes", "hosts", "clusters", "dcs", "instancetypes"):
+        for output in ("text", "wide", "json", "yaml", "name"):
+            ran = settled("get", kind, "-o", output)
+            assert ran.code == Exit.OK
+            assert ran.out or kind == "instancetypes", (kind, output)
+
+
+def test_declared_kinds_are_listed_without_looking_at_hosts(lens):
+    lens.site.write("c.yaml", "apiVersion: gitvirt/v1\nkind: InstanceType\nmetadata: {name: small}\nspec: {cpu: 2}\n")
+    assert table(lens("get", "instancetypes", look=False).out)[1][:2] == ["small", "2"]
+    assert table(lens("get", "clusters", look=False).out)[1] == ["default", "default", "auto", "0", "kvm1,kvm2"]
+
+
+def test_hosts_that_are_not_reached_are_told_and_never_an_error(settled):
+    settled.site.world.cut("kvm1")
+    ran = settled("get", "vms")
+    assert ran.code == Exit.OK
+    assert "host/kvm1 was not read, so what it holds is unknown" in ran.err
+    assert {row[1] for row in table(ran.out)[1:]} == {"unknown"}
+    hosts = settled("get", "hosts").out
+    assert "unreachable" in hosts
+
+
+def test_a_real_look_at_unreachable_hosts_says_so(lens):
+    """No observation: the hosts' names lead nowhere."""
+    lens.site.vms(vm_yaml("web"))
+    root = lens.site.repository / "gitvirt.yaml"
+    root.write_text(root.read_text().replace("//kvm1/", "//127.0.0.1:9/").replace("//kvm2/", "//127.0.0.1:10/"))
+    ran = lens("get", "vms", look=False)
+    assert (ran.code, table(ran.out)[1][:2]) == (Exit.OK, ["web", "unknown"])
+    assert "host/kvm1 was not read" in ran.err
+    assert lens("status", look=False).code == Exit.ERROR
+    assert "unknown" in lens("explain", "web", look=False).out + lens("describe", "web", look=False).out
+
+
+def test_foreign_vms_are_shown_on_request_with_their_owner(settled):
+    settled.site.world.outside("kvm2").define("alien", {"memory": 1 << 28, "memoryMax": 1 << 28})
+    assert "alien" not in settled("get", "vms").out
+    ran = settled("get", "vms", "--all")
+    assert "OWNER" in ran.out
+    assert next(row for row in table(ran.out) if row[0] == "alien")[5] == "unmarked"
+    assert "unmarked" in settled("describe", "alien").out
+
+
+def test_get_trash_tells_what_can_be_brought_back(settled):
+    assert settled("get", "trash").err.strip() == "no trash found"
+    settled.site.vms(vm_yaml("web"), vm_yaml("test"))
+    settled.site.settle()
+    row = table(settled("get", "trash").out)[1]
+    assert row[:2] == ["vm/db", "root"]
+    assert settled("get", "trash", "-o", "name").out == "vm/db\n"
+    assert "gitvirt get trash" in settled("status").out
+
+
+def test_status_exits_as_things_are(settled):
+    ran = settled("status")
+    assert (ran.code, "READY" in ran.out) == (Exit.OK, True)
+    assert "2 running, 1 stopped" in ran.out
+    settled.site.vms(vm_yaml("web", "memoryMax: 1GiB"), vm_yaml("db", "state: stopped"), vm_yaml("test"))
+    assert settled("status").code == Exit.HELD
+    settled.site.world.cut("kvm2")
+    ran = settled("status")
+    assert ran.code == Exit.ERROR
+    assert "NOT READY" in ran.out
+    assert "kvm2 unreachable:" in ran.out
+    data = json.loads(settled("status", "-o", "json").out)
+    assert (data["kind"], data["status"]["level"]) == ("Status", "errors")
+
+
+def test_diff_tells_differences_by_its_exit_code(settled):
+    ran = settled("diff")
+    assert (ran.code, ran.out) == (Exit.OK, "no differences\n")
+    settled.site.vms(vm_yaml("web", "memoryMax: 1GiB"), vm_yaml("db", "state: stopped"), vm_yaml("test"))
+    ran = settled("diff", "vm/web")
+    assert ran.code == Exit.CHANGES
+    assert "vm/web on kvm1  vms.yaml:2" in ran.out
+    line = next(each for each in ran.out.splitlines() if "memoryMax" in each)
+    assert line.startswith("~ memoryMax  96MiB → 1GiB  restart")
+    assert line.endswith("vms.yaml:5")
+    data = json.loads(settled("diff", "web", "-o", "json").out)
+    assert data["items"][0]["differences"]["values_changed"]["root['memoryMax']"]["new_value"] == 1 << 30
+    assert settled("diff", "db").code == Exit.OK
+    settled.site.world.cut("kvm2")
+    assert settled("diff", "db").code == Exit.HELD
+    assert settled("diff", "--live", "-o", "json").code == Exit.ERROR
+
+
+def test_describe_and_explain_take_the_same_targets(settled):
+    for target in ("web", "vm/web", "network/lan", "host/kvm1", "sd/shared", "image/guest", "cluster/default"):
+        for verb in ("describe", "explain"):
+            ran = settled(verb, target)
+            assert (ran.code, ran.err) == (Exit.OK, ""), target
+            assert ran.out
+    assert "did you mean `web`?" in settled("describe", "wbe").err
+    assert settled("describe", "web", "--xml").code == Exit.ERROR
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("vm.spec.disks.size", ["spec.disks[*].size", "live; never smaller"]),
+        ("vms.disks[root].bus", ["virtio | scsi", "at the next power cycle", "virtio, when it is made"]),
+        ("vm", ["A virtual machine.", "memory", "metadata", "renamedFrom"]),
+        ("host.uri", ["required", "libvirt URI"]),
+        ("vm.metadata.labels", ["to select by"]),
+        ("vm.cpu", ["a value alone is its count", "sockets"]),
+    ],
+)
+def test_fields_are_explained_without_a_repository(gitvirt, tmp_path, monkeypatch, field, said):
+    monkeypatch.chdir(tmp_path)
+    ran = gitvirt("explain", field)
+    assert ran.code == Exit.OK
+    for each in said:
+        assert each in ran.out
+
+
+@pytest.mark.parametrize(
+    ("field", "hint"),
+    [
+        ("vm.disks.sze", "did you mean `size`?"),
+        ("vm.memory.x", "memory has no field `x`"),
+        ("vm.metadata.lables", "labels"),
+    ],
+)
+def test_an_unknown_field_has_a_hint(gitvirt, field, hint):
+    ran = gitvirt("explain", field)
+    assert (ran.code, hint in ran.err) == (Exit.ERROR, True)
+
+
+def test_every_field_of_every_kind_can_be_explained(gitvirt):
+    from specs.kinds import KINDS
+
+    for kind in KINDS.values():
+        for path, _ in kind.shape.walk():
+            assert gitvirt("explain", f"{kind.short}.spec.{path}").code == Exit.OK, path
+
+
+@pytest.fixture
+def noted(lens):
+    """A lens with three entries in the journal: one hour and one minute old, and new."""
+    import time
+
+    now = time.time()
+    for age, ref, host in ((3600, "vm/web", "kvm1"), (60, "vm/db", "kvm1"), (0, "vm/web", "kvm2")):
+        Journal(lens.state, ID, by="alice", clock=lambda age=age: now - age).note(
+            "step.done", ref=ref, host=host, what="start", seconds=1.25
+        )
+    return lens
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hosts"),
+    [
+        ([], ["kvm1", "kvm1", "kvm2"]),
+        (["web"], ["kvm1", "kvm2"]),
+        (["vm/db"], ["kvm1"]),
+        (["host/kvm2"], ["kvm2"]),
+        (["--since", "10m"], ["kvm1", "kvm2"]),
+        (["-n", "1"], ["kvm2"]),
+        (["-n", "0"], []),
+        (["nobody"], []),
+    ],
+)
+def test_logs_are_filtered_by_target_age_and_number(noted, arguments, hosts):
+    ran = noted("logs", *arguments, look=False)
+    assert (ran.code, ran.err) == (Exit.OK, "")
+    assert [line.split()[2] for line in ran.out.splitlines()] == hosts
+    data = noted("logs", *arguments, "-o", "json", look=False).out
+    assert [json.loads(line)["host"] for line in data.splitlines()] == hosts
+
+
+def test_a_log_line_says_when_where_what_how_and_by_whom(noted):
+    line = noted("logs", "vm/db", look=False).out
+    assert line.split("  ", 1)[1] == "kvm1  vm/db  start  done in 1.2 s  (alice)\n"
+
+
+def test_a_wrong_age_or_target_is_an_error(noted):
+    assert "is not a duration" in noted("logs", "--since", "yesterday", look=False).err
+    assert "unknown kind" in noted("logs", "wm/web", look=False).err
+
+
+def test_addresses_come_from_those_who_answer(tmp_path):
+    site = Site(tmp_path)
+    site.vms(vm_yaml("a"), vm_yaml("b", "state: stopped"), vm_yaml("c"))
+    site.settle()
+    found = site.look().context.observed
+    uuids = {name: site.domain(name)[1].uuid for name in "abc"}
+    hosts = {name: site.world.host(name) for name in site.names}
+    told = addresses(hosts, found.vms())
+    assert set(told) == {uuids["a"], uuids["c"]}
+    assert all(each[0].startswith("192.168.150.") for each in told.values())
+    site.world.faults.fail(1, Busy, where=lambda call: call.method == "addresses")
+    assert len(addresses(hosts, found.vms())) == 1
+    assert addresses({}, found.vms()) == {}
+
+
+def test_looking_imports_neither_rich_nor_deepdiff(settled):
+    recorded.write(settled.site.look().context.observed, b"k" * 32, settled.file.write_text)
+    heavy = {"rich", "deepdiff", "structlog", "watchfiles", "git", "libvirt"}
+    for words in (["get", "vms"], ["describe", "web"], ["explain", "web"], ["status"], ["diff"]):
+        arguments = [*words, "--repo", str(settled.site.repository), "--observed", str(settled.file)]
+        code = (
+            "import sys\nfrom reconciler.cli.main import run\n"
+            f"run({arguments!r})\nprint(sorted({heavy!r} & sys.modules.keys()))"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == "[]", words
