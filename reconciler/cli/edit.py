@@ -19,8 +19,9 @@ def set_values(
         typer.Argument(metavar="TARGET|PATH=VALUE", help="vm/web memory=4GiB disks[root].size=40GiB"),
     ],
     repo: RepoOption = None,
+    no_plan: Annotated[bool, typer.Option("--no-plan", help="Do not look at hosts and show the plan.")] = False,
 ) -> None:
-    """Change values in the YAML of objects, keeping comments and layout; nothing is committed or applied.
+    """Change values in the YAML of objects, keeping comments and layout, and show the plan; nothing is applied.
 
     Paths are written as in a plan: memory, cpu.count, disks[root].size, metadata.labels.tier. A key that is not there
     is added, `null` takes a default away. If the repository would not be valid, nothing is written.
@@ -31,6 +32,20 @@ def set_values(
         print(f"{each.file}  {each.path}: {_shown(each.before)} → {_shown(each.after)}")
     if not changes:
         print("Nothing to change: the values are written so already.")
+    if not no_plan:
+        _show_plan(repository_at(None, repo))
+
+
+def _show_plan(place: Place) -> None:
+    """What these edits, and all else that is due, would do. A catalog without hosts has no plan to show."""
+    from reconciler.cli.passes import Asked, application, load_revision, look
+    from reconciler.cli.plan import Format, shown
+
+    with application(place) as app:
+        revision = load_revision(app, place, None)
+        if revision.catalog.of("Host"):
+            print()
+            print(shown(look(app, revision, Asked()), app, Format.text), end="")
 
 
 def make(place: Place, arguments: list[str]) -> tuple[Change, ...]:

@@ -65,19 +65,31 @@ def scalars(sides: Sides, context: Context) -> list[FieldChange]:
 
 
 def released(sides: Sides, gone_entries: frozenset[str]) -> list[FieldChange]:
-    """What was declared before and is not now; fields of entries that go away altogether are not listed."""
+    """What was declared before and is not now; fields of entries that go away altogether are not listed.
+
+    It stays as it is, but for a change that still waits for a power cycle: that is taken back, as if never made.
+    """
     return [
-        FieldChange(
-            path=path,
-            before=sides.config.get(path),
-            after=sides.config.get(path),
-            effect=Effect.NONE,
-            kind="release",
-            note="no longer declared, left as it is",
-        )
+        _taken_back(sides, path) or _let_go(sides, path)
         for path in sides.declared
         if path not in sides.wanted and path.partition("]")[0] + "]" not in gone_entries
     ]
+
+
+def _let_go(sides: Sides, path: str) -> FieldChange:
+    value = sides.config.get(path)
+    note = "no longer declared, left as it is"
+    return FieldChange(path=path, before=value, after=value, effect=Effect.NONE, kind="release", note=note)
+
+
+def _taken_back(sides: Sides, path: str) -> FieldChange | None:
+    before, running = sides.config.get(path), (sides.live or {}).get(path)
+    if running is None or before == running or sides.declared[path] != before:
+        return None
+    if effect_of(sides.kind, path, running, before, sides.facts) in LIVE:
+        return None
+    note = "no longer declared, and not in force yet: taken back"
+    return FieldChange(path=path, before=before, after=running, effect=Effect.LIVE, config=True, note=note)
 
 
 def _scalar(sides: Sides, context: Context, path: str, after: Scalar) -> FieldChange | None:

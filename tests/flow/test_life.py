@@ -53,6 +53,17 @@ def test_a_pending_change_unpends_when_it_is_reverted(site: Site) -> None:
     assert not site.plan().changes
 
 
+def test_a_pending_change_unpends_when_its_field_is_taken_out(site: Site) -> None:
+    site.vms(vm_yaml("web"))
+    site.settle()
+    site.vms(vm_yaml("web", "firmware: uefi"))
+    assert site.apply().good
+    site.vms(vm_yaml("web"))
+    site.settle()
+    assert site.domain("web")[1].config["firmware"] == "bios"
+    assert not site.plan().changes
+
+
 def test_a_disk_is_attached_live_and_detached_into_the_trash(site: Site) -> None:
     site.vms(vm_yaml("web"))
     site.settle()

@@ -83,9 +83,14 @@ def test_only_the_value_changes(edit, gitvirt, repository, arguments, expected):
 
 
 def test_what_was_changed_is_told(gitvirt, repository):
-    ran = gitvirt("set", "vm/web", "memory=4GiB", "cpu.max=4", "--repo", repository)
+    ran = gitvirt("set", "vm/web", "memory=4GiB", "cpu.max=4", "--no-plan", "--repo", repository)
     assert ran.out == "vms.yaml  memory: 1GiB → 4GiB\nvms.yaml  cpu.max: (not set) → 4\n"
     assert gitvirt("set", "vm/web", "memory=4GiB", "--repo", repository).out.startswith("Nothing to change")
+
+
+def test_the_plan_follows_what_was_changed(gitvirt, repository):
+    ran = gitvirt("set", "vm/web", "memory=4GiB", "--repo", repository)
+    assert "Plan for" in ran.out
 
 
 LAYOUTS = [
