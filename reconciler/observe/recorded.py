@@ -48,4 +48,6 @@ def read(path: Path, wanted: Wanted) -> Observed:
         name: hosts.get(name) or Unseen(name=name, reason=f"not in {path.name}") for name in wanted.hosts
     }
     extra = {name: host for name, host in hosts.items() if name not in found and isinstance(host, Unseen)}
-    return Observed(hosts={**found, **extra}, taken=int(data.get("taken", 0)), repository=wanted.repository, recorded=True)
+    return Observed(
+        hosts={**found, **extra}, taken=int(data.get("taken", 0)), repository=wanted.repository, recorded=True
+    )
