@@ -1,0 +1,67 @@
+"""What the machine itself shows: QEMU processes, what a shell inside a host says; and patience to wait for it."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from drivers.lab.lab import Lab
+from drivers.seen import Power
+from reconciler.diff.change import HeldReason
+from reconciler.plan.plan import Plan
+from tests.live.site import LiveSite
+
+
+def wait_until(condition: Callable[[], bool], patience: float = 120, what: object = "it") -> None:
+    """Looks again and again; the machine may be slow, so only `patience` seconds without success fail."""
+    give_up = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < give_up, f"{what() if callable(what) else what} did not happen"
+        time.sleep(0.2)
+
+
+def qemus() -> dict[str, list[int]]:
+    """VM's uuid → its QEMU processes on this machine, whichever host they are on."""
+    found: dict[str, list[int]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"-uuid" in words:
+            found.setdefault(words[words.index(b"-uuid") + 1].decode(), []).append(int(folder.name))
+    return found
+
+
+def qemu(uuid: str) -> list[int]:
+    """The QEMU processes of one VM."""
+    return qemus().get(uuid, [])
+
+
+def assert_nothing_runs_twice() -> None:
+    assert all(len(processes) == 1 for processes in qemus().values())
+
+
+def assert_each_runs_once(site: LiveSite, *names: str) -> None:
+    for name in names:
+        _, vm = site.vm(name)
+        assert vm.power is Power.RUNNING, name
+        assert len(qemu(vm.uuid)) == 1, name
+
+
+def inside(lab: Lab, host: str, script: str) -> str:
+    """What a shell in a host says."""
+    done = subprocess.run(lab.inside(host, ["sh", "-c", script]), capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def wait_until_seen(site: LiveSite) -> None:
+    """Until every declared host can be read."""
+    wait_until(lambda: site.look().context.observed.complete, what="seeing all hosts")
+
+
+def held(plan: Plan) -> dict[str, HeldReason]:
+    """Ref → why its change is held."""
+    return {str(each.ref): each.held.reason for each in plan.changes if each.held}
