@@ -47,6 +47,7 @@ sed -i 's/memory: 192MiB/memory: 384MiB/; s/size: 256MiB/size: 512MiB/' "$repo/v
 sed -i '0,/nics: \[lan\]/s//nics: [lan, back]/' "$repo/vms/web.yaml"
 run git -C "$repo" commit -q -a -m "Give db more memory and disk, web-01 a second NIC"
 run "$gitvirt" sync "$repo"
+run "$gitvirt" logs -n 5 --repo "$repo"
 expect 0 "$gitvirt" plan "$repo"
 
 say "Somebody kills a VM outside of gitvirt; the daemon notices"
