@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
+from contextlib import suppress
 
 from pydantic import ValidationError
 
@@ -18,6 +19,7 @@ from specs.errors import Finding, LoadFailed, Location, in_order
 from specs.kinds import KINDS
 from specs.layers import Layers
 from specs.merge import Declared
+from specs.model import Model
 from specs.reading import files, invalid
 from specs.reading.documents import Document, Reader
 from specs.resource import Metadata, Ref, Resource
@@ -49,6 +51,7 @@ class _Loading:
         self.root = posixpath.normpath(root)
         self.findings: list[Finding] = []
         self.reader = Reader(self.findings)
+        self.partial: list[Resource] = []
 
     def catalog(self) -> Catalog | None:
         """The catalog, faulty if there are errors; None if there is no repository at all."""
@@ -66,8 +69,8 @@ class _Loading:
         if home is None:
             return None
         catalog = Catalog(repository=home, resources=sound)
-        names = frozenset(declared)
-        scope = check.Scope(catalog, names, complete=self.reader.unreadable == 0, files=self.listing.files)
+        complete = self.reader.unreadable == 0
+        scope = check.Scope(catalog, frozenset(declared), complete, self.listing.files, tuple(self.partial))
         self.findings.extend(check.findings(scope))
         return catalog
 
@@ -136,21 +139,27 @@ class _Loading:
         declared: Declared = {}
         values = merge.flat(node, kind.shape, "", declared)
         try:
-            spec = kind.model.model_validate(values)
+            return _made(document, kind.model.model_validate(values), declared)
         except ValidationError as error:
             self.findings.extend(invalid.findings_of(error, node, kind.shape))
-            return None
-        return Resource(
-            ref=document.ref,
-            metadata=document.metadata,
-            spec=spec,
-            declared=declared,
-            location=document.place,
-            implied=document.place.line == 0,
-        )
+            invalid.without_faults(error, values)
+        with suppress(ValidationError):
+            self.partial.append(_made(document, kind.model.model_validate(values), declared))
+        return None
 
     def _wrong(self, where: Location, path: str, what: str, why: str = "", fix: str = "") -> None:
         self.findings.append(Finding(where=where, path=path, what=what, why=why, fix=fix))
+
+
+def _made(document: Document, spec: Model, declared: Declared) -> Resource:
+    return Resource(
+        ref=document.ref,
+        metadata=document.metadata,
+        spec=spec,
+        declared=declared,
+        location=document.place,
+        implied=document.place.line == 0,
+    )
 
 
 def _include(repository: Document) -> Iterator[tuple[str, Location]]:

@@ -69,18 +69,14 @@ def parse(file: str, content: bytes) -> Parsed:
         text = _decode(file, content)
     except _Refused as refused:
         return Parsed(findings=[refused.finding])
-    first, error = _built(file, events.fast(text))
-    if error is None:
-        return first
-    last, other = _built(file, events.shielded(text))
-    if other is not None:
-        last, other = _built(file, events.slow(text))
-    if other is None:
-        return last
-    if events.is_colon_in_flow(error):
-        first, error = last, other
-    first.findings.append(events.syntax_error(file, error))
-    return first
+    parsed, error = _built(file, events.fast(text))
+    if error is not None and events.is_colon_in_flow(error):
+        parsed, error = _built(file, events.shielded(text))
+        if error is not None:
+            parsed, error = _built(file, events.slow(text))
+    if error is not None:
+        parsed.findings.append(events.syntax_error(file, error))
+    return parsed
 
 
 def _built(file: str, source: Iterator[Any]) -> tuple[Parsed, YAMLError | None]:

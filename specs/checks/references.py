@@ -21,6 +21,16 @@ def findings(scope: Scope) -> Iterator[Finding]:
                     yield _unsaid(scope, resource, path, target)
                 elif scope.complete and Ref(target, name) not in scope.names:
                     yield _unknown(scope, resource, path, Ref(target, name))
+    if scope.complete:
+        yield from _partial(scope)
+
+
+def _partial(scope: Scope) -> Iterator[Finding]:
+    for resource in scope.partial:
+        mentioned = _MENTIONED.get(resource.ref.kind)
+        for path, target, name in mentioned(resource) if mentioned is not None else ():
+            if name is not None and Ref(target, name) not in scope.names:
+                yield _unknown(scope, resource, path, Ref(target, name))
 
 
 def _unknown(scope: Scope, resource: Resource, path: str, ref: Ref) -> Finding:

@@ -14,13 +14,15 @@ from specs.resource import Ref, Resource
 @dataclass(frozen=True)
 class Scope:
     """`names` are all refs that are declared, also those whose spec is refused; `complete` is false if some document
-    could not be read, so that an unknown name may be in there; `files` are the paths of the tree.
+    could not be read, so that an unknown name may be in there; `files` are the paths of the tree; `partial` are the
+    resources that their model refused, without what it refused: only what they do say may be judged.
     """
 
     catalog: Catalog
     names: Collection[Ref]
     complete: bool
     files: Collection[str]
+    partial: tuple[Resource, ...] = ()
 
     def of(self, kind: str) -> tuple[Resource, ...]:
         """All sound resources of a kind."""

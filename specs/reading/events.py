@@ -20,6 +20,7 @@ LARGEST_SLOW_FILE = 2**18
 
 _SHIELD = "\ue000"
 _SHIELD_WRITTEN = re.compile(r"\ue000|\\u(?:0000)?e000", re.IGNORECASE)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _INNER_COLON = re.compile(r"""(?<=[^\s"'\]}]):(?=[^\s,\[\]{}])""")
 
 
@@ -48,7 +49,10 @@ def slow(text: str) -> Iterator[Any]:
     """By the parser in Python, which is some 25 times slower and knows YAML 1.2 better."""
     if len(text) > LARGEST_SLOW_FILE:
         raise YAMLError("text with `:` between brackets, in a file too large for that; quote it, or split the file")
-    yield from YAML(typ="safe", pure=True).parse(text)
+    for event in YAML(typ="safe", pure=True).parse(text):
+        if type(event) is ScalarEvent and _SURROGATE.search(event.value):
+            raise YAMLError("half a character (`\\ud800` to `\\udfff`); write the character itself")
+        yield event
 
 
 def is_colon_in_flow(error: YAMLError) -> bool:

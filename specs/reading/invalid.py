@@ -23,6 +23,26 @@ def findings_of(error: ValidationError, node: Node, shape: Shape, *, partial: bo
         yield Finding(where=spot.node.place, path=spot.path, what=what, why=why, fix=fix)
 
 
+def without_faults(error: ValidationError, values: dict[str, Any]) -> None:
+    """Takes out of the plain values, in place, what the model refused: the value itself or, where a required field is
+    missing, the entry that lacks it. What is left may be looked at for other faults.
+    """
+    spots = {each["loc"][:-1] if each["type"] == "missing" else each["loc"] for each in error.errors(include_url=False)}
+    for loc in sorted(spots, key=lambda loc: [(isinstance(part, int), part) for part in loc], reverse=True):
+        _take_out(values, loc)
+
+
+def _take_out(values: Any, loc: tuple[int | str, ...]) -> None:
+    holder, last = None, None
+    for part in loc:
+        inside = part in values if isinstance(values, dict) else isinstance(part, int) and isinstance(values, list)
+        if not inside or (isinstance(values, list) and isinstance(part, int) and part >= len(values)):
+            break
+        holder, last, values = values, part, values[part]
+    if holder is not None:
+        del holder[last]
+
+
 class _Spot:
     """Where a fault is: the nearest node, the shape there, the path, and the last part of pydantic's location."""
 

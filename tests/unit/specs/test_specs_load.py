@@ -63,6 +63,21 @@ def test_unknown_names_are_not_told_while_a_document_cannot_be_read(faults: Faul
     assert "b.yaml" in only
 
 
+def test_the_sound_part_of_a_faulty_object_is_checked_too(faults: Faults) -> None:
+    spec = "{memroy: 1GiB, disks: [{name: a, size: 1GB, image: debain}, {size: 1GiB}], nics: [lna], cluster: 5}"
+    found = [each.split(" ", 1)[1] for each in faults(document("VirtualMachine", "web", spec))]
+    assert [each.split(":")[0] for each in found] == [
+        "memroy", "disks[a].size", "disks[a].image", "disks[1]", "nics[lna].network", "cluster",
+    ]  # fmt: skip
+
+
+def test_what_a_faulty_object_does_not_say_well_is_not_called_missing(faults: Faults) -> None:
+    (only,) = faults(document("Network", "n", "{subnet: 10.0.0.1/24, dhcp: {start: 10.0.0.2, end: 10.0.0.9}}"))
+    assert "write `10.0.0.0/24`" in only
+    (only,) = faults(document("Host", "h", "{cluster: default}"))
+    assert "`uri` is missing" in only
+
+
 def test_an_object_with_a_fault_is_still_known_by_name(faults: Faults) -> None:
     (only,) = faults(document("Network", "n", "{type: nta}") + "---\n" + document("VirtualMachine", "w", "{nics: [n]}"))
     assert "`nta` cannot be used here; use nat, isolated or bridge" in only

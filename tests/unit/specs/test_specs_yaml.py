@@ -152,6 +152,8 @@ def test_a_byte_order_mark_and_windows_line_ends_are_fine() -> None:
         ("a:\n\t- b\n", "not YAML"),
         ("a: b: c\n", "a `:` where none can be"),
         ("a: [1, 2\n", "not YAML"),
+        ('a: "\\ud800\\udc00"', "not YAML"),
+        ("{a: b:c, 'b' :d, e: \"\\ud800\"}", "half a character"),
         ("a: {listen: ::1}\n", "a.yaml:1:13: not YAML: nothing can begin like this between brackets; quote it"),
         ('a: "open\n', "not YAML"),
         ("a: @x\n", "not YAML: no value can begin with this character"),
@@ -166,7 +168,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_fine() -> None:
         (b"\x89PNG\r\n\x1a\n", "byte 0x89 is not UTF-8"),
         (b"#" * (LARGEST_FILE + 1), f"the limit is {LARGEST_FILE}"),
     ],
-    ids=range(30),
+    ids=range(32),
 )
 def test_what_cannot_be_read_is_one_finding_with_its_place(content: bytes | str, said: str) -> None:
     assert said in fault(content)
