@@ -64,7 +64,7 @@ bench: setup
 	$(SUDO) env PATH="$$PATH" $(RUN) python -m tests.bench
 
 soak: setup
-	$(RUN) pytest -q tests/flow/test_chaos.py --seeds 500
+	GITVIRT_SEEDS=500 $(RUN) pytest -q -n auto tests/flow/test_chaos.py
 
 lab-down:
 	@if [ -x .venv/bin/gitvirt ]; then $(SUDO) env GITVIRT_LAB="$$GITVIRT_LAB" .venv/bin/gitvirt lab down; fi
