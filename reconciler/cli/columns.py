@@ -94,6 +94,12 @@ def _users(item: Object) -> object:
     return ",".join(sorted({vm for each in item["status"]["hosts"] for vm in each.get("vms", ())}))
 
 
+def _volume_users(item: Object) -> object:
+    """VMs as they are, overlays by the name of their volume."""
+    users = item["status"].get("usedBy", ())
+    return ", ".join(each.rpartition("/")[2] if each.startswith("/") else each for each in users)
+
+
 def _in_trash(item: Object) -> object:
     return ",".join(each["name"] or each["volume"] for each in item["status"]["disks"])
 
@@ -194,7 +200,7 @@ TABLES: Mapping[str, Table] = {
         (Column("FORMAT"), at("status", "format")),
         (Column("CAPACITY", right=True), sized("status", "capacity")),
         (Column("ALLOCATED", right=True), sized("status", "allocation")),
-        (Column("USED BY"), at("status", "usedBy")),
+        (Column("USED BY"), _volume_users),
         (Column("BACKING", wide=True), at("status", "backing")),
         (Column("PATH", wide=True), at("status", "path")),
     ),

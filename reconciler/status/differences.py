@@ -15,7 +15,7 @@ from reconciler.diff.change import Change, FieldChange, HeldReason, Verb
 from reconciler.diff.vms import wanted_fields
 from reconciler.plan.faces import words
 from reconciler.status.situation import VM, Machine, Situation
-from reconciler.status.values import telling
+from reconciler.status.values import effect, telling
 from specs.fields import Fields, Scalar, entry_of
 from specs.resource import Ref
 
@@ -72,13 +72,13 @@ def _lines(change: Change, situation: Situation) -> Iterator[Line]:
 
 
 def _line(field: FieldChange) -> Line:
-    effect = words.effect(field)
+    told = effect(field)
     if field.held:
         left = field.held.reason is HeldReason.DRIFT
-        effect = "left as it is" if left else words.plain(f"held, {field.held.reason}: {field.held.text}")
+        told = "left as it is" if left else words.plain(f"held, {field.held.reason}: {field.held.text}")
     return Line(
         sign=_sign(field), path=words.plain(field.path), told=_told(field.path, field.before, field.after),
-        effect=effect, where=words.where(field.where),
+        effect=told, where=words.where(field.where),
     )  # fmt: skip
 
 
@@ -123,10 +123,10 @@ def _live(change: Change, situation: Situation) -> Iterator[Line]:
         elif each.path in (live or {}) or each.path in _hardware(change.ref, situation):
             running = (live or {}).get(each.path)
             if running != each.after:
-                effect = words.effect(each) if each.held is None else "held"
                 told = _told(each.path, running, each.after)
                 yield Line(
-                    sign=_sign(each), path=words.plain(each.path), told=told, effect=effect,
+                    sign=_sign(each), path=words.plain(each.path), told=told,
+                    effect=effect(each) if each.held is None else "held",
                     where=words.where(each.where),
                 )  # fmt: skip
 

@@ -16,8 +16,8 @@ from reconciler.status import placement, telling
 from reconciler.status.origins import origins
 from reconciler.status.sections import Section
 from reconciler.status.situation import Machine, Situation
+from reconciler.status.values import effect, time
 from reconciler.status.values import telling as fields_that_differ
-from reconciler.status.values import time
 from specs.effects import WORDS, UnknownField, rule_of
 from specs.errors import Location
 from specs.render import scalar
@@ -93,7 +93,7 @@ def _changes(ref: Ref, situation: Situation) -> Iterable[list[str]]:
 
 def _why(ref: Ref, field: FieldChange) -> str:
     """What the change costs and by which rule."""
-    told = "held" if field.held else words.effect(field)
+    told = "held" if field.held else effect(field)
     try:
         rule = rule_of(ref.kind, field.path)
     except UnknownField:

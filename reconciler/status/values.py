@@ -8,6 +8,7 @@ from typing import Any
 
 from drivers.mark import Override
 from reconciler.diff.change import Change, FieldChange, Held
+from reconciler.plan.faces import words
 from reconciler.plan.faces.shown.held import advice
 from specs.fields import Fields, Scalar, Secret
 from specs.resource import Location
@@ -59,6 +60,11 @@ _SILENT = frozenset({"record", "release", "note"})
 def telling(changes: Iterable[Change]) -> list[FieldChange]:
     """The fields that differ; without what only the mark learns, and notes."""
     return [field for change in changes for field in change.fields if field.kind not in _SILENT]
+
+
+def effect(field: FieldChange) -> str:
+    """The effect in words; what waits says for what, if there is more to say than "the next power cycle"."""
+    return words.plain(field.note) if field.kind == "pending" and field.note else words.effect(field)
 
 
 def pending(changes: Iterable[Change]) -> list[dict[str, Any]]:
