@@ -23,7 +23,7 @@ from specs.fields import Scalar, entry_of
 def out_of_trash(work: Work) -> None:
     """Takes the volumes of a trashed VM out of the trash, and its mark."""
     for key, device in work.mark.devices.items():
-        if device.made:
+        if device.made and not device.pending:
             pool, _, volume = device.volume.partition("/")
             call = RestoreVolume(pool=work.pool(pool), volume=volume)
             work.step(call, f"take {key} out of the trash", key=key)

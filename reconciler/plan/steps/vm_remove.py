@@ -39,6 +39,8 @@ def delete_steps(change: Change, found: Found, builder: Builder) -> Change:
     call_mark = MarkVm(uuid=vm.uuid, expects=mark.generation, mark=trashed)
     last = builder.add(change.ref, found.host, call_mark, "into the trash", after=(last,))
     for key, pool, volume in _made(mark):
+        if mark.devices[key].pending:
+            continue  # it was never finished, so there is nothing to keep
         call_trash = TrashVolume(pool=_libvirt_pool(pool, found.host, builder), volume=volume, when=builder.context.now)
         builder.add(change.ref, found.host, call_trash, f"{key} into the trash", key=key, after=(last,))
     return replace(change, host=found.host)
@@ -56,7 +58,8 @@ def purge_steps(change: Change, found: Found, users: dict[str, set[str]], builde
         seen = builder.context.observed.pool(found.host, name)
         path = seen.volumes[volume].path if seen and volume in seen.volumes else ""
         if path and not users.get(path, set()) - itself:
-            call = DeleteVolume(pool=name, volume=volume, trashed=True)
+            unfinished = key in mark.devices and mark.devices[key].pending
+            call = DeleteVolume(pool=name, volume=volume, trashed=not unfinished)
             builder.add(change.ref, found.host, call, f"delete {key}", key=key, after=(last,), effect=Effect.RECREATE)
     return replace(change, host=found.host)
 
