@@ -11,6 +11,7 @@ Called by reconciler/app and the commands. Every fault is a SettingsError with i
     git:
       acme: {url: https://git.acme.lan/, username: bot, token_file: /etc/gitvirt/git.token}
     folders: [/srv/images]                             # `file:` sources outside of the repository may be in here
+    environment: [VNC_PASSWORD]                        # what `{env: …}` may name besides GITVIRT_SECRET_*
     state: /var/lib/gitvirt
     timeouts: {connect: 10s, call: 30s, git: 60s}
     concurrency: {host: 8, total: 256}
@@ -95,6 +96,7 @@ class Settings(_Section):
     ssh: dict[str, Ssh] = {}
     git: dict[str, GitLogin] = {}
     folders: tuple[AbsolutePath, ...] = ()
+    environment: tuple[str, ...] = ()
     state: AbsolutePath = "~/.local/state/gitvirt"
     timeouts: Timeouts = Timeouts()
     concurrency: Concurrency = Concurrency()

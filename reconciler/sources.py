@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from drivers.git import Repository
 
 _QCOW2 = b"QFI\xfb"
+SECRET_VARIABLES = "GITVIRT_SECRET_"
 _LONGEST_SECRET = 64 * 1024
 
 
@@ -119,12 +120,20 @@ def _revealer(root: Path, settings: Settings) -> Callable[[object, Location], Se
         if isinstance(value, Secret):
             return value
         if isinstance(env, str):
+            _require_allowed(env, where, settings)
             if env not in os.environ:
                 raise SourceError(f"{where}: the environment has no variable {env}, which the secret is taken from")
             return Secret(os.environ[env])
         return Secret(_secret_file(str(file), where, root, settings))
 
     return reveal
+
+
+def _require_allowed(name: str, where: Location, settings: Settings) -> None:
+    """A commit must not be able to read whatever else is in our environment into a guest."""
+    if not name.startswith(SECRET_VARIABLES) and name not in settings.environment:
+        told = f"only {SECRET_VARIABLES}* and what the local settings allow (`environment:`) may be read"
+        raise SourceError(f"{where}: the environment variable {name} is not for repositories; {told}")
 
 
 def _secret_file(file: str, where: Location, root: Path, settings: Settings) -> str:

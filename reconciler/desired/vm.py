@@ -57,7 +57,7 @@ def resolve_vm(
         restart=spec.restart or "onFailure",
         autostart=spec.autostart or "auto",
         update=Update(restart=(update and update.restart) or "wait", offline=(update and update.offline) or "wait"),
-        stop_timeout=spec.stop_timeout or _STOP_TIMEOUT,
+        stop_timeout=_STOP_TIMEOUT if spec.stop_timeout is None else spec.stop_timeout,
         last_resort=spec.stop_last_resort or "fail",
         protected=bool(spec.delete_protection),
         drift=drift_of(spec, catalog),
