@@ -7,6 +7,7 @@ import hashlib
 
 import pytest
 
+from drivers.memory.faults import Crash
 from drivers.seen import Power
 from reconciler.diff.change import HeldReason, Verb
 from reconciler.errors import SettingsError
@@ -364,3 +365,62 @@ def test_a_host_that_falls_silent_proves_nothing(site: Site, alice: Operator) ->
     assert "kvm1 does not answer" in outcome.text
     site.world.cut("kvm1")
     assert "kvm1 may hold it" in waiting(alice, Goal.GONE, NoWait(site.clock), timeout=5).text
+
+
+# Killed on the way.
+
+
+def trashed(site: Site, alice: Operator) -> None:
+    site.vms()
+    site.settle()
+
+
+def pending_change(site: Site, alice: Operator) -> None:
+    site.vms(vm_yaml("web", (CD % "{name: cd, image: setup}") + ", firmware: uefi"))
+    assert site.apply().good
+
+
+def stopped(site: Site, alice: Operator) -> None:
+    alice.done(power.stop, "vm/web", how=PLAIN)
+
+
+def nothing(site: Site, alice: Operator) -> None:
+    pass
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize(
+    ("prepare", "deed", "options"),
+    [
+        (nothing, power.stop, {"how": PLAIN}),
+        (stopped, power.start, {"how": PLAIN}),
+        (nothing, power.pause, {}),
+        (nothing, power.suspend, {}),
+        (pending_change, power.reboot, {"how": PLAIN}),
+        (nothing, media.insert, {"drive": "", "image": "tools"}),
+        (trashed, trash.undelete, {}),
+    ],
+    ids=["stop", "start", "pause", "suspend", "reboot", "insert", "undelete"],
+)
+def test_killed_at_every_step_of_a_deed_passes_converge_and_it_can_be_repeated(
+    tmp_path_factory: pytest.TempPathFactory, prepare, deed, options: dict[str, object], moment
+) -> None:  # type: ignore[no-untyped-def]
+    for number in range(1, 20):
+        site = Site(tmp_path_factory.mktemp("site"))
+        alice = Operator(site)
+        with_drive(site)
+        prepare(site, alice)
+        rule = site.world.faults.crash(number, moment)
+        try:
+            alice.do(deed, "vm/web", **options)
+        except Crash:
+            site.world.faults.revive()
+        if not rule.fired:
+            break
+        site.settle()
+        assert not site.world.doubles
+        assert not site.world.damage
+        again = alice.do(deed, "vm/web", **options)
+        assert again.good or "does not lie in the trash" in again.text or "put into the trash" in again.text, again
+        site.settle()
+    assert number > 1
