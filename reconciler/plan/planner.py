@@ -23,7 +23,7 @@ from reconciler.plan import guard
 from reconciler.plan.builder import Builder, Withheld
 from reconciler.plan.order import by_harm
 from reconciler.plan.plan import Plan, Step, Warned
-from reconciler.plan.steps import network, storage, vm_create, vm_remove, vm_update
+from reconciler.plan.steps import network, storage, trash, vm_create, vm_remove, vm_update
 from specs.fields import Secret
 
 
@@ -35,6 +35,7 @@ def make(changes: list[Change], context: Context) -> Plan:
     settled = [planner.settle(each) for each in _in_order(aimed)]
     if not context.allowed.targets:
         settled += vm_remove.expired_volumes(planner.users, builder)
+        settled += trash.unmarked_volumes(planner.users, builder)
     steps = tuple(builder.steps.values())
     wanted = context.wanted
     return Plan(

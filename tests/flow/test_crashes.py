@@ -63,9 +63,11 @@ SCENARIOS = (create, change, remove_disk, delete, restore, rename, power)
 
 
 def summary(site: Site) -> dict[str, object]:
-    """What has to be the same however often we were killed: definitions, power, trash, files but for markers."""
+    """What has to be the same however often we were killed: definitions, power, and what lies in the trash."""
     found: dict[str, object] = {}
     for host, seen in site.world.observe().items():
+        names = [name for pool in seen.pools for name in pool.volumes]  # type: ignore[union-attr]
+        found[f"trash of {host}"] = sorted(name.partition(".trash.")[0] for name in names if ".trash." in name)
         for vm in seen.vms:  # type: ignore[union-attr]
             hardware = {path: value for path, value in vm.config.items() if not path.endswith(".mac")}
             found[vm.name] = (host, hardware, vm.power, bool(vm.mark and vm.mark.trashed))
