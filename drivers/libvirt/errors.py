@@ -166,7 +166,7 @@ TEXTS: tuple[tuple[re.Pattern[str], Kind], ...] = tuple(
     (re.compile(text, re.IGNORECASE), kind)
     for text, kind in (
         (r"host key verification failed|publickey|remote host identification has changed", errors.Denied),
-        (r"certificate|authentication failed|access denied by policy", errors.Denied),
+        (r"certificate|authentication failed|access denied by policy|tls confirmation", errors.Denied),
         (r"failed to connect socket.*permission denied", errors.Denied),
         (r"no space left on device|disk quota exceeded|not enough (free )?space", errors.NoSpace),
         (r"asynchronous jobs? running|cannot acquire state change lock", errors.Busy),
@@ -179,6 +179,10 @@ TEXTS: tuple[tuple[re.Pattern[str], Kind], ...] = tuple(
 )
 
 
+NOT_CONFIRMED = re.compile(r"unable to read tls confirmation", re.IGNORECASE)
+"""All that a client hears when libvirtd takes the certificate's signature, and not its name."""
+
+
 def translate(error: libvirt.libvirtError, host: str, operation: str) -> errors.DriverError:
     """The driver's error for what libvirt raised."""
     text = _plain(without_passwords((error.get_error_message() or str(error)).strip()))
@@ -186,7 +190,10 @@ def translate(error: libvirt.libvirtError, host: str, operation: str) -> errors.
 
 
 def _plain(text: str) -> str:
-    """One line of what the ssh program prints over a dozen when a host key has changed."""
+    """libvirt's text as an operator can use it: the ssh program's dozen lines as one, the silent refusal explained."""
+    if NOT_CONFIRMED.search(text):
+        why = "the host hung up when it had read our certificate; is its name in tls_allowed_dn_list of libvirtd.conf?"
+        return f"{text}: {why}"
     if "@@@@@" not in text:
         return text
     lines = (line.strip() for line in text.splitlines())

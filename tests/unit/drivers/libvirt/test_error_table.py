@@ -54,6 +54,7 @@ def test_the_table_names_no_code_that_libvirt_does_not_have() -> None:
         (38, 7, "Cannot recv data: root@kvm1: Permission denied (publickey).", errors.Denied),
         (98, 50, "SSH HOST KEY VERIFICATION FAILED", errors.Denied),
         (1, 7, "authentication failed: Failed to verify peer's certificate", errors.Denied),
+        (38, 7, "Unable to read TLS confirmation: Input/output error", errors.Denied),
         (29, 20, "operation virDomainCreate forbidden for read only access", errors.Denied),
         (38, 18, "cannot fill file '/x': No space left on device", errors.NoSpace),
         (38, 18, "cannot open directory '/x': No such file or directory", errors.DriverError),
@@ -106,3 +107,9 @@ def test_what_ssh_prints_of_a_changed_host_key_becomes_one_line() -> None:
         "Offending ED25519 key in /known:1 Host key for kvm1 has changed and you have requested strict checking. "
         "Host key verification failed.: Connection reset by peer"
     )
+
+
+def test_a_silent_refusal_of_our_certificate_says_where_to_look() -> None:
+    raised = libvirt.libvirtError("virConnectOpen() failed")
+    raised.err = (38, 7, "Unable to read TLS confirmation: Input/output error", 2, None, None, None, -1, -1)
+    assert "tls_allowed_dn_list" in table.translate(raised, "kvm1", "connect").detail
