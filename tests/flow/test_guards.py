@@ -220,3 +220,14 @@ def test_nothing_is_made_on_storage_below_its_critical_threshold(site: Site) -> 
     assert plan.empty, said(plan)
     assert held(plan)["vm/db"] is HeldReason.STORAGE
     assert any("free" in each.text for each in plan.warnings)
+
+
+def test_a_vm_whose_disk_is_gone_is_not_started(site: Site) -> None:
+    site.vms(vm_yaml("web"))
+    site.settle()
+    host, vm = site.domain("web")
+    site.world.outside(host).destroy("web")
+    site.world.outside(host).remove_file(str(vm.config["disks[root].source"]))
+    plan = site.plan()
+    assert plan.empty, said(plan)
+    assert held(plan)["vm/web"] is HeldReason.DISK_MISSING

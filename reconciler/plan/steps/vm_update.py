@@ -12,10 +12,10 @@ from drivers.seen import Power, SeenVm
 from reconciler.desired.identity import seed_volume
 from reconciler.desired.wanted import WantedVm
 from reconciler.diff import devices, power
-from reconciler.diff.change import Change
+from reconciler.diff.change import Change, HeldReason
 from reconciler.observe.observed import Found
 from reconciler.plan import marks
-from reconciler.plan.builder import Builder
+from reconciler.plan.builder import Builder, Withheld
 from reconciler.plan.plan import AutostartVm, MarkVm, StartVm, StopVm
 from reconciler.plan.steps.storage import seed_step
 from reconciler.plan.steps.vm_devices import grow_stopped, new_devices, out_of_trash, trash_removed
@@ -84,6 +84,7 @@ def _power(work: Work, change: Change) -> None:
     state = next((each for each in change.fields if each.path == "state" and each.acts), None)
     if state and state.live:
         if state.after == "running":
+            _require_disks(work)
             _reseed(work)
             work.step(StartVm(uuid=work.vm.uuid), "start", after=_networks(work))
         else:
@@ -96,6 +97,22 @@ def _power(work: Work, change: Change) -> None:
         told = power.remembered(work.wanted, work.vm, work.mark, work.builder.context.now, started)
         values = {"declared": {**work.mark.declared, "state": work.wanted.power}, "overrides": told.overrides}
         work.write("record its state", "state", **values)
+
+
+def _require_disks(work: Work) -> None:
+    """Withholds the start of a VM whose disk is gone: an empty new one in its place would hide the loss."""
+    before = work.vm.mark.devices.values() if work.vm.mark else ()
+    making = {device.volume.rpartition("/")[2] for device in before if device.pending}
+    for name, disk in entries(work.vm.config, "disks").items():
+        folder, _, volume = str(disk.get("source", "")).rpartition("/")
+        pool = work.builder.context.observed.pool_at(work.host, folder)
+        if pool is None or not pool.active or pool.problem or volume in pool.volumes or volume in making:
+            continue
+        raise Withheld(
+            HeldReason.DISK_MISSING,
+            f"disk {name} is gone: pool {pool.name} on {work.host} has no {volume}",
+            "bring the file back, or take the disk out of the YAML",
+        )
 
 
 def _reseed(work: Work) -> None:
