@@ -11,7 +11,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,8 @@ class Doorbell:
         self._server = socket.socket(socket.AF_UNIX)
         before = os.umask(0o177)
         try:
-            self._server.bind(str(path))
+            with _nearby(path) as short:
+                self._server.bind(short)
         finally:
             os.umask(before)
         self._server.listen(16)
@@ -61,13 +62,24 @@ def ring(path: str, ask: dict[str, Any], timeout: float | None) -> dict[str, Any
     """Asks the daemon; OSError if it does not answer in time."""
     with socket.socket(socket.AF_UNIX) as line:
         line.settimeout(timeout)
-        line.connect(path)
+        with _nearby(Path(path)) as short:
+            line.connect(short)
         line.sendall(json.dumps(ask).encode() + b"\n")
         text = _line(line)
     if not text:
         raise ConnectionError("the daemon hung up")
     answer: dict[str, Any] = json.loads(text)
     return answer
+
+
+@contextlib.contextmanager
+def _nearby(path: Path) -> Iterator[str]:
+    """The path by way of its open folder: a socket's may have 107 bytes only, and a state directory lies anywhere."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
 
 
 def _line(line: socket.socket) -> bytes:
