@@ -6,10 +6,6 @@ or an error. The first Ctrl-C lets running steps end and begins no new one; the 
 
 from __future__ import annotations
 
-import signal
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +13,7 @@ import typer
 
 from reconciler.cli.context import Place, RepoArgument, RepoOption, YesOption, confirm, repository_at
 from reconciler.cli.exits import Exit, of_apply
+from reconciler.cli.interrupt import interruptible
 from reconciler.cli.passes import Asked, application, load_revision, look
 from reconciler.cli.plan import AllowOption, ForceOption, Format, RevOption, TargetOption, shown
 
@@ -63,7 +60,7 @@ def carry_out(looked: Pass, app: App, *, yes: bool, take_over: bool = False) -> 
     if not confirm(f"\nDo these {len(plan.steps)} steps?", yes):
         print("Nothing was done.")
         return Exit.ERROR
-    with lock.writer(app.settings.state_folder, plan.repository, "apply"), _interruptible(app):
+    with lock.writer(app.settings.state_folder, plan.repository, "apply"), interruptible(app):
         run = app.act(looked, _progress(len(plan.steps)))
     return _ended(run)
 
@@ -89,24 +86,6 @@ def _commit(saved: dict[str, Any]) -> str | None:
     """The commit that the plan was made for; None for a dirty tree, which has to be as it was."""
     revision = str(saved["revision"])
     return None if "+" in revision or revision.startswith("folder-") else revision
-
-
-@contextmanager
-def _interruptible(app: App) -> Iterator[None]:
-    """First Ctrl-C (or SIGTERM): no new steps. Second: leave at once."""
-
-    def asked(number: int, frame: object) -> None:
-        if app.stop.is_set():
-            raise KeyboardInterrupt
-        app.stop.set()
-        print("\nStopping: running steps end, no new one begins. Ctrl-C again leaves at once.", file=sys.stderr)
-
-    before = {each: signal.signal(each, asked) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 def _progress(total: int) -> Any:

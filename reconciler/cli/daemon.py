@@ -38,16 +38,19 @@ def daemon(
     from reconciler.daemon.doorbell import Doorbell
     from reconciler.daemon.follow import PlainFolder, source
     from reconciler.daemon.loop import Daemon
+    from reconciler.daemon.taken import Taken, first
     from reconciler.daemon.wake import watch_folder
     from reconciler.settings import load as load_settings
 
     logs.setup(log_level)
     settings = load_settings()
     found = source(repo or str(folder_of(None, None)), branch, folder, settings)
-    catalog, repository, place = found.load(found.poll())
+    taken = Taken(settings.state_folder, found.key)
+    revision, (catalog, repository, place) = first(found, taken)
     identity = str(catalog.repository.spec.id)
     app = App(repository, place, settings)
-    running = Daemon(found, app, interval)
+    running = Daemon(found, app, interval, taken)
+    running.begin_with(catalog, revision)
     path = settings.state_folder / f"daemon-{identity}.sock"
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda number, frame: running.stop())

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import getpass
 import os
-import signal
 import socket
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ import typer
 
 from reconciler.cli.context import repository_at
 from reconciler.cli.exits import Exit, of_apply
+from reconciler.cli.interrupt import interruptible
 from reconciler.cli.passes import Asked, application, load_revision, look
 from reconciler.errors import UsageError
 from specs.resource import Ref
@@ -175,24 +174,3 @@ def names(refs: Sequence[Ref]) -> str:
     """For questions: the first few, and how many more."""
     shown = ", ".join(map(str, refs[:5]))
     return f"{shown} and {len(refs) - 5} more" if len(refs) > 5 else shown
-
-
-@contextmanager
-def interruptible(app: App) -> Iterator[None]:
-    """First Ctrl-C (or SIGTERM): waits end, nothing new is begun. Second: leave at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals reach the main thread only
-        return
-
-    def asked(number: int, frame: object) -> None:
-        if app.stop.is_set():
-            raise KeyboardInterrupt
-        app.stop.set()
-        print("\nStopping: nothing new is begun. Ctrl-C again leaves at once.", file=sys.stderr)
-
-    before = {each: signal.signal(each, asked) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 import typer
 
 from reconciler.cli.context import RepoOption
-from reconciler.cli.deeds.common import AllOption, LabelOption, VmTargets, Which, interruptible, seconds, session, show
+from reconciler.cli.deeds.common import AllOption, LabelOption, VmTargets, Which, seconds, session, show
 from reconciler.cli.exits import Exit
+from reconciler.cli.interrupt import interruptible
 
 GoalOption = Annotated[
     Literal["running", "stopped", "agent", "ip", "gone"],
