@@ -19,9 +19,10 @@ LOCAL, REMOTE = 2.0, 60.0  # seconds between polls
 
 
 class Source(Protocol):
-    """Where revisions come from. `label` for people; `pause` is how many seconds to wait between polls."""
+    """Where revisions come from. `label` for people, `key` for good; `pause`: seconds to wait between polls."""
 
     label: str
+    key: str
     pause: float
 
     def poll(self) -> str:
@@ -40,6 +41,7 @@ class GitBranch:
         opened = open_repository(folder)
         self._root, self._folder, self._ref = opened.root, opened.prefix or ".", branch or "HEAD"
         self.label = f"{folder} ({self._ref})"
+        self.key = f"{opened.root} {self._folder} {self._ref}"
 
     def poll(self) -> str:
         return open_repository(self._root).resolve(self._ref)
@@ -64,6 +66,7 @@ class RemoteBranch:
         directory = settings.state_folder / "mirrors" / name
         self._follow = Follow(url, branch, directory, credentials, timeout=settings.timeouts.git)
         self._folder, self.label = folder, f"{url} ({branch})"
+        self.key = f"{url} {folder} {branch}"
 
     def poll(self) -> str:
         return self._follow.fetch().commit
@@ -80,6 +83,7 @@ class PlainFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.label = folder.resolve(), str(folder)
+        self.key = str(self.folder)
 
     def poll(self) -> str:
         return str(open_repository(self.folder).revision())

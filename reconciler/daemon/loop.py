@@ -22,10 +22,12 @@ from reconciler.app import App
 from reconciler.apply.outcome import GOOD, Outcome, Status
 from reconciler.daemon.allowed import allowed_by
 from reconciler.daemon.follow import Source
+from reconciler.daemon.taken import Taken
 from reconciler.daemon.wake import Wakes, jittered
 from reconciler.errors import ReconcilerError
 from reconciler.plan.backoff import Backoff, without
 from reconciler.plan.plan import Plan, Step
+from specs.catalog import Catalog
 from specs.errors import LoadFailed
 
 log = structlog.get_logger()
@@ -47,8 +49,8 @@ class Passed:
 class Daemon:
     """One repository, followed. `run` returns after `stop`."""
 
-    def __init__(self, source: Source, app: App, interval: float) -> None:
-        self.source, self.app, self.interval = source, app, interval
+    def __init__(self, source: Source, app: App, interval: float, taken: Taken) -> None:
+        self.source, self.app, self.interval, self.taken = source, app, interval, taken
         self.wakes = Wakes()
         self.backoff = Backoff()
         self.last = Passed()
@@ -57,6 +59,10 @@ class Daemon:
         self._watched: dict[str, Host] = {}
         self._begun = 0
         self._finished = threading.Condition()
+
+    def begin_with(self, catalog: Catalog, revision: str) -> None:
+        """What is wanted until the source gives something newer that loads."""
+        self._wanted = self.app.revision(catalog, revision)
 
     def stop(self) -> None:
         """Lets running steps end, begins no new one, and ends the loop."""
@@ -127,6 +133,7 @@ class Daemon:
             return
         self.app.repository, self.app.folder = repository, folder
         self._wanted = self.app.revision(catalog, revision)
+        self.taken.note(revision)
         commit = repository.read_commit(revision)
         by = {"author": commit.author, "summary": commit.summary} if commit else {}
         log.info("revision.taken", revision=revision, objects=len(catalog.resources), **by)
