@@ -130,6 +130,10 @@ def test_a_daemon_follows_commits_events_and_requests_until_it_is_told_to_stop(
     virsh(site.lab, "kvm1", "destroy", "web")
     wait_until(lambda: power(site, "web") == "running" and running.count("pass.done") > before)
     assert description(site, "web") == "by commit"
+    running.kill()  # and who starts now, with nothing but the broken commit there, goes on with the good one as well
+    virsh(site.lab, "kvm1", "destroy", "web")
+    running = daemon(site.folder)
+    wait_until(lambda: power(site, "web") == "running", what=running.log.read_text)
     site.vms([machine("web", description="mended")])
     site.commit("Mend it")
     wait_until(lambda: description(site, "web") == "mended")
@@ -176,6 +180,10 @@ def test_a_daemon_follows_a_repository_elsewhere(
     assert "lan" in virsh(site.lab, "kvm2", "net-list", "--name")
     assert running.count("source.unreachable")
     assert running.terminate() == 0
+    virsh(site.lab, "kvm2", "net-destroy", "lan")
+    again = daemon(bare.as_uri(), "--branch", "main")  # and started like this, too
+    wait_until(lambda: "lan" in virsh(site.lab, "kvm2", "net-list", "--name"), what=again.log.read_text)
+    assert again.terminate() == 0
 
 
 def test_a_daemon_follows_a_plain_folder(site: LiveSite, daemon: Callable[..., Daemon], tmp_path: Path) -> None:
