@@ -1,0 +1,65 @@
+"""`python -m tests.bench`: how fast gitvirt is, as ratios within one run. Asserts nothing. Needs root and Linux.
+
+Brings up a lab with one real libvirt host (the guests need no operating system), measures ours and the other way in
+turn, prints the table, takes everything down.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Iterable
+
+from tests.bench.peers.measure import peers
+from tests.bench.rows import changing, looking
+from tests.bench.sample import Comparison
+from tests.bench.site import site
+from tests.bench.table import table
+
+
+def main() -> None:
+    options = arguments()
+    if os.geteuid() != 0:
+        sys.exit("The bench needs root: its libvirt host lives in namespaces of its own.")
+    print(
+        f"{platform.node()}: {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}"
+    )
+    found: list[Comparison] = []
+    with site() as place:
+        for count in options.sizes:
+            found += _told(looking(place, count, options.rounds))
+        if not options.looking:
+            found += _told(changing(place, max(2, options.rounds // 2)))
+        if options.peers:
+            for line in peers(place, options.peer_vms):
+                print(line, flush=True)
+    print()
+    print(table(found))
+
+
+def _told(comparisons: Iterable[Comparison]) -> list[Comparison]:
+    found = []
+    for each in comparisons:
+        found.append(each)
+        print(table([each]).splitlines()[1], flush=True)
+    return found
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--sizes", type=_numbers, default=[100, 500], help="how many VMs to look at: 100,500")
+    parser.add_argument("--rounds", type=int, default=7, help="samples of each contender")
+    parser.add_argument("--looking", action="store_true", help="leave out creating, starting and stopping")
+    parser.add_argument("--peers", action="store_true", help="install and measure other tools too: minutes, 1 GB")
+    parser.add_argument("--peer-vms", type=int, default=20, help="VMs for the comparison with other tools")
+    return parser.parse_args()
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(each) for each in text.split(",") if each]
+
+
+if __name__ == "__main__":
+    main()
