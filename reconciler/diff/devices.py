@@ -37,7 +37,8 @@ def entries_changed(wanted: WantedVm, found: Found, mark: Mark, sides: Sides) ->
             if unmade or name not in seen or (sides.live is not None and name not in running):
                 drifted = name in ours and name not in seen and not unmade
                 change = _added(sides, wanted, (list_name, name), drifted)
-                changed.append(replace(change, make=unmade, kind="change") if unmade else change)
+                again = {"make": True, "kind": "change", "note": "an earlier attempt to make its volume did not finish"}
+                changed.append(replace(change, **again) if unmade else change)  # type: ignore[arg-type]
         lingering = {name for name in running if name not in seen and _added_by_us(found, (list_name, name))}
         for name in sorted((ours | lingering) - set(asked)):
             if (list_name, name) == ("cdroms", SEED_DRIVE):
