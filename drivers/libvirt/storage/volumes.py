@@ -1,15 +1,13 @@
 """The Volumes protocol on libvirt: create, clone, copy, grow, delete; the bytes are in transfers.py.
 
 libvirt neither protects a volume in use nor lets a pool be refreshed while a volume is being built, so work on one
-pool is done one after another, and what a running VM uses is not touched. Callers prove the rest (backing files of
-stopped VMs, other hosts).
+pool is done one after another, but for adding new volumes; and what a running VM uses is not touched. Callers prove
+the rest (backing files of stopped VMs, other hosts).
 """
 
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections import defaultdict
 from collections.abc import Iterator
 
 import libvirt
@@ -19,6 +17,7 @@ from drivers.errors import Busy, Conflict, Missing, Refused
 from drivers.libvirt.connect import Connections
 from drivers.libvirt.storage import transfers
 from drivers.libvirt.storage.document import parse, read_volume, volume_xml
+from drivers.libvirt.storage.turns import Turns
 from drivers.seen import SeenVolume
 
 POOL_WAIT = 600.0  # seconds to wait for one's turn on a pool
@@ -29,7 +28,7 @@ class Volumes:
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._turns = Turns()
 
     def names(self, pool: str, refresh: bool = False) -> frozenset[str]:
         """The names, in one call; with `refresh` after libvirt looked at the directory again."""
@@ -45,7 +44,7 @@ class Volumes:
         """A new volume: empty, a linked clone, or a complete copy."""
         operation = f"create volume {new.pool}/{new.name}"
         purpose = self._connections.long if new.copy_of else self._connections.changes
-        with self._turn(operation, new.pool), purpose() as conn:
+        with self._turn(operation, new.pool, adds=not new.copy_of), purpose() as conn:
             pool = self._connections.call(operation, conn.storagePoolLookupByName, new.pool)
             volume = self._make(conn, operation, pool, new)
             seen = self._seen(operation, volume)
@@ -106,14 +105,12 @@ class Volumes:
             lease.release()
 
     @contextlib.contextmanager
-    def _turn(self, operation: str, pool: str) -> Iterator[None]:
-        lock = self._turns[pool]
-        if not lock.acquire(timeout=POOL_WAIT):
-            raise Busy(self._connections.host, operation, f"other work on the pool took over {POOL_WAIT:g} s")
-        try:
+    def _turn(self, operation: str, pool: str, *, adds: bool = False) -> Iterator[None]:
+        turn = self._turns.adding if adds else self._turns.alone
+        with turn(pool, POOL_WAIT) as mine:
+            if not mine:
+                raise Busy(self._connections.host, operation, f"other work on the pool took over {POOL_WAIT:g} s")
             yield
-        finally:
-            lock.release()
 
     def _make(
         self, conn: libvirt.virConnect, operation: str, pool: libvirt.virStoragePool, new: NewVolume
