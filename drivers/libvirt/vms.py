@@ -83,7 +83,7 @@ class Vms:
             version = self._call(operation, conn.getLibVersion)
             with self._writing(operation):
                 xml = build(new, version)
-            self._define(conn, xml, operation)
+            self._define(conn, xml, operation, patched=bool(new.xml))
             edits = tuple(Edit(path=path, after=value) for path, value in new.fields.items())
             found = self._find(conn, new.uuid, operation)
             self._prove(found, VmEdit(uuid=new.uuid, expects=None, mark=new.mark, config=edits, xml=new.xml), ())
@@ -101,7 +101,7 @@ class Vms:
             context = Context(devices=devices, live=running.live() if found.running else None)
             with self._writing(operation):
                 written = change(found.config, edit, context)
-            self._define(conn, write(found.config), operation)
+            self._define(conn, write(found.config), operation, patched=bool(edit.xml))
             if found.running:
                 self._mark_live(found, written, operation)
             self._prove(self._find(conn, edit.uuid, operation), edit, refusals)
@@ -238,8 +238,13 @@ class Vms:
                     raise
                 yield Refusal(path=each.path, reason=without_passwords(problem.detail))
 
-    def _define(self, conn: libvirt.virConnect, xml: str, operation: str) -> None:
-        self._call(operation, conn.defineXMLFlags, xml, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
+    def _define(self, conn: libvirt.virConnect, xml: str, operation: str, *, patched: bool) -> None:
+        """Checked against libvirt's schema only with somebody's patches in it: that takes 7 of 10 ms.
+
+        What we wrote ourselves is proved by reading it back.
+        """
+        flags = libvirt.VIR_DOMAIN_DEFINE_VALIDATE if patched else 0
+        self._call(operation, conn.defineXMLFlags, xml, flags)
 
     def _set_metadata(self, found: _Found, mark: Mark | None, flags: int, operation: str) -> None:
         xml = element(mark) if mark is not None else None
