@@ -12,12 +12,10 @@ from dataclasses import replace
 from drivers.mark import Mark
 from reconciler.desired.wanted import WantedVm
 from reconciler.diff import networks, pools, vms
-from reconciler.diff.change import Change, FieldChange, HeldReason, Verb
+from reconciler.diff.change import Change, HeldReason, Verb
 from reconciler.diff.context import Context
 from reconciler.diff.holding import on_hold, owned
-from reconciler.diff.threeway import Sides, scalars
 from reconciler.observe.observed import Found
-from specs.effects import Effect
 from specs.resource import Ref
 
 
@@ -157,12 +155,3 @@ def _deletion(ref: Ref, found: Found, mark: Mark, context: Context) -> Change | 
             f"nothing is deleted while hosts are unseen: {', '.join(context.observed.unseen)}",
         )
     return change
-
-
-def adopted_fields(wanted: WantedVm, found: Found, context: Context) -> list[FieldChange]:
-    """What the next plan will say of an adopted VM: shown with the adoption, never done by it."""
-    sides = Sides(
-        kind="VirtualMachine", wanted=wanted.fields, declared={}, config=found.vm.config, live=found.vm.live,
-        drift=wanted.drift, origin=wanted.origin,
-    )  # fmt: skip
-    return [each for each in scalars(sides, context) if each.effect is not Effect.NONE]

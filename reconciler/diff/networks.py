@@ -80,7 +80,7 @@ def _differences(wanted: WantedNetwork, host: SeenHost, network: SeenNetwork, co
     assert network.mark is not None
     asked = wanted.fields_on(host.name)
     sides = Sides(
-        kind="Network", wanted=asked, declared=network.mark.declared, config=network.config, live=network.live,
+        kind="Network", ref=wanted.ref, wanted=asked, declared=network.mark.declared, config=network.config, live=network.live,
         drift=wanted.drift, origin=wanted.origin,
     )  # fmt: skip
     gone = _gone(sides)

@@ -20,7 +20,7 @@ from reconciler.diff.change import FieldChange, HeldReason
 from reconciler.diff.context import Context
 from specs.effects import Effect, Facts, effect_of
 from specs.fields import Fields, Scalar, Secret
-from specs.resource import Location
+from specs.resource import Location, Ref
 from specs.units import format_size
 
 LIVE = frozenset({Effect.LIVE, Effect.HOTPLUG})
@@ -31,6 +31,7 @@ class Sides:
     """The three sides of one object. `kind` names its effect rules; `declared` is what the mark remembers."""
 
     kind: str
+    ref: Ref
     wanted: Fields
     declared: Mapping[str, Any]
     config: Fields
@@ -117,7 +118,7 @@ def _scalar(sides: Sides, context: Context, path: str, after: Scalar) -> FieldCh
     if effect is Effect.FORBIDDEN:
         return _forbidden(change)
     if kind == "drift" and (mode := sides.drift.mode(path)) != "enforce":
-        return _tolerated(change, mode)
+        return _tolerated(change, mode, sides.ref)
     return change
 
 
@@ -141,8 +142,17 @@ def _forbidden(change: FieldChange) -> FieldChange:
     )
 
 
-def _tolerated(change: FieldChange, mode: str) -> FieldChange | None:
+def _tolerated(change: FieldChange, mode: str, ref: Ref) -> FieldChange | None:
+    """Drift that is not repaired: ignored, told, or told with the edit that would take it over."""
     if mode == "ignore":
         return None
-    fix = "set drift: enforce to have it set back" if mode == "warn" else "commit the value that is seen"
+    fix = "set drift: enforce to have it set back"
+    if mode == "accept":
+        fix = f"take it over: `gitvirt set {ref} {change.path}={_typed(change.path, change.before)}`"
     return change.keep_back(HeldReason.DRIFT, "differs from what is declared, changed outside gitvirt", fix)
+
+
+def _typed(path: str, value: Scalar | Fields) -> str:
+    """A value as one types it: sizes with their unit."""
+    size = path in ("memory", "memoryMax") or path.endswith("].size")
+    return format_size(value) if size and isinstance(value, int) else "null" if value is None else str(value)

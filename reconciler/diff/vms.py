@@ -27,6 +27,7 @@ def compare(wanted: WantedVm, found: Found, mark: Mark, context: Context) -> Cha
     vm = found.vm
     sides = Sides(
         kind="VirtualMachine",
+        ref=wanted.ref,
         wanted=wanted_fields(wanted, found, mark, context),
         declared={path: value for path, value in mark.declared.items() if path not in _OUTSIDE},
         config=vm.config,
@@ -38,7 +39,7 @@ def compare(wanted: WantedVm, found: Found, mark: Mark, context: Context) -> Cha
     settled = frozenset(each.path for each in added_or_gone)
     fields = [each for each in scalars(sides, context) if each.path.partition("]")[0] + "]" not in settled]
     fields = added_or_gone + [_unsaved(_settling(each, vm), vm) for each in fields]
-    fields += released(sides, settled) + _outside(wanted, vm, mark, context.now)
+    fields += released(sides, settled) + _outside(wanted, vm, mark, context.now) + _moves(wanted, found, mark)
     changes = tuple(_timed(each, wanted, vm) for each in fields)
     if not changes:
         return None
@@ -72,6 +73,27 @@ def _outside(wanted: WantedVm, vm: SeenVm, mark: Mark, now: int) -> list[FieldCh
     found = [power.compare(wanted, vm, mark, now), _name(wanted, vm), _autostart(wanted, vm, mark)]
     found += [_patches(wanted, vm, mark), *_policies(wanted, mark), *_creation(wanted, mark)]
     return [each for each in found if each is not None]
+
+
+def _moves(wanted: WantedVm, found: Found, mark: Mark) -> list[FieldChange]:
+    """What only a migration, of the VM or of a disk, could make true: held until there is one. It stays where it is."""
+    moves = []
+    if found.host not in wanted.hosts:
+        allowed = ", ".join(wanted.hosts) or "no host"
+        where = wanted.origin.get("hosts", wanted.origin.get("cluster", wanted.location))
+        move = FieldChange(path="host", before=found.host, after=allowed, effect=Effect.MIGRATE, where=where)
+        moves.append(
+            move.keep_back(HeldReason.NEEDS_MOVE, f"runs on {found.host}, and may run on: {allowed}", "allow its host")
+        )
+    for disk in wanted.disks:
+        recorded = devices.recorded_volume(mark, disk)
+        if recorded and recorded[0] != disk.pool:
+            path = f"disks[{disk.name}].storageDomain"
+            where = wanted.origin.get(path, wanted.location)
+            move = FieldChange(path=path, before=recorded[0], after=disk.pool, effect=Effect.MIGRATE, where=where)
+            text = f"disk {disk.name} is in storage domain {recorded[0]}"
+            moves.append(move.keep_back(HeldReason.NEEDS_MOVE, text, f"write `storageDomain: {recorded[0]}`"))
+    return moves
 
 
 def _name(wanted: WantedVm, vm: SeenVm) -> FieldChange | None:

@@ -231,3 +231,34 @@ def test_a_vm_whose_disk_is_gone_is_not_started(site: Site) -> None:
     plan = site.plan()
     assert plan.empty, said(plan)
     assert held(plan)["vm/web"] is HeldReason.DISK_MISSING
+
+
+def test_what_would_need_a_move_is_held_and_the_rest_goes_on(site: Site) -> None:
+    site.vms(vm_yaml("web"))
+    site.settle()
+    site.vms(vm_yaml("web", "hosts: [kvm2], description: moved"))
+    plan = site.plan()
+    (found,) = (each for each in plan.changes if each.ref.kind == "VirtualMachine")
+    assert [each.path for each in found.fields if each.held] == ["host"]
+    site.apply()
+    host, vm = site.domain("web")
+    assert host == "kvm1"
+    assert vm.config["description"] == "moved"
+
+
+def test_a_disk_stays_in_its_storage_domain(site: Site) -> None:
+    site.world.add_directory("/srv/other", hosts=site.names)
+    other = (
+        "apiVersion: gitvirt/v1\nkind: StorageDomain\nmetadata: {name: other}\nspec: {type: posix, path: /srv/other}\n"
+    )
+    site.write("other.yaml", other)
+    disks = "=cpu: 1, memory: 96MiB, disks: [{name: root, image: guest, storageDomain: %s}]"
+    site.vms(vm_yaml("web", disks % "shared"))
+    site.settle()
+    before = site.domain("web")
+    site.vms(vm_yaml("web", disks % "other"))
+    plan = site.plan()
+    assert plan.empty, said(plan)
+    assert plan.anything_held
+    site.apply()
+    assert site.domain("web") == before

@@ -74,9 +74,9 @@ class Session:
 
     def run(self) -> None:
         """Returns when the user left or the guest hung up; the terminal is as it was."""
-        threading.Thread(target=self._listen, name="console", daemon=True).start()
         try:
-            with _raw(self.source):
+            with _raw(self.source):  # before the guest is heard: what is typed in answer must not be lost in the switch
+                threading.Thread(target=self._listen, name="console", daemon=True).start()
                 self._talk(os.isatty(self.source))
         finally:
             self.console.close()
