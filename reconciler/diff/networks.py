@@ -80,9 +80,15 @@ def _differences(wanted: WantedNetwork, host: SeenHost, network: SeenNetwork, co
     assert network.mark is not None
     asked = wanted.fields_on(host.name)
     sides = Sides(
-        kind="Network", ref=wanted.ref, wanted=asked, declared=network.mark.declared, config=network.config, live=network.live,
-        drift=wanted.drift, origin=wanted.origin,
-    )  # fmt: skip
+        kind="Network",
+        ref=wanted.ref,
+        wanted=asked,
+        declared=network.mark.declared,
+        config=network.config,
+        live=network.live,
+        drift=wanted.drift,
+        origin=wanted.origin,
+    )
     gone = _gone(sides)
     fields = scalars(sides, context) + gone + released(sides, frozenset(each.path for each in gone))
     fields = [_disruptive(each, host, wanted, context) for each in fields]
