@@ -52,7 +52,10 @@ class Door:
 @pytest.fixture
 def door(lab: Lab, tmp_path: Path) -> Iterator[Door]:
     sshd = shutil.which("sshd", path="/usr/sbin:/usr/bin")
-    assert sshd, "openssh-server is missing; make setup installs it"
+    if sshd is None:
+        pytest.skip(
+            "there is no sshd (Debian: openssh-server); `make setup` does not install one, since it would start"
+        )
     for name in ("host", "other", "client", "stranger"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)], check=True)
     (tmp_path / "authorized").write_text((tmp_path / "client.pub").read_text())

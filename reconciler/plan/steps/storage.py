@@ -31,7 +31,8 @@ def pool_steps(change: Change, builder: Builder) -> None:
         return
     wanted = builder.context.wanted.pools[change.ref.name]
     if change.verb is Verb.CREATE:
-        new = NewPool(name=wanted.name, uuid=wanted.uuid, path=wanted.path)
+        # a shared folder that is not mounted must not come to be on the host's own disk
+        new = NewPool(name=wanted.name, uuid=wanted.uuid, path=wanted.path, build=not wanted.shared)
         step = builder.add(change.ref, change.host, DefinePool(pool=new), "define")
     else:
         step = builder.add(change.ref, change.host, StartPool(pool=builder.libvirt_pool(wanted, change.host)), "start")
