@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable
 
 from tests.bench.peers.measure import peers
+from tests.bench.peers.tools import TOOLS
 from tests.bench.rows import changing, looking
 from tests.bench.sample import Comparison
 from tests.bench.site import site
@@ -33,7 +34,7 @@ def main() -> None:
         if not options.looking:
             found += _told(changing(place, max(2, options.rounds // 2)))
         if options.peers:
-            for line in peers(place, options.peer_vms):
+            for line in peers(place, options.peer_vms, options.peers):
                 print(line, flush=True)
     print()
     print(table(found))
@@ -52,7 +53,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--sizes", type=_numbers, default=[100, 500], help="how many VMs to look at: 100,500")
     parser.add_argument("--rounds", type=int, default=7, help="samples of each contender")
     parser.add_argument("--looking", action="store_true", help="leave out creating, starting and stopping")
-    parser.add_argument("--peers", action="store_true", help="install and measure other tools too: minutes, 1 GB")
+    every = ",".join(tool.name for tool in TOOLS)
+    told = f"install and measure other tools too ({every}): minutes, 500 MB in .cache/bench"
+    parser.add_argument("--peers", nargs="?", type=lambda text: text.split(","), const=every.split(","), help=told)
     parser.add_argument("--peer-vms", type=int, default=20, help="VMs for the comparison with other tools")
     return parser.parse_args()
 

@@ -84,13 +84,18 @@ def check(conn: libvirt.virConnect, vms: list[Vm]) -> None:
             continue
         config = ElementTree.fromstring(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
         live = ElementTree.fromstring(domain.XMLDesc(0))
-        seen = [int(each.findtext("memory", "0")) * 1024 for each in (config, live)]
-        cpus = [int(each.findtext("vcpu", "0")) for each in (config, live)]
+        seen = [int(each.findtext("currentMemory", "0")) * 1024 for each in (config, live)]
+        cpus = [online(each) for each in (config, live)]
         source = config.find("devices/disk/source")
         size = sizes.get(source.get("file", "") if source is not None else "")
         same = set(seen) == {vm["memory"]} and set(cpus) == {vm["cpu"]} and size == vm["size"]
         if not same or on[vm["name"]]:
             print("differs", vm["name"])
+
+
+def online(domain: ElementTree.Element) -> int:
+    found = domain.find("vcpu")
+    return int(found.get("current") or found.text or 0) if found is not None else 0
 
 
 def states(conn: libvirt.virConnect) -> dict[str, bool]:

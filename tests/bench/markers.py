@@ -29,18 +29,16 @@ def main() -> None:
 
 
 def measure(lab: Lab) -> None:
-    pools = []
-    for host in ("kvm1", "kvm2"):
-        pool = libvirt.open(lab.libvirt_uri(host)).storagePoolDefineXML(POOL)
-        pool.create()
-        pools.append(pool)
+    one, other = (libvirt.open(lab.libvirt_uri(host)).storagePoolDefineXML(POOL) for host in ("kvm1", "kvm2"))
+    one.create()
+    other.create()
     print(f"others use {busy_cores(1.0):.1f} cores; medians of {ROUNDS}")
-    timings(*pools)
-    seen(*pools)
+    timings(one, other)
+    seen(one, other)
     for form in ("raw", "qcow2"):
-        exclusive(*pools, form)
-    race(*pools)
-    deleting(*pools)
+        exclusive(one, other, form)
+    race(one, other)
+    deleting(one, other)
 
 
 def volume_xml(name: str, form: str = "raw", capacity: int = 0) -> str:

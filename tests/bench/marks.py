@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 
 import libvirt
@@ -94,11 +95,11 @@ def setting(conn: libvirt.virConnect) -> None:
             domain.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED)
         cases = [("config", CONFIG)] + ([("live", LIVE), ("live and config", LIVE | CONFIG)] if running else [])
         for words, flags in cases:
-            took = _median(lambda flags=flags: domain.setMetadata(ELEMENT, xml, marks.PREFIX, NAMESPACE, flags))
+            took = _median(partial(domain.setMetadata, ELEMENT, xml, marks.PREFIX, NAMESPACE, flags))
             print(f"set a mark of {len(xml)} bytes, {words}{', VM running' if running else ''}: {took:.2f} ms")
         for kib in (1, 10, 100):
             pad = f"<pad>{'x' * 1024 * kib}</pad>"
-            took = _median(lambda pad=pad: domain.setMetadata(ELEMENT, pad, "pad", PAD, CONFIG))
+            took = _median(partial(domain.setMetadata, ELEMENT, pad, "pad", PAD, CONFIG))
             print(f"set {kib} KiB, config{', VM running' if running else ''}: {took:.2f} ms")
         domain.setMetadata(ELEMENT, None, "pad", PAD, CONFIG)
     domain.destroy()
@@ -113,7 +114,7 @@ def reading(conn: libvirt.virConnect) -> None:
             domain.setMetadata(ELEMENT, pad, "pad", PAD, CONFIG)
         xml = domain.XMLDesc(flags)
         fetched = _median(lambda: domain.XMLDesc(flags))
-        parsed = _median(lambda xml=xml: etree.fromstring(xml))
+        parsed = _median(partial(etree.fromstring, xml))
         print(f"read the XML with {kib} KiB more: fetch {fetched:.2f} ms, parse {parsed:.2f} ms")
     domain.setMetadata(ELEMENT, None, "pad", PAD, CONFIG)
     text = etree.fromstring(mark_of(conn.lookupByName("rich"))).text or ""
@@ -127,7 +128,8 @@ def survives(conn: libvirt.virConnect) -> None:
     conn.defineXML(xml)
     print(f"the mark after the domain was defined again from its own XML: {_same(before, mark_of(domain))}")
     tree = etree.fromstring(xml)
-    tree.remove(tree.find("metadata"))
+    for each in tree.findall("metadata"):
+        tree.remove(each)
     conn.defineXML(etree.tostring(tree, encoding="unicode"))
     try:
         mark_of(domain)

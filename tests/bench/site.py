@@ -86,8 +86,12 @@ class Site:
         return process([GITVIRT, verb, *words, self.repository])
 
     def bare(self, verb: str) -> Cost:
-        """One process of the hand-written script on the same file and host."""
-        return process([sys.executable, HERE / "bare.py", verb, self.uri, self.file])
+        """One process of the hand-written script on the same file and host; RuntimeError if it has anything to tell."""
+        said: list[str] = []
+        cost = process([sys.executable, HERE / "bare.py", verb, self.uri, self.file], said=said)
+        if said != [""]:
+            raise RuntimeError(f"bare.py {verb} found that not all is as declared:\n{said[0]}")
+        return cost
 
     def _init(self) -> None:
         self.repository.mkdir()

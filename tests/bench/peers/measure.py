@@ -1,7 +1,7 @@
 """Measuring other tools: installs each, lets it create the VMs, check them, and find the one that was changed.
 
-In: the site, and how many VMs. Out: lines of text. Called by __main__.py with `--peers`. Each tool has the host for
-itself, since a tool that lists a host also pays for the VMs of another; ours is measured the same way, first.
+In: the site, how many VMs, and which tools. Out: lines of text. Called by __main__.py with `--peers`. Each tool has
+the host for itself, since a tool that lists a host also pays for the VMs of another; ours is measured so too, first.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ class Result:
         return ("yes" if self.changed in self.flagged else "NO") + (f", and {others} that were not" if others else "")
 
 
-def peers(site: Site, count: int) -> Iterator[str]:
+def peers(site: Site, count: int, tools: Sequence[str]) -> Iterator[str]:
     """The lines of the table, as they are known."""
     yield f"\n{count} VMs; creating is measured once, the check is the median of {CHECKS}; each tool alone on the host"
     yield _line(HEADS)
     site.declare(count)
     ours = _ours(site, count)
     yield _line(_cells(ours, ours))
-    for tool in TOOLS:
+    for tool in (each for each in TOOLS if each.name in tools):
         venv = CACHE / f"peers-{tool.name}"
         problem = _install(tool, venv)
         if problem:
