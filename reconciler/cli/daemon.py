@@ -10,21 +10,21 @@ import typer
 from reconciler.cli.context import RepoArgument, RepoOption, repository_at
 from reconciler.cli.exits import Exit
 
+BranchOption = Annotated[
+    str | None, typer.Option("--branch", help="Branch or tag to follow; HEAD of a local repository by default.")
+]
+FolderOption = Annotated[str, typer.Option("--folder", help="Folder of gitvirt.yaml, in a repository given by URL.")]
+IntervalOption = Annotated[float, typer.Option("--interval", help="Seconds between passes nothing asked for.", min=1)]
+
 
 def daemon(
     repo: Annotated[
         str | None,
         typer.Argument(metavar="[REPO]", help="A folder, or the URL of a Git repository.", show_default=False),
     ] = None,
-    branch: Annotated[
-        str | None, typer.Option("--branch", help="Branch or tag to follow; HEAD of a local repository by default.")
-    ] = None,
-    folder: Annotated[
-        str, typer.Option("--folder", help="Folder of gitvirt.yaml, in a repository given by URL.")
-    ] = ".",
-    interval: Annotated[
-        float, typer.Option("--interval", help="Seconds between passes nothing asked for.", min=1)
-    ] = 60,
+    branch: BranchOption = None,
+    folder: FolderOption = ".",
+    interval: IntervalOption = 60,
     log_level: Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")] = "info",
 ) -> Exit:
     """Follow a Git branch, or a folder, and keep the hosts as it says, until stopped.
@@ -51,9 +51,9 @@ def daemon(
     app = App(repository, place, settings)
     running = Daemon(found, app, interval, taken)
     running.begin_with(catalog, revision)
-    path = settings.state_folder / f"daemon-{identity}.sock"
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda number, frame: running.stop())
+    path = settings.state_folder / f"daemon-{identity}.sock"
     with lock.heartbeat(settings.state_folder, identity, str(path)):
         bell = Doorbell(path, running.answer)
         if isinstance(found, PlainFolder):

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.flow.site import IMAGE, Site
+from drivers.errors import Busy
+from drivers.seen import Power
+from tests.flow.site import IMAGE, Site, vm_yaml
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -39,3 +41,17 @@ def test_one_machine_at_home_needs_at_most_25_lines_before_its_first_vm() -> Non
     text = (EXAMPLES / "homelab" / "gitvirt.yaml").read_text()
     assert len([line for line in text.splitlines() if line.strip()]) <= 25
     assert "VirtualMachine\n" not in text
+
+
+def test_a_vm_on_local_disks_starts_with_its_host_once_they_are_made(tmp_path: Path) -> None:
+    site = Site(tmp_path, hosts=1)
+    site.world.add_directory("/srv/local", hosts=["kvm1"])
+    text = (site.repository / "gitvirt.yaml").read_text()
+    site.write("gitvirt.yaml", text.replace("type: posix, path: /srv/shared", "type: local, path: /srv/local"))
+    site.vms(vm_yaml("web"))
+    site.world.faults.fail(1, Busy, where=lambda call: call.method == "create" and "-root-" in call.object)
+    site.apply()
+    assert not site.domain("web")[1].autostart
+    site.world.faults.revive()
+    site.apply()
+    assert site.domain("web")[1].power is Power.RUNNING

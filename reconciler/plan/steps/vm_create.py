@@ -17,7 +17,7 @@ from reconciler.diff import devices
 from reconciler.diff.change import Change, HeldReason
 from reconciler.plan import marks
 from reconciler.plan.builder import Builder, Withheld
-from reconciler.plan.plan import DefineVm, MarkVm, StartVm, Warned
+from reconciler.plan.plan import AutostartVm, DefineVm, MarkVm, StartVm, Warned
 from reconciler.plan.steps.storage import DiskOwner, PlannedDisk, image_on, make_disk, name_disk, seed_step
 from specs.fields import Fields, Scalar, entries
 
@@ -74,14 +74,18 @@ def _define(change: Change, wanted: WantedVm, host: str, what: tuple[Builder, Ne
         for key, device in new.mark.devices.items()
     }
     first = replace(new, mark=replace(new.mark, devices=pending))
-    define = builder.add(change.ref, host, DefineVm(vm=first, autostart=on), "define")
+    # a host that boots meanwhile must not start it: what a pending disk has is thrown away
+    define = builder.add(change.ref, host, DefineVm(vm=first, autostart=on and not made), "define")
     if not made:
         return define
     owner = DiskOwner(ref=change.ref, uuid=new.uuid, host=host, after=(define,))
     steps = tuple(make_disk(disk, parts.disks[disk.name], owner, builder) for disk in made)
     final = replace(new.mark, generation=2)
     call = MarkVm(uuid=new.uuid, expects=1, mark=final)
-    return builder.add(change.ref, host, call, "mark its disks as made", after=(define, *steps))
+    marked = builder.add(change.ref, host, call, "mark its disks as made", after=(define, *steps))
+    if not on:
+        return marked
+    return builder.add(change.ref, host, AutostartVm(uuid=new.uuid, on=True), "set autostart", after=(marked,))
 
 
 def _devices(wanted: WantedVm, uuid: str, host: str, builder: Builder) -> Devices:
