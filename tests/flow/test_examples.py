@@ -55,3 +55,4 @@ def test_a_vm_on_local_disks_starts_with_its_host_once_they_are_made(tmp_path: P
     site.world.faults.revive()
     site.apply()
     assert site.domain("web")[1].power is Power.RUNNING
+    assert site.domain("web")[1].autostart

@@ -66,8 +66,7 @@ def create_steps(change: Change, wanted: WantedVm, host: str, builder: Builder) 
 def _define(change: Change, wanted: WantedVm, host: str, what: tuple[Builder, NewVm, Devices]) -> str:
     """Define, make the disks, and mark them as made; returns the last of these steps."""
     builder, new, parts = what
-    on = wanted.autostart == "on" or (wanted.autostart == "auto" and _all_local(wanted, builder))
-    on = on and wanted.power == "running"
+    on = starts_with_host(wanted, builder)
     made = [disk for disk in wanted.disks if parts.disks[disk.name].made]
     pending = {
         key: replace(device, pending=key.removeprefix("disk/") in {each.name for each in made})
@@ -143,10 +142,11 @@ def _media(fields: Fields, wanted: WantedVm) -> dict[str, Scalar]:
     }
 
 
-def _all_local(wanted: WantedVm, builder: Builder) -> bool:
-    """libvirt may start a VM with its host only if nobody else can reach its disks."""
+def starts_with_host(wanted: WantedVm, builder: Builder) -> bool:
+    """libvirt may start a VM with its host if Git says so, or if nobody else can reach its disks."""
     pools = builder.context.wanted.pools
-    return bool(wanted.disks) and all(not pools[disk.pool].shared for disk in wanted.disks)
+    local = bool(wanted.disks) and all(not pools[disk.pool].shared for disk in wanted.disks)
+    return wanted.power == "running" and (wanted.autostart == "on" or (wanted.autostart == "auto" and local))
 
 
 def _refuse_orphans(wanted: WantedVm, uuid: str, builder: Builder) -> None:

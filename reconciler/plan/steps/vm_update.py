@@ -18,6 +18,7 @@ from reconciler.plan import marks
 from reconciler.plan.builder import Builder, Withheld
 from reconciler.plan.plan import AutostartVm, MarkVm, StartVm, StopVm
 from reconciler.plan.steps.storage import seed_step
+from reconciler.plan.steps.vm_create import starts_with_host
 from reconciler.plan.steps.vm_devices import grow_stopped, new_devices, out_of_trash, trash_removed
 from reconciler.plan.steps.vm_edit import edit
 from reconciler.plan.steps.work import Work
@@ -39,6 +40,8 @@ def update_steps(change: Change, wanted: WantedVm, found: Found, builder: Builde
     for each in acting:
         if each.path == "autostart" and each.config:
             work.step(AutostartVm(uuid=work.vm.uuid, on=bool(each.after)), "set autostart")
+    if any(each.make for each in acting) and not found.vm.autostart and starts_with_host(wanted, builder):
+        work.step(AutostartVm(uuid=work.vm.uuid, on=True), "set autostart", key="made")
     trash_removed(work, acting)
     _power(work, change)
     shown = tuple(decided.get(each.path, each) for each in change.fields)
