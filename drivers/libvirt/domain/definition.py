@@ -12,8 +12,9 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 
 from drivers.base import NewVm, VmEdit
-from drivers.libvirt.domain import boot, controllers, cpu, marks, patches
+from drivers.libvirt.domain import boot, controllers, marks, patches
 from drivers.libvirt.domain.aspect import DeviceList, Place
+from drivers.libvirt.domain.aspects import cpu
 from drivers.libvirt.domain.draft import KINDS, Draft, Names, alias_of
 from drivers.libvirt.domain.reading import draft
 from drivers.libvirt.domain.table import CHECKS, LISTS, WRITE

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from drivers.libvirt.domain import marks
-from drivers.libvirt.domain.cpu import live_model
+from drivers.libvirt.domain.aspects.cpu import live_model
+from drivers.libvirt.domain.aspects.platform import read_type
 from drivers.libvirt.domain.draft import Draft, Names, pair
-from drivers.libvirt.domain.platform import read_type
 from drivers.libvirt.domain.table import ABSENT, DEVICES, DOMAIN
 from drivers.libvirt.domain.tree import Element, parse, without_passwords
 from drivers.mark import Mark

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from drivers.base import Edit
-from drivers.libvirt.domain import platform
+from drivers.libvirt.domain.aspects import platform
 from drivers.libvirt.domain.table import LISTS
 from specs.fields import Fields, Scalar, entries, entry_of
 

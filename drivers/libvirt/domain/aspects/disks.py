@@ -5,8 +5,9 @@ A disk is attached, detached and grown on a running VM. Its size is its volume's
 
 from __future__ import annotations
 
-from drivers.libvirt.domain import cdroms, drives
+from drivers.libvirt.domain import drives
 from drivers.libvirt.domain.aspect import DeviceList, NotNow, Place, Running
+from drivers.libvirt.domain.aspects import cdroms
 from drivers.libvirt.domain.draft import Draft
 from drivers.libvirt.domain.tree import Element
 from specs.fields import Fields, Scalar, entry, entry_of
