@@ -8,25 +8,13 @@ from typing import Any
 
 from reconciler.desired import cloudinit
 from reconciler.desired.drift import drift_of
+from reconciler.desired.hardware import hardware
 from reconciler.desired.wanted import Update, WantedDisk, WantedHost, WantedVm
 from specs.catalog import Catalog
 from specs.fields import Scalar, entry
 from specs.resource import Location, Ref, Resource
 
 _STOP_TIMEOUT = 180  # seconds that a guest has to shut down, where nothing is declared
-_PLAIN = (
-    ("description", "description"),
-    ("memory", "memory"),
-    ("memory_max", "memoryMax"),
-    ("machine", "machine"),
-    ("firmware", "firmware"),
-    ("serial", "serial"),
-    ("agent", "agent"),
-    ("rng", "rng"),
-)
-_DISK = ("size", "bus", "cache", "io", "discard", "read_only", "serial", "boot_order")
-_NIC = ("network", "mac", "model", "link", "boot_order")
-_CDROM = ("bus", "boot_order")
 
 
 def resolve_vm(
@@ -47,7 +35,7 @@ def resolve_vm(
         uuid=str(spec.uuid or ""),
         cluster=spec.cluster,
         hosts=_hosts(spec, hosts),
-        fields=_fields(resource, reveal),
+        fields=hardware(resource, reveal),
         disks=disks,
         cdroms=_media(resource),
         creation=_creation(disks, seed.digest if seed else ""),
@@ -76,69 +64,6 @@ def _hosts(spec: Any, hosts: Mapping[str, WantedHost]) -> tuple[str, ...]:
         for name, host in sorted(hosts.items())
         if host.cluster == spec.cluster and (not spec.hosts or name in spec.hosts)
     )
-
-
-def _fields(resource: Resource, reveal: Callable[[object, Location], Any]) -> dict[str, Scalar]:
-    spec = resource.spec
-    fields: dict[str, Scalar] = {}
-    for attribute, path in _PLAIN:
-        if (value := getattr(spec, attribute)) is not None:
-            fields[path] = value
-    if spec.cpu:
-        fields.update(_cpu(spec.cpu))
-    if spec.graphics:
-        for name in ("type", "listen"):
-            if (value := getattr(spec.graphics, name)) is not None:
-                fields[f"graphics.{name}"] = str(value)
-        if spec.graphics.password is not None:
-            fields["graphics.password"] = reveal(spec.graphics.password, resource.where("graphics.password"))
-    for list_name, names, items in (
-        ("disks", _DISK, spec.disks),
-        ("cdroms", _CDROM, spec.cdroms),
-        ("nics", _NIC, spec.nics),
-    ):
-        for item in items or ():
-            fields.update(_entry(list_name, names, item))
-    return fields
-
-
-def _entry(list_name: str, names: tuple[str, ...], item: Any) -> dict[str, Scalar]:
-    found: dict[str, Scalar] = {}
-    for name in names:
-        if (value := getattr(item, name)) is not None:
-            found[entry(list_name, item.name, _camel(name))] = value
-    if list_name == "nics" and item.network is None:
-        found[entry(list_name, item.name, "network")] = item.name
-    return found
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(each.capitalize() for each in rest)
-
-
-def _cpu(cpu: Any) -> dict[str, Scalar]:
-    """`count` vCPUs are online of `max`; a topology that is written out describes the maximum.
-
-    Where sockets, cores or threads are written without `count`, all of them are online.
-    """
-    fields: dict[str, Scalar] = {}
-    per_socket = (cpu.cores or 1) * (cpu.threads or 1)
-    shaped = any(each is not None for each in (cpu.sockets, cpu.cores, cpu.threads))
-    product = (cpu.sockets or 1) * per_socket if shaped else None
-    most = cpu.max or product
-    count = cpu.count or (product if shaped else None)
-    if count is not None:
-        fields["cpu.count"] = count
-    if most is not None:
-        fields["cpu.max"] = most
-    if shaped and most is not None:
-        fields["cpu.sockets"] = most // per_socket
-        fields["cpu.cores"] = cpu.cores or 1
-        fields["cpu.threads"] = cpu.threads or 1
-    if cpu.model is not None:
-        fields["cpu.model"] = cpu.model
-    return fields
 
 
 def _disk(disk: Any, spec: Any) -> WantedDisk:
