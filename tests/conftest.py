@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from drivers.lab.lab import Lab
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What a test compares with a recorded file is written anew; read the difference before you commit it."""
+    parser.addoption("--update", action="store_true", help="write golden plans and the field table anew")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All live tests share one lab: with pytest-xdist (--dist loadgroup) one worker runs them."""
     for item in items:

@@ -33,6 +33,28 @@ def hardware(resource: Resource, reveal: Reveal) -> dict[str, Scalar]:
     return _processors(found)
 
 
+def patterns() -> tuple[str, ...]:
+    """Every field that a VM's YAML can declare of its hardware, with the names of entries left open (`disks[*].bus`)."""
+    return tuple(_patterns(_fields(), ""))
+
+
+def _patterns(shapes: tuple[Shape, ...], prefix: str) -> Iterator[str]:
+    for shape in shapes:
+        path = prefix + shape.name
+        if shape.effect in _NO_FIELDS or path in _ELSEWHERE:
+            continue
+        if shape.form == "leaf":
+            yield path
+        else:
+            yield from _patterns(tuple(shape.fields.values()), f"{path}[*]." if shape.form == "named" else f"{path}.")
+
+
+@cache
+def device_lists() -> tuple[str, ...]:
+    """The VM's named lists of devices: disks, cdroms, nics …"""
+    return tuple(shape.name for shape in _fields() if shape.form == "named" and shape.effect not in _NO_FIELDS)
+
+
 @cache
 def _fields() -> tuple[Shape, ...]:
     return tuple(KINDS["VirtualMachine"].shape.fields.values())

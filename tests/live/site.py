@@ -67,9 +67,18 @@ class LiveSite:
         assert run.good, [
             (str(each.step.ref), each.step.what, each.error) for each in run.outcomes.values() if each.error
         ]
-        after = self.plan(**allowed)
-        assert after.empty, said(after)
+        seen = self.look(**allowed)
+        assert seen.plan.empty, said(seen.plan) + self.last_words(seen)
         return run
+
+    def last_words(self, seen: cycle.Pass) -> str:
+        """What QEMU said of the VMs that crashed, for whoever reads a failed test."""
+        crashed = [each for each in seen.context.observed.vms() if each.vm.reason in ("crashed", "failed")]
+        return "\n".join(self._log(each.host, each.vm.name) for each in crashed)
+
+    def _log(self, host: str, name: str) -> str:
+        argv = self.lab.inside(host, ["tail", "-c", "1500", f"/var/log/libvirt/qemu/{name}.log"])
+        return f"{name} on {host}: " + subprocess.run(argv, capture_output=True, text=True, check=False).stdout
 
     def vm(self, name: str) -> tuple[str, SeenVm]:
         """(host, VM) of the one VM of that name."""
