@@ -43,6 +43,9 @@ def etc_libvirt(uuid: str, address: str) -> dict[str, str]:
                 "migration_address": "0.0.0.0",
                 "vnc_listen": "127.0.0.1",
                 "spice_listen": "127.0.0.1",
+                # The host's folders are root's alone; a TPM emulator of another account could not keep its state.
+                "swtpm_user": "root",
+                "swtpm_group": "root",
             }
         ),
     }
