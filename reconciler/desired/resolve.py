@@ -8,6 +8,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from reconciler.desired.drift import drift_of
 from reconciler.desired.identity import derived_uuid, image_volume
@@ -65,7 +66,7 @@ def resolve(catalog: Catalog, revision: str, sources: Sources) -> Wanted:
         vms={each.name: resolve_vm(each, catalog, hosts, sources.reveal) for each in catalog.of("VirtualMachine")},
         deletions=_budget(budgets and budgets.deletions, Budget()),
         restarts=_budget(budgets and budgets.restarts, Budget(count=5, percent=10)),
-        trash_keep=(repository.trash and repository.trash.keep) or _TRASH_KEEP,
+        trash_keep=_keep(repository.trash),
         location=catalog.repository.location,
     )
 
@@ -76,6 +77,11 @@ def image_file(resource: Resource) -> str:
     if not file or file.startswith("/"):
         return file
     return posixpath.normpath(posixpath.join(posixpath.dirname(resource.location.file), file))
+
+
+def _keep(trash: Any) -> int:
+    """Seconds that what was deleted can be restored; `0s` is taken at its word."""
+    return _TRASH_KEEP if trash is None or trash.keep is None else int(trash.keep)
 
 
 def _budget(limit: Limit | None, built_in: Budget) -> Budget:

@@ -16,6 +16,12 @@ from reconciler.diff.change import FieldChange, HeldReason
 from specs.effects import Effect
 
 GUEST = "guest"  # the author of a shutdown that came from inside the guest
+_ENDED = {
+    "crashed": "since it crashed",
+    "failed": "since its QEMU failed",
+    "destroyed": "since its power was cut",
+}
+"""libvirt's reason of a stop → what the plan says of it, where that is of use."""
 _ON = (Power.RUNNING, Power.PAUSED, Power.ASLEEP, Power.STOPPING)
 
 
@@ -67,7 +73,7 @@ def _to_running(change: FieldChange, wanted: WantedVm, vm: SeenVm, mark: Mark | 
             "repair it, then `gitvirt resume`",
         )
     if vm.power in (Power.PAUSED, Power.SUSPENDED) or _starts(wanted, vm, mark):
-        return replace(change, live=True)
+        return replace(change, live=True, note=_ENDED.get(vm.reason, "") if vm.power is Power.STOPPED else "")
     if by_guest(vm) and wanted.restart == "onFailure":
         return _record(change, "stopped", "shut down from inside the guest, respected (restart: onFailure)")
     return None
