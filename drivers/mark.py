@@ -19,9 +19,21 @@ NAMESPACE = "https://gitvirt.dev/mark/v1"
 FORMAT = 1
 
 
+def kind_of(list_name: str) -> str:
+    """The word for one entry of a list of devices, in device tables and aliases: `disks` → `disk`."""
+    return list_name.removesuffix("s")
+
+
+def list_of(kind: str) -> str:
+    """The inverse of `kind_of`."""
+    return kind + "s"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """How one declared device is found again: by alias if gitvirt added it, else by target (disk) or MAC (nic).
+    """How one declared device is found again: by alias if gitvirt added it, else by MAC (nic) or `target` (all else).
+
+    `target` is what tells an adopted device from its like: a disk's target, a channel's name, a host device's address.
 
     `volume` is "pool/volume" of a disk; `made` is true if gitvirt made that volume, so that it may go to the trash;
     `pending` while it is being made: what exists of it was never attached and is made again from the start.

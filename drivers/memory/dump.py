@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from drivers.mark import kind_of
+from drivers.memory.model.defaults import lists_of
 from drivers.memory.model.domain import Domain
 from drivers.memory.model.files import Directory
-from drivers.memory.model.hardware import SINGULAR, Device, Hardware
+from drivers.memory.model.hardware import Device, Hardware
 from drivers.memory.model.places import HostState, Network, Pool
 from drivers.memory.running import plug
 from drivers.memory.world import World
@@ -113,10 +115,10 @@ def _domain(vm: SeenVm) -> Domain:
 def _hardware(vm: SeenVm, fields: Fields) -> Hardware:
     """The fields as devices: with their aliases and targets where these were seen, else with what the name tells."""
     hardware = Hardware({path: value for path, value in fields.items() if "[" not in path})
-    for kind, word in SINGULAR.items():
+    for kind in lists_of(fields):
         for name, values in entries(fields, kind).items():
             path = entry(kind, name)
-            ours = "" if path in vm.unnamed else f"ua-{word}-{name}"
+            ours = "" if path in vm.unnamed else f"ua-{kind_of(kind)}-{name}"
             device = Device(kind, vm.aliases.get(path, ours), vm.targets.get(path, "" if ours else name))
             device.fields = {key: value for key, value in values.items() if key != "size"}
             hardware.devices.append(device)

@@ -29,6 +29,8 @@ DISK: dict[str, Scalar] = {"bus": "virtio", "discard": "unmap", "readOnly": Fals
 CDROM: dict[str, Scalar] = {"bus": "sata"}
 SEED: dict[str, Scalar] = {"bus": "scsi"}
 NIC: dict[str, Scalar] = {"model": "virtio", "link": "up"}
+DEVICES: dict[str, dict[str, Scalar]] = {"disks": DISK, "cdroms": CDROM, "nics": NIC}
+"""List of devices → what a new entry gets; a list that is not here has no built-in values."""
 
 
 def new_vm(wanted: WantedVm, capabilities: Capabilities) -> Fields:
@@ -63,8 +65,7 @@ def _processors(fields: dict[str, Scalar]) -> None:
 
 def new_entry(list_name: str, name: str, declared: Fields) -> dict[str, Scalar]:
     """The fields of one new device (without its list's prefix): declared ones over the built-in ones."""
-    table = {"disks": DISK, "cdroms": CDROM, "nics": NIC}[list_name]
-    return {**table, **declared}
+    return {**DEVICES.get(list_name, {}), **declared}
 
 
 def prefixed(list_name: str, name: str, fields: Fields) -> dict[str, Scalar]:

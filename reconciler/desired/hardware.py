@@ -34,7 +34,7 @@ def hardware(resource: Resource, reveal: Reveal) -> dict[str, Scalar]:
 
 
 def patterns() -> tuple[str, ...]:
-    """Every field that a VM's YAML can declare of its hardware, with the names of entries left open (`disks[*].bus`)."""
+    """Every field that a VM's YAML can declare of its hardware, the names of entries left open (`disks[*].bus`)."""
     return tuple(_patterns(_fields(), ""))
 
 

@@ -1,4 +1,4 @@
-"""Diff of a VM's named lists (disks, CD-ROMs, NICs): which entries appear and which go away.
+"""Diff of a VM's named lists of devices (disks, CD-ROMs, NICs …): which entries appear and which go away.
 
 Pure. What is inside an entry that stays is compared as scalars (threeway.py). An entry that is neither in the YAML
 nor in the mark's device table is somebody else's and is not looked at.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from drivers.mark import Mark
+from drivers.mark import Mark, kind_of
 from reconciler.desired.defaults import new_entry
+from reconciler.desired.hardware import device_lists
 from reconciler.desired.wanted import WantedDisk, WantedVm
 from reconciler.diff import power
 from reconciler.diff.change import FieldChange, HeldReason
@@ -20,14 +21,14 @@ from specs.effects import Effect, effect_of
 from specs.fields import Fields, Scalar, entries, entry
 from specs.resource import Location
 
-LISTS = {"disks": "disk", "cdroms": "cdrom", "nics": "nic"}
 SEED_DRIVE = "cloud-init"
 
 
 def entries_changed(wanted: WantedVm, found: Found, mark: Mark, sides: Sides) -> list[FieldChange]:
     """One FieldChange per entry that has to be added, added again, or removed."""
     changed = []
-    for list_name, kind in LISTS.items():
+    for list_name in device_lists():
+        kind = kind_of(list_name)
         asked = names(wanted, list_name)
         seen = entries(sides.config, list_name)
         running = entries(sides.live or {}, list_name)
@@ -128,8 +129,9 @@ def _removed(sides: Sides, wanted: WantedVm, where: tuple[str, str]) -> FieldCha
 
 
 def _bus(list_name: str, device: Fields) -> Scalar:
-    """What the effect rules of whole devices ask for: the bus, built-in where nobody declared one."""
-    return "" if list_name == "nics" else device.get("bus") or new_entry(list_name, "", {})["bus"]
+    """What the effect rules of whole devices ask for: bus or type, built-in where nobody declared one, else ""."""
+    whole = new_entry(list_name, "", device)
+    return whole.get("bus") or whole.get("type") or ""
 
 
 def _origin(wanted: WantedVm, path: str) -> Location:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from drivers.mark import Device, Mark
+from drivers.mark import Device, Mark, kind_of
 from drivers.seen import SeenVm
+from reconciler.desired.hardware import device_lists
 from reconciler.plan.faces import words
 from reconciler.status import conditions as asked
 from reconciler.status import objects, telling
@@ -17,8 +18,6 @@ from reconciler.status.values import overrides
 from specs.fields import Fields, entries, entry
 from specs.render import document
 from specs.resource import Ref, Resource
-
-_LISTS = {"disks": "disk", "cdroms": "cdrom", "nics": "nic"}
 
 
 def describe(ref: Ref, situation: Situation) -> list[Section]:
@@ -109,7 +108,8 @@ def _whole_device(path: str, seen: SeenVm) -> bool:
 
 def _devices(seen: SeenVm, mark: Mark | None) -> list[list[str]]:
     rows = []
-    for name, kind in _LISTS.items():
+    for name in device_lists():
+        kind = kind_of(name)
         config, live = entries(seen.config, name), entries(seen.live or {}, name)
         for each in dict.fromkeys([*config, *live]):
             path = entry(name, each)

@@ -13,6 +13,7 @@ from reconciler.plan.faces import words
 from reconciler.status.sections import Section
 from specs.effects import WORDS
 from specs.errors import BadReference, did_you_mean
+from specs.fields import entry_of
 from specs.kinds import API_VERSION, KINDS, Kind
 from specs.resource import kind_named
 from specs.shape import Shape
@@ -89,10 +90,9 @@ def _default(kind: Kind, path: str) -> str | None:
     """The built-in default of a new VM's field."""
     if kind.name != "VirtualMachine":
         return None
-    for start, table in (("disks[*].", defaults.DISK), ("cdroms[*].", defaults.CDROM), ("nics[*].", defaults.NIC)):
-        if path.startswith(start):
-            name = path.removeprefix(start)
-            return words.value(path, table[name]) if name in table else None
+    if (parts := entry_of(path)) is not None:
+        table = defaults.DEVICES.get(parts[0], {})
+        return words.value(path, table[parts[2]]) if parts[2] in table else None
     return words.value(path, defaults.VM[path]) if path in defaults.VM else None
 
 

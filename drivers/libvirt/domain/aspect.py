@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from drivers.libvirt.domain.draft import Draft
 from drivers.libvirt.domain.tree import Element
@@ -62,6 +62,18 @@ class Running(Protocol):
     def describe(self, text: str | None) -> None:
         """Sets or removes the description."""
 
+    def tune(self, what: Literal["scheduler", "memory", "numa"], **parameters: int | str) -> None:
+        """Sets tuning parameters, by libvirt's names and in its units."""
+
+    def pin(self, what: Literal["vcpu", "iothread", "emulator"], number: int, cpus: str) -> None:
+        """Lets that thread run on these CPUs of the host (`0-1,3`) only; the emulator has no number."""
+
+    def set_iothreads(self, count: int) -> None:
+        """Starts or ends I/O threads, which are numbered from 1."""
+
+    def set_action(self, event: Literal["poweroff", "reboot", "crash"], action: str) -> None:
+        """What becomes of the VM at that event, in libvirt's words."""
+
 
 Change = Callable[[Running, str, Scalar], None]
 """Changes the field at the full path on a running VM to the value; raises NotNow or drivers.errors."""
@@ -95,8 +107,9 @@ class Place:
 class DeviceList:
     """Named devices, the entries of one list of fields (`disks`).
 
-    `build` makes the element of a new one (not yet part of the tree); `write` maps a field of an entry to how it is
-    written into an existing element, `live` to how it changes on a running VM; `hotplug` raises NotNow if a running
+    `key` tells devices of the list apart where gitvirt gave no alias: a disk's target, a NIC's MAC; `devices` name them
+    by it. `build` makes the element of a new one (not yet part of the tree); `write` maps a field of an entry to how it
+    is written into an existing element, `live` to how it changes on a running VM; `hotplug` raises NotNow if a running
     VM cannot take such a device. `unwritten` are fields that no domain XML holds.
     """
 
@@ -105,5 +118,6 @@ class DeviceList:
     build: Callable[[Place, Fields], Element]
     write: Mapping[str, Write]
     hotplug: Callable[[Element, Fields], None]
+    key: Callable[[Element], str]
     live: Mapping[str, Change] = field(default_factory=dict)
     unwritten: frozenset[str] = frozenset()

@@ -15,12 +15,12 @@ from drivers.base import NewVm, VmEdit
 from drivers.libvirt.domain import boot, controllers, marks, patches
 from drivers.libvirt.domain.aspect import DeviceList, Place
 from drivers.libvirt.domain.aspects import cpu
-from drivers.libvirt.domain.draft import KINDS, Draft, Names, alias_of
+from drivers.libvirt.domain.draft import Draft, Names, alias_of
 from drivers.libvirt.domain.reading import draft
 from drivers.libvirt.domain.table import CHECKS, LISTS, WRITE
 from drivers.libvirt.domain.tree import CannotWrite, Element, drop, ensure, new, put_text, remove, write
 from drivers.libvirt.domain.visible import fields_of
-from drivers.mark import Device, Mark
+from drivers.mark import Device, Mark, kind_of, list_of
 from specs.fields import Fields, Scalar, entries, entry_of
 
 TRANSLATION_CACHE = "32"  # MiB; QEMU's own choice under emulation is up to 1 GiB per VM
@@ -101,7 +101,7 @@ def alias_for(path: str, devices: Mapping[str, Device]) -> str:
     """The alias that the device of that entry shall have: the mark's, else the one that its name makes."""
     parts = entry_of(path)
     assert parts is not None, path
-    known = devices.get(f"{KINDS[parts[0]]}/{parts[1]}")
+    known = devices.get(f"{kind_of(parts[0])}/{parts[1]}")
     return known.alias if known is not None and known.alias else alias_of(parts[0], parts[1])
 
 
@@ -193,16 +193,12 @@ def _bus(device: Element | None) -> str | None:
 def _following(mark: Mark, known: Draft) -> Mark:
     """The mark with the targets and MACs by which adopted devices are found after this change."""
     table = dict(mark.devices)
-    lists = {kind: list_name for list_name, kind in KINDS.items()}
     for key, device in mark.devices.items():
         kind, _, name = key.partition("/")
-        element = known.elements.get(f"{lists.get(kind, kind)}[{name}]")
-        if device.alias or element is None:
+        element = known.elements.get(f"{list_of(kind)}[{name}]")
+        if device.alias or element is None or not (found := LISTS[list_of(kind)].key(element)):
             continue
-        if kind == "nic" and (mac := element.find("mac")) is not None:
-            table[key] = replace(device, mac=mac.get("address", "").lower())
-        elif kind != "nic" and (target := element.find("target")) is not None:
-            table[key] = replace(device, target=target.get("dev", ""))
+        table[key] = replace(device, mac=found) if device.mac else replace(device, target=found)
     return replace(mark, devices=table)
 
 

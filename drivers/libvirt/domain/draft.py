@@ -1,8 +1,9 @@
 """What one pass over a domain's XML collects, and how its devices get their names.
 
-A `Draft` is filled by the readers of the aspects (domain/*.py), one element at a time. It names disks, CD-ROMs and
-NICs: by the mark's device table (alias, target, MAC), by the alias that gitvirt gives, else by target or MAC and
-then listed in `unnamed`. In: elements. Out: fields, and the element of every named device for whoever changes it.
+A `Draft` is filled by the readers of the aspects (domain/*.py), one element at a time. It names the devices of the
+named lists: by the mark's device table (alias, target, MAC), by the alias that gitvirt gives, else by their key (what
+libvirt tells them apart by: target, MAC …) and then listed in `unnamed`. In: elements. Out: fields, and the element
+of every named device for whoever changes it.
 """
 
 from __future__ import annotations
@@ -12,17 +13,15 @@ from typing import Any
 
 from drivers.libvirt.domain.tree import Element
 from drivers.libvirt.domain.tree import alias as alias_in
-from drivers.mark import Device
+from drivers.mark import Device, kind_of
 from specs.fields import Scalar
 
 ALIAS = "ua-"
-KINDS = {"disks": "disk", "cdroms": "cdrom", "nics": "nic"}
-"""List of fields → the word in the mark's device table and in our aliases."""
 
 
 def alias_of(list_name: str, name: str) -> str:
     """The alias that gitvirt gives to a device: `ua-disk-root`."""
-    return f"{ALIAS}{KINDS[list_name]}-{name}"
+    return f"{ALIAS}{kind_of(list_name)}-{name}"
 
 
 class Names:
@@ -37,11 +36,11 @@ class Names:
             kind, _, name = key.partition("/")
             if device.alias:
                 self._aliases[kind, device.alias] = name
-            elif found := device.mac.lower() if kind == "nic" else device.target:
+            elif found := device.mac.lower() or device.target:
                 self._keys[kind, found] = name
 
     def find(self, kind: str, alias: str, key: str) -> str | None:
-        """The name of the device with that alias and that target or MAC; None if gitvirt does not know it."""
+        """The name of the device with that alias and that key (target, MAC …); None if gitvirt does not know it."""
         if alias.startswith(ALIAS):
             name = self._aliases.get((kind, alias))
             if name is not None:
@@ -69,7 +68,7 @@ class Draft:
     def name(self, list_name: str, element: Element, key: str, target: str = "") -> str:
         """Names one device and notes it; returns its entry path, `disks[root]`."""
         alias = alias_in(element)
-        name = self.names.find(KINDS[list_name], alias, key)
+        name = self.names.find(kind_of(list_name), alias, key)
         path = f"{list_name}[{name}]"
         if name is None or path in self.elements:
             path = self._by_key(list_name, key)

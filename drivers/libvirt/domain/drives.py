@@ -155,6 +155,12 @@ def build(place: Place, fields: Fields, device: str) -> Element:
     return drive
 
 
+def target_of(drive: Element) -> str:
+    """The drive's target, by which an adopted one is known."""
+    found = drive.find("target")
+    return found.get("dev", "") if found is not None else ""
+
+
 def check_hotplug(live: Element, fields: Fields) -> None:
     """Raises NotNow if a running VM cannot take a drive on that bus."""
     bus = str(fields.get("bus") or "virtio")

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from drivers.errors import Refused, Unsupported
 from drivers.mark import Device as MarkDevice
-from drivers.mark import Mark
-from drivers.memory.model.hardware import SINGULAR, Device, Hardware
+from drivers.mark import Mark, kind_of
+from drivers.memory.model.hardware import DRIVES, Device, Hardware
 from drivers.memory.model.said import Said
 from drivers.seen import Capabilities
 from specs.fields import Fields, Scalar, entries, entry_of
@@ -32,10 +32,16 @@ def defined(fields: Fields, mark: Mark | None, able: Capabilities) -> Hardware:
     """The domain that libvirt makes of these fields."""
     hardware = Hardware({path: value for path, value in fields.items() if entry_of(path) is None})
     complete(hardware, able)
-    for kind in DEVICES:
+    for kind in lists_of(fields):
         for name, values in entries(fields, kind).items():
             hardware.devices.append(device(kind, name, values, mark, [hardware]))
     return hardware
+
+
+def lists_of(fields: Fields) -> list[str]:
+    """The lists of devices that the fields tell of, drives and NICs first."""
+    found = [parts[0] for path in fields if (parts := entry_of(path)) is not None]
+    return list(dict.fromkeys([*DEVICES, *found]))
 
 
 def device(kind: str, name: str, values: Fields, mark: Mark | None, beside: Sequence[Hardware]) -> Device:
@@ -43,8 +49,8 @@ def device(kind: str, name: str, values: Fields, mark: Mark | None, beside: Sequ
 
     `beside` are the definitions whose targets are taken, the one that it goes into first.
     """
-    known = mark.devices.get(f"{SINGULAR[kind]}/{name}", MarkDevice()) if mark else MarkDevice()
-    made = Device(kind, known.alias or f"ua-{SINGULAR[kind]}-{name}")
+    known = mark.devices.get(f"{kind_of(kind)}/{name}", MarkDevice()) if mark else MarkDevice()
+    made = Device(kind, known.alias or f"ua-{kind_of(kind)}-{name}")
     if kind == "cdroms" and "q35" not in str(beside[0].scalars.get("machine")):
         values = {"bus": "ide", **values}
     fill(made, values)
@@ -52,16 +58,18 @@ def device(kind: str, name: str, values: Fields, mark: Mark | None, beside: Sequ
         made.fields["mac"] = made.mac.lower()
         if not made.mac:
             raise Said(Refused, "a NIC needs its MAC address, else libvirt would make one up on every change")
-    else:
+    elif kind in DRIVES:
         made.target = known.target or free_target(str(made.fields["bus"]), beside)
+    else:
+        made.target = known.target or name
     return made
 
 
 def fill(made: Device, values: Fields) -> None:
     """Sets the declared fields over libvirt's defaults; a size belongs to the volume, not to the device."""
-    made.fields = dict(DEVICES[made.kind])
+    made.fields = dict(DEVICES.get(made.kind, {}))
     made.fields.update({key: value for key, value in values.items() if value is not None and key != "size"})
-    if made.kind != "nics" and made.fields["bus"] not in _PREFIX:
+    if made.kind in DRIVES and made.fields["bus"] not in _PREFIX:
         raise Said(Refused, f"unknown disk bus type '{made.fields['bus']}'")
 
 

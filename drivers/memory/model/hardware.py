@@ -10,17 +10,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from drivers.mark import Device as MarkDevice
-from drivers.mark import Mark
+from drivers.mark import Mark, kind_of
 from specs.fields import Scalar, entry
 
-SINGULAR = {"disks": "disk", "cdroms": "cdrom", "nics": "nic"}
+DRIVES = ("disks", "cdroms")
 Sizes = Callable[[str], int | None]
 """The capacity in bytes of the volume at a path, None if no pool of the host knows it."""
 
 
 @dataclass(slots=True)
 class Device:
-    """`kind` is the list it belongs to (disks, cdroms, nics); `alias` is "" where libvirt alone names it."""
+    """`kind` is the list it belongs to (disks, nics …); `alias` is "" where libvirt alone names it.
+
+    `target` is what tells devices without alias apart: libvirt's target of a drive; of all else the name it came with.
+    """
 
     kind: str
     alias: str = ""
@@ -33,8 +36,8 @@ class Device:
 
     @property
     def source(self) -> str:
-        """The path of a disk or CD-ROM; "" for an empty drive or a NIC."""
-        return str(self.fields.get("source", ""))
+        """The path of a disk or CD-ROM; "" for an empty drive or another device."""
+        return str(self.fields.get("source", "")) if self.kind in DRIVES else ""
 
     @property
     def writable(self) -> bool:
@@ -89,7 +92,7 @@ def named(hardware: Hardware, mark: Mark | None) -> Iterator[tuple[str, Device, 
 
 
 def _name(device: Device, mark: Mark | None) -> tuple[str, bool]:
-    kind = SINGULAR[device.kind]
+    kind = kind_of(device.kind)
     for key, known in mark.devices.items() if mark else ():
         listed, _, name = key.partition("/")
         if listed == kind and _is(device, known):

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 
 from drivers.base import Edit
 from drivers.errors import Busy, DriverError, Missing, NoSpace, Refused
-from drivers.mark import Mark
+from drivers.mark import Mark, list_of
 from drivers.memory.calls import Line
 from drivers.memory.model.defaults import complete, device, fill, free_target
 from drivers.memory.model.domain import Domain
-from drivers.memory.model.hardware import SINGULAR, Device, Hardware
+from drivers.memory.model.hardware import DRIVES, Device, Hardware
 from drivers.memory.model.said import Said
 from drivers.memory.running import plug, unplug
 from specs.fields import Fields, Scalar, entry_of, pattern
@@ -44,7 +44,7 @@ class _Context:
 def change_running(line: Line, domain: Domain, edit: Edit, mark: Mark) -> str:
     """Makes one edit in the running domain."""
     assert domain.live is not None
-    rule = _LIVE.get(pattern(edit.path))
+    rule = _whole if edit.path.endswith("]") else _LIVE.get(pattern(edit.path))
     if rule is None:
         return "libvirt cannot change this while the VM runs"
     try:
@@ -109,9 +109,9 @@ def _attach(context: _Context, after: Fields) -> str:
         return "" if shows(found, after) else "libvirt took the change, but the running VM does not show it"
     made = device(kind, name, after, context.mark, beside)
     bus = str(made.fields.get("bus", ""))
-    if bus and bus not in HOTPLUG:
+    if kind in DRIVES and bus not in HOTPLUG:
         return f"disk bus '{bus}' cannot be hotplugged"
-    if bus in ("", "virtio") and _slots_used(context.live) >= context.domain.slots:
+    if _own_slot(made) and _slots_used(context.live) >= context.domain.slots:
         return "No more available PCI slots"
     if kind == "cdroms" and not made.source:
         return "an empty CD-ROM drive cannot be hotplugged"
@@ -126,7 +126,12 @@ def shows(found: Device, after: Fields) -> bool:
 
 
 def _slots_used(live: Hardware) -> int:
-    return sum(1 for each in live.devices if each.kind == "nics" or each.fields.get("bus") == "virtio")
+    return sum(1 for each in live.devices if _own_slot(each))
+
+
+def _own_slot(each: Device) -> bool:
+    """Whether the device takes a PCI slot; what is neither a drive nor a NIC is not counted."""
+    return each.kind == "nics" or (each.kind in DRIVES and each.fields.get("bus") == "virtio")
 
 
 def _detach(context: _Context) -> str:
@@ -134,7 +139,7 @@ def _detach(context: _Context) -> str:
     found = context.live.find(kind, name, context.mark, context.domain.mark)
     if found is None:
         return ""
-    if found.kind != "nics" and found.fields["bus"] not in HOTPLUG:
+    if found.kind in DRIVES and found.fields["bus"] not in HOTPLUG:
         return f"disk device type '{found.fields['bus']}' cannot be detached"
     if not context.domain.guest.unplug and found.fields.get("bus") != "scsi":
         return "the guest did not release the device"
@@ -184,9 +189,6 @@ _LIVE: dict[str, Callable[[_Context], str]] = {
     "graphics.password": _password,
     "cpu.count": _cpus,
     "memory": _balloon,
-    "disks[*]": _whole,
-    "cdroms[*]": _whole,
-    "nics[*]": _whole,
     "disks[*].size": _grow,
     "cdroms[*].source": _media,
     "nics[*].link": _nic,
@@ -235,7 +237,7 @@ def _refill(found: Device, after: Fields, config: Hardware) -> None:
     fill(found, after)
     if found.kind == "nics":
         found.fields["mac"] = str(found.fields["mac"] or mac).lower()
-    elif found.fields["bus"] != bus:
+    elif found.kind in DRIVES and found.fields["bus"] != bus:
         found.target = free_target(str(found.fields["bus"]), [config])
 
 
@@ -264,9 +266,8 @@ def _number(value: object) -> int:
 
 def _adopted(hardware: Hardware, mark: Mark, before: Mark | None) -> dict[str, Device]:
     """The devices that the new mark finds by target or MAC, by their keys in its table."""
-    kinds = {word: kind for kind, word in SINGULAR.items()}
-    keys = [key for key, known in mark.devices.items() if not known.alias and key.partition("/")[0] in kinds]
-    found = {key: hardware.find(kinds[key.partition("/")[0]], key.partition("/")[2], mark, before) for key in keys}
+    keys = [key.partition("/") for key, known in mark.devices.items() if not known.alias]
+    found = {f"{kind}/{name}": hardware.find(list_of(kind), name, mark, before) for kind, _, name in keys}
     return {key: each for key, each in found.items() if each is not None}
 
 

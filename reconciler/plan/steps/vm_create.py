@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from drivers.base import NewVm
-from drivers.mark import Device
+from drivers.mark import Device, kind_of
 from reconciler.desired import defaults
+from reconciler.desired.hardware import device_lists
 from reconciler.desired.identity import free_uuid
 from reconciler.desired.wanted import WantedVm
 from reconciler.diff import devices
@@ -20,6 +21,8 @@ from reconciler.plan.builder import Builder, Withheld
 from reconciler.plan.plan import AutostartVm, DefineVm, MarkVm, StartVm, Warned
 from reconciler.plan.steps.storage import DiskOwner, PlannedDisk, image_on, make_disk, name_disk, seed_step
 from specs.fields import Fields, Scalar, entries
+
+_PREPARED = ("disks", "cdroms", "nics")  # lists whose entries need more than their fields: volumes, media, MACs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +110,10 @@ def _devices(wanted: WantedVm, uuid: str, host: str, builder: Builder) -> Device
         table[f"nic/{name}"] = Device(alias=f"ua-nic-{name}", mac=address)
     for name in entries(drives, "cdroms"):
         table[f"cdrom/{name}"] = Device(alias=f"ua-cdrom-{name}")
+    for list_name in device_lists():
+        for name, each in entries(wanted.fields, list_name).items() if list_name not in _PREPARED else ():
+            fields |= defaults.prefixed(list_name, name, defaults.new_entry(list_name, name, each))
+            table[f"{kind_of(list_name)}/{name}"] = Device(alias=f"ua-{kind_of(list_name)}-{name}")
     return Devices(fields=fields, table=table, disks=planned, after=after)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from drivers.mark import Device
+from drivers.mark import Device, kind_of
 from reconciler.desired import defaults
 from reconciler.desired.wanted import WantedDisk
 from reconciler.diff import devices
@@ -39,7 +39,7 @@ def new_devices(work: Work, acting: list[FieldChange], decided: dict[str, FieldC
         if parts is None or parts[2] or each.after is None or not (each.config or each.live or each.make):
             continue
         assert isinstance(each.after, Mapping)
-        key = f"{devices.LISTS[parts[0]]}/{parts[1]}"
+        key = f"{kind_of(parts[0])}/{parts[1]}"
         new = defaults.new_entry(parts[0], parts[1], each.after)
         if parts[0] == "disks":
             disk = work.wanted.disk(parts[1])
@@ -97,11 +97,11 @@ def _other(work: Work, where: tuple[str, ...], new: dict[str, Scalar], known: De
         address = str(new.get("mac") or known.mac or work.builder.mac(work.vm.uuid, name))
         new["mac"] = address
         return replace(known, alias=known.alias or f"ua-nic-{name}", mac=address)
-    image = work.wanted.cdroms.get(name)
-    new.setdefault("source", "")
-    if image:
-        image_on(image, work.host, work.builder)
-    return replace(known, alias=known.alias or f"ua-cdrom-{name}")
+    if list_name == "cdroms":
+        new.setdefault("source", "")
+        if image := work.wanted.cdroms.get(name):
+            image_on(image, work.host, work.builder)
+    return replace(known, alias=known.alias or f"ua-{kind_of(list_name)}-{name}")
 
 
 def grow_stopped(work: Work, acting: list[FieldChange]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from drivers.base import Edit, VmEdit
-from drivers.mark import Device, Mark
+from drivers.mark import Device, Mark, kind_of
 from reconciler.diff import devices, power
 from reconciler.diff.change import FieldChange
 from reconciler.plan import marks
@@ -101,7 +101,7 @@ def _gone(work: Work, acting: list[FieldChange]) -> tuple[set[str], dict[str, st
     for each in acting:
         parts = entry_of(each.path)
         if parts and not parts[2] and each.after is None and each.kind != "release":
-            key = f"{devices.LISTS[parts[0]]}/{parts[1]}"
+            key = f"{kind_of(parts[0])}/{parts[1]}"
             gone.add(key)
             device = work.mark.devices.get(key)
             if device and device.made:

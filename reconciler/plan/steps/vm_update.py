@@ -5,16 +5,20 @@ Pure; called by plan/planner.py for `update`, `adopt` and `restore`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
-from drivers.mark import Device
+from drivers.mark import Device, kind_of
 from drivers.seen import Power, SeenVm
+from reconciler.desired.hardware import device_lists
 from reconciler.desired.identity import seed_volume
 from reconciler.desired.wanted import WantedVm
-from reconciler.diff import devices, power
+from reconciler.diff import devices, power, vms
 from reconciler.diff.change import Change, HeldReason
+from reconciler.diff.threeway import same
 from reconciler.observe.observed import Found
 from reconciler.plan import marks
+from reconciler.plan.adopted import adopted
 from reconciler.plan.builder import Builder, Withheld
 from reconciler.plan.plan import AutostartVm, MarkVm, StartVm, StopVm
 from reconciler.plan.steps.storage import seed_step
@@ -23,7 +27,7 @@ from reconciler.plan.steps.vm_devices import grow_stopped, new_devices, out_of_t
 from reconciler.plan.steps.vm_edit import edit
 from reconciler.plan.steps.work import Work
 from specs.effects import Effect
-from specs.fields import entries
+from specs.fields import entries, entry
 
 
 def update_steps(change: Change, wanted: WantedVm, found: Found, builder: Builder) -> Change:
@@ -50,13 +54,12 @@ def update_steps(change: Change, wanted: WantedVm, found: Found, builder: Builde
 
 def adopt_steps(change: Change, wanted: WantedVm, found: Found, builder: Builder) -> Change:
     """The one step of an adoption: the mark, with the devices that the declaration matches and nothing else."""
-    vm = found.vm
-    fields = {path: value for path, value in wanted.fields.items() if vm.config.get(path) == value}
-    mark = replace(
-        marks.first(wanted, vm.uuid, builder.context),
-        declared=marks.declared(wanted, fields, builder.context),
-        devices=_matched(wanted, vm, builder),
-    )
+    vm, context = found.vm, builder.context
+    bare = replace(marks.first(wanted, vm.uuid, context), devices=_matched(wanted, vm, builder))
+    known = replace(found, vm=adopted(vm, bare))
+    asked = vms.wanted_fields(wanted, known, bare, context)
+    fields = {path: value for path, value in asked.items() if same(path, value, known.vm.config.get(path))}
+    mark = replace(bare, declared=marks.declared(wanted, fields, context))
     builder.add(wanted.ref, found.host, MarkVm(uuid=vm.uuid, expects=None, mark=mark), "adopt", effect=Effect.NONE)
     return replace(change, host=found.host)
 
@@ -79,7 +82,21 @@ def _matched(wanted: WantedVm, vm: SeenVm, builder: Builder) -> dict[str, Device
     for name in wanted.cdroms:
         if name in entries(vm.config, "cdroms"):
             table[f"cdrom/{name}"] = Device(target=name)
+    for list_name in device_lists():
+        table.update(_alike(list_name, wanted, vm))
     return table
+
+
+def _alike(list_name: str, wanted: WantedVm, vm: SeenVm) -> Iterator[tuple[str, Device]]:
+    """Devices of any other list: the one with the entry's name, else the only one that shows all that is declared."""
+    if list_name in ("disks", "cdroms", "nics"):
+        return
+    seen = entries(vm.config, list_name)
+    for name, declared in entries(wanted.fields, list_name).items():
+        same = [each for each, shown in seen.items() if all(shown.get(key) == told for key, told in declared.items())]
+        found = name if name in seen else same[0] if len(same) == 1 else None
+        if found is not None:
+            yield f"{kind_of(list_name)}/{name}", Device(target=vm.targets.get(entry(list_name, found), found))
 
 
 def _power(work: Work, change: Change) -> None:

@@ -58,5 +58,6 @@ LIST = DeviceList(
     build=build,
     write={"source": drives.write_source, "bus": drives.write_bus, "bootOrder": boot.write},
     hotplug=drives.check_hotplug,
+    key=drives.target_of,
     live={"source": _change_medium},
 )

@@ -48,6 +48,7 @@ LIST = DeviceList(
     build=build,
     write=drives.WRITE,
     hotplug=drives.check_hotplug,
+    key=drives.target_of,
     live={"size": _grow},
     unwritten=frozenset({"size"}),
 )

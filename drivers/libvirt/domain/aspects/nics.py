@@ -109,6 +109,12 @@ def _on_running(write: Write) -> Change:
     return change
 
 
+def address_of(nic: Element) -> str:
+    """The NIC's MAC address, by which an adopted one is known."""
+    found = nic.find("mac")
+    return found.get("address", "").lower() if found is not None else ""
+
+
 def _any(live: Element, fields: Fields) -> None:
     """Every NIC can be tried; whether a slot is free, libvirt knows."""
 
@@ -119,5 +125,6 @@ LIST = DeviceList(
     build=build,
     write=WRITE,
     hotplug=_any,
+    key=address_of,
     live={"link": _on_running(write_link), "network": _on_running(write_network)},
 )
