@@ -19,8 +19,10 @@ RUN := $(UV) run --no-sync
 
 .PHONY: setup packages uv demo demo-down test lint unit live bench soak lab-down
 
+# With bytecode: where it cannot be kept (folders of root, PYTHONDONTWRITEBYTECODE), every start would compile half a second.
 setup: packages uv
-	$(UV) sync --locked --quiet
+	$(UV) sync --locked --quiet --compile-bytecode
+	$(UV) run --no-sync python -m compileall -q specs drivers reconciler
 
 # The list is drivers/lab/packages.txt. apt-get runs only if something is missing.
 packages:

@@ -107,13 +107,17 @@ class Site:
 
 @contextmanager
 def laboratory(hosts: int) -> Iterator[tuple[Lab, Path]]:
-    """A fresh lab in a temporary folder, with settings and state of its own, which commands find by the environment."""
+    """A fresh lab in a temporary folder, with settings and state of its own, which commands find by the environment.
+
+    Python keeps bytecode, ours and that of other tools, as it does for a user; else every start would compile it all.
+    """
     with tempfile.TemporaryDirectory(prefix="gitvirt-bench-") as name:
         folder = Path(name)
         settings = folder / "config" / "settings.yaml"
         settings.parent.mkdir()
         settings.write_text(f"state: {folder / 'state'}\n", encoding="utf-8")
         os.environ |= {STATE_VARIABLE: str(folder / "lab"), "GITVIRT_CONFIG": str(settings)}
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         lab = Lab(LabPaths.from_environment())
         try:
             lab.up(hosts)

@@ -37,6 +37,7 @@ def main() -> None:
 
 def least(words: list[str], environment: dict[str, str]) -> dict[str, int]:
     """Microseconds of each module that the command imports, without those that it imports itself."""
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     found: dict[str, int] = {}
     for _ in range(ROUNDS):
         argv = [sys.executable, "-X", "importtime", str(GITVIRT), *words]
