@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import libvirt
 
@@ -22,6 +22,7 @@ from drivers.libvirt.domain.tree import Element, parse_to_edit, write
 from drivers.libvirt.domain.visible import unseen
 from drivers.libvirt.errors import is_code
 from drivers.mark import Device
+from specs.compound import numbers
 
 SHOW_WAIT = 3.0  # seconds until a change that libvirt took shows in the live XML
 DETACH_ATTEMPTS = 3
@@ -30,6 +31,9 @@ BALLOON_WAIT = 8.0
 PAUSE = 0.1
 
 _LIVE = libvirt.VIR_DOMAIN_AFFECT_LIVE
+_EVENTS = ("poweroff", "reboot", "crash")
+ACTIONS = ("destroy", "restart", "rename-restart", "preserve", "coredump-destroy", "coredump-restart")
+"""In the order of libvirt's numbers."""
 _FORCE = libvirt.VIR_DOMAIN_DEVICE_MODIFY_FORCE
 
 
@@ -116,6 +120,39 @@ class RunningVm:
         """Sets or removes the description."""
         kind = libvirt.VIR_DOMAIN_METADATA_DESCRIPTION
         self._call(self._domain.setMetadata, kind, text, None, None, _LIVE)
+
+    def tune(self, what: Literal["scheduler", "memory", "numa"], **parameters: int | str) -> None:
+        """Sets tuning parameters; a host without the control group refuses."""
+        setters: dict[str, Callable[..., Any]] = {
+            "scheduler": self._domain.setSchedulerParametersFlags,
+            "memory": self._domain.setMemoryParameters,
+            "numa": self._domain.setNumaParameters,
+        }
+        self._call(setters[what], parameters, _LIVE)
+
+    def pin(self, what: Literal["vcpu", "iothread", "emulator"], number: int, cpus: str) -> None:
+        """Pins one thread; NotNow if the host has no such CPU."""
+        allowed, there = numbers(cpus), self._call(self._domain.connect().getCPUMap)[0]
+        if max(allowed) >= there:
+            raise NotNow(f"the host has CPUs 0 to {there - 1}, not {cpus}")
+        bitmap = tuple(each in allowed for each in range(there))
+        if what == "emulator":
+            self._call(self._domain.pinEmulator, bitmap, _LIVE)
+        else:
+            self._call(self._domain.pinVcpuFlags if what == "vcpu" else self._domain.pinIOThread, number, bitmap, _LIVE)
+
+    def set_iothreads(self, count: int) -> None:
+        """Starts those that are missing, ends those above the count."""
+        there = {each[0] for each in self._call(self._domain.ioThreadInfo, _LIVE)}
+        wanted = set(range(1, count + 1))
+        for each in sorted(wanted - there):
+            self._call(self._domain.addIOThread, each, _LIVE)
+        for each in sorted(there - wanted, reverse=True):
+            self._call(self._domain.delIOThread, each, _LIVE)
+
+    def set_action(self, event: Literal["poweroff", "reboot", "crash"], action: str) -> None:
+        """What becomes of the VM at that event."""
+        self._call(self._domain.setLifecycleAction, _EVENTS.index(event), ACTIONS.index(action), _LIVE)
 
     def _balloon(self) -> int:
         return int(self._call(self._domain.memoryStats).get("actual", 0))

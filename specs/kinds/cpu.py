@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field, Strict
 
-from specs.model import Count, Model, Unit, declared, matching
+from specs.kinds.tuning import Assignments, Numbers, Switches
+from specs.model import Count, Model, Percentage, Unit, Yes, declared, matching
 
 CpuModel = Annotated[
     str,
@@ -20,6 +21,8 @@ CpuModel = Annotated[
     Unit("`host-model`, `host-passthrough`, `maximum` or a model's name"),
 ]
 
+Shares = Annotated[int, Strict(), Field(ge=2, le=262144), Unit("number")]
+
 
 class Cpu(Model):
     """`cpu: 2` is short for `{count: 2}`. The topology describes the maximum, `count` those that are online."""
@@ -32,3 +35,17 @@ class Cpu(Model):
     cores: Count | None = declared("Cores per socket.", effect="restart")
     threads: Count | None = declared("Threads per core.", effect="restart")
     model: CpuModel | None = declared("CPU model that the guest sees.", effect="restart")
+    features: Switches | None = declared("CPU features required (`+aes`) or hidden (`-svm`).", effect="restart")
+    migratable: Yes | None = declared(
+        "With `host-passthrough` or `maximum`: leave out what cannot be migrated.", effect="restart"
+    )
+    cache: Literal["passthrough", "emulate", "disable"] | None = declared(
+        "The cache that the guest sees: the host's, an emulated third level, or none.", effect="restart"
+    )
+    shares: Shares | None = declared("Weight against other VMs when host CPUs are short.", effect="live")
+    limit: Percentage | None = declared(
+        "Most host CPU time of the whole VM; `150%` is one and a half CPUs.", effect="live"
+    )
+    pins: Assignments | None = declared("Host CPUs of single vCPUs.", effect="live")
+    emulator_pin: Numbers | None = declared("Host CPUs of QEMU's own threads.", effect="live")
+    iothread_pins: Assignments | None = declared("Host CPUs of single I/O threads.", effect="live")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field, Strict
 
 from specs.kinds.common import SecretRef
 from specs.kinds.cpu import Cpu
@@ -17,6 +17,8 @@ Machine = Annotated[
     ),
     Unit("`q35`, `pc` or an exact version such as `pc-q35-7.2`"),
 ]
+
+Threads = Annotated[int, Strict(), Field(ge=0, le=127), Unit("number")]
 
 
 class Graphics(Model):
@@ -35,6 +37,7 @@ class Hardware(Model):
     """Everything that does not tell VMs of one size apart."""
 
     cpu: Cpu | None = declared("Virtual CPUs.", effect="restart")
+    iothreads: Threads | None = declared("Threads that do the I/O of disks.", effect="live")
     memory: Size | None = declared("Memory that the guest shall have now.", effect="memory")
     memory_max: Size | None = declared("Memory that it can be given without a restart.", effect="restart")
     machine: Machine | None = declared("Machine type.", effect="offline")

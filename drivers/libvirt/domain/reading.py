@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from drivers.libvirt.domain import marks
-from drivers.libvirt.domain.aspects.cpu import live_model
+from drivers.libvirt.domain.aspects.cpu import as_defined
 from drivers.libvirt.domain.aspects.platform import read_type
 from drivers.libvirt.domain.draft import Draft, Names, pair
 from drivers.libvirt.domain.table import ABSENT, DEVICES, DOMAIN
@@ -49,8 +49,8 @@ def read(inactive: str, live: str | None) -> Reading:
     now = draft(parse(live), names) if live is not None else None
     if now is not None and now.unnamed:
         pair(config, now)
-    if now is not None and (model := live_model(config.fields.get("cpu.model"), now.fields.get("cpu.model"))):
-        now.fields["cpu.model"] = model
+    if now is not None:
+        as_defined(config.fields, now.fields)
     return Reading(
         name=root.findtext("name") or "",
         uuid=root.findtext("uuid") or "",

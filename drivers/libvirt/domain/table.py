@@ -5,11 +5,14 @@ Adding one is a new module in aspects/ and a line here. Everything below is deri
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from drivers.libvirt.domain.aspect import Aspect, Change, DeviceList, Read, Write
 from drivers.libvirt.domain.aspects import (
     agent,
     cdroms,
     cpu,
+    cputune,
     description,
     disks,
     graphics,
@@ -19,11 +22,14 @@ from drivers.libvirt.domain.aspects import (
     rng,
     serial,
 )
+from drivers.libvirt.domain.draft import Draft
+from drivers.libvirt.domain.tree import Element
 from specs.fields import Scalar
 
 ASPECTS: tuple[Aspect, ...] = (
     platform.ASPECT,
     cpu.ASPECT,
+    cputune.ASPECT,
     memory.ASPECT,
     description.ASPECT,
     serial.ASPECT,
@@ -34,11 +40,28 @@ ASPECTS: tuple[Aspect, ...] = (
 
 LISTS: dict[str, DeviceList] = {each.name: each for each in (disks.LIST, cdroms.LIST, nics.LIST)}
 
-DOMAIN: dict[object, Read] = {tag: read for each in ASPECTS for tag, read in each.domain.items()}
+
+def _joined(tables: Iterable[Mapping[str, Read]]) -> dict[object, Read]:
+    """Tag → reader; several modules may read the same element, each its own part of it."""
+    found: dict[object, list[Read]] = {}
+    for table in tables:
+        for tag, read in table.items():
+            found.setdefault(tag, []).append(read)
+    return {tag: each[0] if len(each) == 1 else _all(tuple(each)) for tag, each in found.items()}
+
+
+def _all(many: tuple[Read, ...]) -> Read:
+    def read(element: Element, draft: Draft) -> None:
+        for each in many:
+            each(element, draft)
+
+    return read
+
+
+DOMAIN = _joined(each.domain for each in ASPECTS)
 """Tag below `<domain>` → reader."""
 
-DEVICES: dict[object, Read] = {tag: read for each in ASPECTS for tag, read in each.devices.items()}
-DEVICES |= {tag: read for each in LISTS.values() for tag, read in each.devices.items()}
+DEVICES = _joined([*(each.devices for each in ASPECTS), *(each.devices for each in LISTS.values())])
 """Tag below `<devices>` → reader."""
 
 ABSENT: dict[str, Scalar] = {path: value for each in ASPECTS for path, value in each.absent.items()}

@@ -189,6 +189,7 @@ _LIVE: dict[str, Callable[[_Context], str]] = {
     "graphics.password": _password,
     "cpu.count": _cpus,
     "memory": _balloon,
+    **dict.fromkeys(("iothreads", "cpu.shares", "cpu.limit", "cpu.pins", "cpu.emulatorPin", "cpu.iothreadPins"), _scalar),
     "disks[*].size": _grow,
     "cdroms[*].source": _media,
     "nics[*].link": _nic,

@@ -1,18 +1,35 @@
-"""CPU: vCPUs online and at most, topology, model.
+"""CPU: vCPUs online and at most, topology, model, features, cache.
 
-`<vcpu current='2'>8</vcpu>` and `<cpu mode='…'><model>…</model><topology …/></cpu>`. libvirt expands the CPU of a
-running VM into a custom model with features; `live_model` reads back which mode that was.
+`<vcpu current='2'>8</vcpu>` and `<cpu mode='…'><model>…</model><topology …/><feature …/></cpu>`. libvirt expands the
+CPU of a running VM into a custom model with features; `as_defined` reads back what the definition said.
 """
 
 from __future__ import annotations
 
 from drivers.libvirt.domain.aspect import Aspect, NotNow, Running
 from drivers.libvirt.domain.draft import Draft
-from drivers.libvirt.domain.tree import CannotWrite, Element, drop, ensure, number, put, put_text, size
-from specs.fields import Scalar
+from drivers.libvirt.domain.tree import (
+    CannotWrite,
+    Element,
+    children,
+    drop,
+    ensure,
+    new,
+    number,
+    put,
+    put_text,
+    remove,
+    size,
+)
+from specs.compound import format_switches, switches
+from specs.fields import Fields, Scalar
 
 MODES = ("host-model", "host-passthrough", "maximum")
 _SAFE_CACHE = 512 << 20  # bytes; measured: with 32 MiB the first vCPU added kills the VM
+_MIGRATABLE = ("host-passthrough", "maximum")
+_ON_OFF = {"on": True, "off": False}
+_SIGNS = {"force": "+", "require": "+", "disable": "-", "forbid": "-"}  # "?": left to the host
+_POLICIES = {"+": "require", "-": "disable"}
 _TOPOLOGY = ("sockets", "cores", "threads")
 
 
@@ -34,8 +51,33 @@ def _read_cpu(element: Element, draft: Draft) -> None:
                     draft.fields[f"cpu.{name}"] = value
         elif child.tag == "model" and mode == "custom" and child.text:
             draft.fields["cpu.model"] = child.text
+        elif child.tag == "cache" and (cache := child.get("mode")):
+            draft.fields["cpu.cache"] = cache
     if mode in MODES:
         draft.fields["cpu.model"] = mode
+    if (migratable := _ON_OFF.get(element.get("migratable", ""))) is not None:
+        draft.fields["cpu.migratable"] = migratable
+    signs = {
+        each.get("name", ""): _SIGNS.get(each.get("policy", "require"), "?") for each in children(element, "feature")
+    }
+    draft.fields["cpu.features"] = format_switches(signs)
+
+
+def as_defined(config: Fields, live: dict[str, Scalar]) -> None:
+    """Puts the expanded CPU of a running VM into the words of its definition; changes `live`.
+
+    Of an expanded one, the features are those of the definition that it has or lacks as they say; the many others are
+    the model's own.
+    """
+    model = live.get("cpu.model")
+    if (found := live_model(config.get("cpu.model"), model)) is not None:
+        live["cpu.model"] = found
+    if model in MODES or "cpu.features" not in config or "cpu.features" not in live:
+        return
+    there = switches(str(live["cpu.features"]))
+    wanted = switches(str(config["cpu.features"]))
+    kept = {name: sign for name, sign in wanted.items() if (there.get(name, "-") == "-") == (sign == "-")}
+    live["cpu.features"] = format_switches(kept)
 
 
 def live_model(config: Scalar, live: Scalar) -> Scalar:
@@ -86,8 +128,10 @@ def _write_model(domain: Element, value: Scalar) -> None:
     cpu = ensure(domain, "cpu")
     drop(cpu, "model")
     drop(cpu, "vendor")
-    for attribute in ("mode", "match", "check", "migratable"):
+    for attribute in ("mode", "match", "check"):
         put(cpu, attribute, None)
+    if value not in _MIGRATABLE:
+        put(cpu, "migratable", None)
     if value is None:
         return
     if value in MODES:
@@ -96,6 +140,35 @@ def _write_model(domain: Element, value: Scalar) -> None:
     cpu.attrib.update({"mode": "custom", "match": "exact", "check": "none"})
     put_text(cpu, "model", value)
     ensure(cpu, "model").set("fallback", "forbid")
+
+
+def _write_features(domain: Element, value: Scalar) -> None:
+    wanted = switches(str(value or ""))
+    if domain.find("cpu") is None and not wanted:
+        return
+    cpu = ensure(domain, "cpu")
+    for each in tuple(children(cpu, "feature")):
+        sign = wanted.pop(each.get("name", ""), None)
+        if sign is None:
+            remove(each)
+        elif _SIGNS.get(each.get("policy", "require")) != sign:
+            each.set("policy", _POLICIES[sign])
+    for name, sign in wanted.items():
+        cpu.append(new("feature", policy=_POLICIES[sign], name=name))
+
+
+def _write_migratable(domain: Element, value: Scalar) -> None:
+    cpu = ensure(domain, "cpu")
+    if value is not None and cpu.get("mode") not in _MIGRATABLE:
+        raise CannotWrite("cpu.migratable", f"goes with the CPU models {' and '.join(_MIGRATABLE)} only")
+    put(cpu, "migratable", None if value is None else "on" if value else "off")
+
+
+def _write_cache(domain: Element, value: Scalar) -> None:
+    cpu = ensure(domain, "cpu")
+    drop(cpu, "cache")
+    if value is not None:
+        cpu.append(new("cache", mode=str(value), **({"level": "3"} if value == "emulate" else {})))
 
 
 def _check(domain: Element) -> None:
@@ -140,6 +213,7 @@ def _live_count(running: Running, path: str, value: Scalar) -> None:
 
 
 ASPECT = Aspect(
+    absent={"cpu.features": ""},
     domain={"vcpu": _read_vcpu, "cpu": _read_cpu},
     write={
         "cpu.max": _write_max,
@@ -148,6 +222,9 @@ ASPECT = Aspect(
         "cpu.sockets": lambda domain, value: _write_topology("sockets", domain, value),
         "cpu.cores": lambda domain, value: _write_topology("cores", domain, value),
         "cpu.threads": lambda domain, value: _write_topology("threads", domain, value),
+        "cpu.features": _write_features,
+        "cpu.migratable": _write_migratable,
+        "cpu.cache": _write_cache,
     },
     live={"cpu.count": _live_count},
     check=_check,

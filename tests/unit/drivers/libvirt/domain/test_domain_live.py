@@ -64,6 +64,18 @@ class PaperVm:
         self.deeds.append(f"describe {text}")
         self.xml.find("description").text = text  # type: ignore[union-attr]
 
+    def tune(self, what: str, **parameters: int | str) -> None:
+        self.deeds.append(f"tune {what} {parameters}")
+
+    def pin(self, what: str, number: int, cpus: str) -> None:
+        self.deeds.append(f"pin {what} {number} to {cpus}")
+
+    def set_iothreads(self, count: int) -> None:
+        self.deeds.append(f"iothreads {count}")
+
+    def set_action(self, event: str, action: str) -> None:
+        self.deeds.append(f"on {event} {action}")
+
     def _devices(self) -> Element:
         found = self.xml.find("devices")
         assert found is not None

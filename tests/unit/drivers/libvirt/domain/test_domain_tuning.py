@@ -1,0 +1,136 @@
+"""Scalars of the domain's own hardware: written, read back, changed, released; what is beside them is kept."""
+
+from __future__ import annotations
+
+import pytest
+from lxml import etree
+
+from drivers.base import Edit
+from drivers.libvirt.domain import CannotWrite, live
+from drivers.libvirt.domain.aspect import NotNow
+from drivers.libvirt.domain.definition import build
+from drivers.libvirt.domain.reading import read
+from specs.fields import Scalar
+from tests.unit.drivers.libvirt.domain.samples import DEVICES, FIELDS, canonical, edited, new_vm, reread, text
+from tests.unit.drivers.libvirt.domain.test_domain_live import PaperVm
+
+INACTIVE, OLD = text("running-inactive"), text("adopted")
+VERSION = 9_000_000
+
+FIELD: dict[str, tuple[Scalar, Scalar, str]] = {
+    "cpu.features": ("+aes,-svm", "+avx", "cpu/feature[@policy='disable'][@name='svm']"),
+    "cpu.migratable": (False, True, "cpu[@migratable='off']"),
+    "cpu.cache": ("emulate", "passthrough", "cpu/cache[@level='3']"),
+    "cpu.shares": (2048, 512, "cputune/shares"),
+    "cpu.limit": (150, 80, "cputune/global_quota"),
+    "cpu.pins": ("0=0-1;1=1", "0=1", "cputune/vcpupin[@vcpu='1']"),
+    "cpu.emulatorPin": ("0", "1", "cputune/emulatorpin"),
+    "iothreads": (2, 3, "iothreads"),
+}
+"""Field → two values, and what the first of them looks like in the XML."""
+
+
+@pytest.mark.parametrize("path", FIELD)
+def test_a_field_is_written_and_read_changed_and_released_without_a_trace(path: str) -> None:
+    first, second, place = FIELD[path]
+    before = edited(INACTIVE)
+    assert reread(before).config.get(path) in (None, "", False, 0)
+    once = edited(INACTIVE, Edit(path=path, after=first))
+    assert etree.fromstring(once).find(place) is not None
+    assert reread(once).config[path] == first
+    twice = edited(once, Edit(path=path, after=second))
+    assert reread(twice).config[path] == second
+    assert canonical(edited(twice, Edit(path=path, after=None))) == canonical(before)
+
+
+@pytest.mark.parametrize("path", FIELD)
+def test_a_new_domain_is_built_with_it(path: str) -> None:
+    value = FIELD[path][0]
+    assert reread(build(new_vm(fields={**FIELDS, path: value}), VERSION)).config[path] == value
+
+
+def test_all_at_once_are_read_as_they_were_asked_for() -> None:
+    asked = {path: values[0] for path, values in FIELD.items()}
+    seen = reread(build(new_vm(fields={**FIELDS, **asked}), VERSION)).config
+    assert {path: seen.get(path) for path in asked} == asked
+
+
+def test_a_machine_without_them_has_none_of_them() -> None:
+    seen = reread(OLD).config
+    assert {path: seen[path] for path in FIELD if seen.get(path) not in (None, "", False, 0)} == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "deeds"),
+    [
+        ("cpu.shares", 512, ["tune scheduler {'cpu_shares': 512}"]),
+        ("cpu.limit", 150, ["tune scheduler {'global_period': 100000, 'global_quota': 150000}"]),
+        ("cpu.pins", "0=1;2=0", ["pin vcpu 0 to 1", "pin vcpu 2 to 0"]),
+        ("cpu.iothreadPins", "1=0-1", ["pin iothread 1 to 0-1"]),
+        ("cpu.emulatorPin", "1", ["pin emulator 0 to 1"]),
+        ("iothreads", 2, ["iothreads 2"]),
+    ],
+)
+def test_a_running_machine_is_asked_for_just_that(path: str, value: Scalar, deeds: list[str]) -> None:
+    vm = PaperVm(text("running-live"))
+    live.change(vm, Edit(path=path, after=value), DEVICES)
+    assert vm.deeds == deeds
+
+
+def test_a_pin_cannot_be_taken_off_a_running_machine() -> None:
+    pinned = "<cputune><vcpupin vcpu='0' cpuset='1'/></cputune><devices>"
+    vm = PaperVm(text("running-live").replace("<devices>", pinned, 1))
+    with pytest.raises(NotNow, match="no pin off"):
+        live.change(vm, Edit(path="cpu.pins", after=""), DEVICES)
+
+
+# --- CPU --------------------------------------------------------------------------------------------------------------
+
+
+def test_features_that_stay_keep_their_policy() -> None:
+    features = "<feature policy='force' name='aes'/><feature policy='forbid' name='svm'/>"
+    had = INACTIVE.replace("</cpu>", features + "</cpu>")
+    after = etree.fromstring(edited(had, Edit(path="cpu.features", after="+aes,+avx,-svm")))
+    assert [(each.get("name"), each.get("policy")) for each in after.findall("cpu/feature")] == [
+        ("aes", "force"), ("svm", "forbid"), ("avx", "require"),
+    ]  # fmt: skip
+
+
+def test_a_feature_of_the_expanded_cpu_is_in_force_and_the_model_s_own_are_not_told() -> None:
+    def cpu(features: str) -> str:
+        return f"<domain type='kvm'><cpu mode='custom'><model>Nehalem</model>{features}</cpu></domain>"
+
+    config = cpu("<feature policy='require' name='avx'/><feature policy='disable' name='aes'/>")
+    running = cpu("<feature policy='require' name='avx'/><feature policy='require' name='hypervisor'/>")
+    seen = read(config, running)
+    assert seen.live is not None
+    assert seen.live["cpu.features"] == seen.config["cpu.features"] == "-aes,+avx"
+    stale = read(config, cpu("<feature policy='require' name='hypervisor'/>"))
+    assert stale.live is not None
+    assert stale.live["cpu.features"] == "-aes"
+
+
+def test_migratable_needs_a_model_that_is_the_host_s() -> None:
+    named = edited(INACTIVE, Edit(path="cpu.model", after="Nehalem"))
+    with pytest.raises(CannotWrite, match="host-passthrough"):
+        edited(named, Edit(path="cpu.migratable", after=True))
+
+
+def test_other_tuning_and_pins_of_other_threads_are_kept() -> None:
+    tuned = (
+        "<cputune><period>100000</period><quota>50000</quota><iothreadpin iothread='1' cpuset='3'/></cputune><devices>"
+    )
+    had = INACTIVE.replace("<devices>", "<iothreads>1</iothreads>" + tuned, 1)
+    after = etree.fromstring(edited(had, Edit(path="cpu.pins", after="0=2"), Edit(path="cpu.shares", after=10)))
+    kept = ["period", "quota", "iothreadpin", "shares", "vcpupin"]
+    assert [each.tag for each in after.findall("cputune/*")] == kept
+
+
+def test_a_limit_that_is_no_whole_percentage_is_not_read() -> None:
+    had = INACTIVE.replace("<devices>", "<cputune><global_quota>12345</global_quota></cputune><devices>", 1)
+    assert "cpu.limit" not in reread(had).config
+
+
+def test_a_pin_of_an_io_thread_that_is_not_there_is_refused() -> None:
+    with pytest.raises(CannotWrite, match="no I/O thread 2"):
+        edited(INACTIVE, Edit(path="iothreads", after=1), Edit(path="cpu.iothreadPins", after="2=0"))
