@@ -12,11 +12,15 @@ from specs.resource import Ref, Resource
 
 @dataclass(frozen=True, kw_only=True)
 class Catalog:
-    """`resources` holds all but the repository itself, in order of their refs; `warnings` did not prevent loading."""
+    """`resources` holds all but the repository itself, in order of their refs; `warnings` did not prevent loading.
+
+    `contents` are the files of the same revision that the resources take texts and secrets from, by path.
+    """
 
     repository: Resource
     resources: Mapping[Ref, Resource]
     warnings: tuple[Finding, ...] = field(default=())
+    contents: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     @cached_property
     def _by_kind(self) -> Mapping[str, tuple[Resource, ...]]:

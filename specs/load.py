@@ -10,10 +10,11 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 from pydantic import ValidationError
 
-from specs import check, merge
+from specs import check, merge, texts
 from specs.catalog import Catalog
 from specs.errors import Finding, LoadFailed, Location, in_order
 from specs.kinds import KINDS
@@ -23,7 +24,7 @@ from specs.model import Model
 from specs.reading import files, invalid
 from specs.reading.documents import Document, Reader
 from specs.resource import Metadata, Ref, Resource
-from specs.tree import Tree
+from specs.tree import Tree, within
 from specs.yaml import Node
 
 IMPLIED = "default"
@@ -40,7 +41,7 @@ def load(tree: Tree, root: str = ".") -> Catalog:
     findings = in_order(loading.findings)
     if catalog is None or any(each.severity == "error" for each in findings):
         raise LoadFailed(findings)
-    return Catalog(repository=catalog.repository, resources=catalog.resources, warnings=findings)
+    return replace(catalog, warnings=findings)
 
 
 class _Loading:
@@ -68,7 +69,10 @@ class _Loading:
         sound = {ref: each for ref, each in resources.items() if each is not None}
         if home is None:
             return None
-        catalog = Catalog(repository=home, resources=sound)
+        reading = texts.Reading(self.listing, self.findings)
+        reading.secrets(home)
+        reading.texts(each for ref, each in sound.items() if ref.kind == "VirtualMachine")
+        catalog = Catalog(repository=home, resources=sound, contents=reading.contents)
         complete = self.reader.unreadable == 0
         scope = check.Scope(catalog, frozenset(declared), complete, self.listing.files, tuple(self.partial))
         self.findings.extend(check.findings(scope))
@@ -105,8 +109,9 @@ class _Loading:
 
     def _included(self, repository: Document) -> list[Document]:
         documents: list[Document] = []
+        encrypted = {within(self.root, each) for each in _encrypted(repository)}
         for path in files.selected(self.listing, self.root, _include(repository), self.findings):
-            documents += self._documents(path)
+            documents += self._documents(path) if path not in encrypted else []
         return documents
 
     def _by_ref(self, documents: list[Document]) -> dict[Ref, Document]:
@@ -171,3 +176,15 @@ def _include(repository: Document) -> Iterator[tuple[str, Location]]:
     for each in node.value if node is not None and isinstance(node.value, list) else ():
         if isinstance(each.value, str):
             yield each.value, each.place
+
+
+def _encrypted(repository: Document) -> Iterator[str]:
+    """The files that `secrets:` names, which are YAML but no documents. What is wrong there the model tells later."""
+    assert isinstance(repository.spec.value, dict)
+    node = repository.spec.value.get("secrets")
+    value = node.value if node is not None else None
+    for entry in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        for key in ("sops", "age"):
+            path = entry.value[key].value if isinstance(entry.value, dict) and key in entry.value else None
+            if isinstance(path, str):
+                yield path

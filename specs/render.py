@@ -146,7 +146,8 @@ def _written(value: Any, shape: Shape) -> Any:
         return repr(value)
     if isinstance(value, Model):
         fields = [(key, field, getattr(value, field.attribute)) for key, field in shape.fields.items()]
-        return {key: _written(each, field) for key, field, each in fields if each is not None}
+        written = {key: _written(each, field) for key, field, each in fields if each is not None}
+        return written[shape.shorthand[0]] if shape.atomic and [*written] == [*shape.shorthand] else written
     if isinstance(value, tuple | list):
         return [_written(each, shape) for each in value]
     if isinstance(value, Mapping):

@@ -101,7 +101,7 @@ def _upload_seed(call: plan.UploadSeed, host: Host, tools: Tools) -> Notes | Non
     there = host.volumes.names(call.pool)
     if {call.volume, ready_marker(call.volume)} <= there:
         return None
-    content = seed.iso(call.files)
+    content = seed.iso({name: text.reveal() for name, text in call.files.items()}, call.label)
     if call.volume in there:
         host.volumes.delete(call.pool, call.volume)
     host.volumes.upload(call.pool, call.volume, iter((content,)), len(content))

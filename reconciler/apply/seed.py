@@ -1,17 +1,23 @@
-"""The ISO image of a cloud-init NoCloud seed, built in memory. Called by dispatch.py."""
+"""The ISO image that a guest finds at its first boot (NoCloud, answer files), built in memory.
+
+Called by dispatch.py.
+"""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping
 
+_LABEL = 11  # characters; what FAT, ISO 9660 and everybody who reads them can hold
 
-def iso(files: Mapping[str, str]) -> bytes:
-    """An ISO 9660 image with Joliet and Rock Ridge names, volume label `cidata`. A few hundred KiB."""
+
+def iso(files: Mapping[str, str], label: str) -> bytes:
+    """An ISO 9660 image with Joliet and Rock Ridge names and that volume label. A few hundred KiB."""
     import pycdlib
 
+    assert len(label) <= _LABEL, label
     image = pycdlib.PyCdlib()
-    image.new(interchange_level=3, joliet=3, rock_ridge="1.09", vol_ident="cidata")
+    image.new(interchange_level=3, joliet=3, rock_ridge="1.09", vol_ident=label)
     for number, (name, text) in enumerate(sorted(files.items())):
         data = text.encode()
         image.add_fp(io.BytesIO(data), len(data), f"/FILE{number}.;1", rr_name=name, joliet_path=f"/{name}")

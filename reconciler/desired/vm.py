@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from reconciler.desired import cloudinit
+from reconciler.desired.cloudinit import fingerprint
 from reconciler.desired.drift import drift_of
 from reconciler.desired.hardware import hardware
-from reconciler.desired.wanted import Update, WantedDisk, WantedHost, WantedVm
+from reconciler.desired.wanted import Seed, Update, WantedDisk, WantedHost, WantedVm
 from specs.catalog import Catalog
 from specs.fields import Scalar, entry
 from specs.resource import Location, Ref, Resource
@@ -26,7 +27,7 @@ def resolve_vm(
     """The WantedVm of one resource of a checked catalog."""
     spec = resource.spec
     cluster = catalog.resources[Ref("Cluster", spec.cluster)].spec
-    seed = cloudinit.seed(resource, reveal) if spec.cloud_init else None
+    seed, ignition = cloudinit.seed(resource, catalog, reveal), cloudinit.ignition(resource, catalog)
     disks = tuple(_disk(each, spec) for each in spec.disks or ())
     update = spec.update_policy
     return WantedVm(
@@ -38,8 +39,9 @@ def resolve_vm(
         fields=hardware(resource, reveal),
         disks=disks,
         cdroms=_media(resource),
-        creation=_creation(disks, seed.digest if seed else ""),
+        creation=_creation(disks, {**_medium(spec, seed), **({"ignition": fingerprint(ignition)} if ignition else {})}),
         seed=seed,
+        ignition=ignition,
         xml=_patches(spec),
         power=spec.state or "running",
         restart=spec.restart or "onFailure",
@@ -91,15 +93,18 @@ def _media(resource: Resource) -> dict[str, str | None]:
     }
 
 
-def _creation(disks: tuple[WantedDisk, ...], seed: str) -> dict[str, Scalar]:
+def _medium(spec: Any, seed: Seed | None) -> dict[str, Scalar]:
+    """What the mark remembers of the medium of the first boot."""
+    return {"sysprep" if spec.sysprep else "cloudInit": seed.declaration} if seed else {}
+
+
+def _creation(disks: tuple[WantedDisk, ...], told: Mapping[str, Scalar]) -> dict[str, Scalar]:
     """What acts when the VM or the disk is made, and is only noted when it changes later."""
     found: dict[str, Scalar] = {}
     for disk in disks:
         if disk.image:
             found[entry("disks", disk.name, "image")] = disk.image
-    if seed:
-        found["cloudInit"] = seed
-    return found
+    return {**found, **told}
 
 
 def _patches(spec: Any) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-from specs.fields import Fields, Scalar
+from specs.fields import Fields, Scalar, Secret
 from specs.resource import Location, Ref
 
 DriftMode = Literal["enforce", "warn", "accept", "ignore"]
@@ -113,10 +113,19 @@ class WantedDisk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seed:
-    """The cloud-init NoCloud seed: its files by name, and a digest of them that names the volume."""
+    """The medium of the first boot: volume label, files by name (some of which may hold secrets).
 
-    files: Mapping[str, str]
-    digest: str
+    `meta` and `nics` are what meta-data and network-config are made of once the UUID and the MACs are known
+    (reconciler/desired/cloudinit.py, `final`). `hidden`: there are secrets in it. `declaration` is what the mark
+    remembers: a digest of all that was declared, a Secret if there are secrets in it.
+    """
+
+    label: str
+    texts: Mapping[str, Secret]
+    meta: Mapping[str, Any] | None
+    nics: Mapping[str, Any] | None
+    hidden: bool
+    declaration: Scalar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +155,7 @@ class WantedVm:
     cdroms: Mapping[str, str | None]
     creation: Mapping[str, Scalar]
     seed: Seed | None
+    ignition: str
     xml: str
     power: Literal["running", "stopped", "manual"]
     restart: Literal["onFailure", "always", "never"]

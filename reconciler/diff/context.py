@@ -31,6 +31,8 @@ class Context:
     `ancestors` is None where there is no history (a plain folder): then every mark's revision is accepted.
     `backoff` maps a step's id to why it is not tried again yet. `present`: image files that can be read, with sizes.
     `holds`: what operators hold beside the marks, by ref ("cluster/lab"; the repository's own ref for everything).
+    `refused`: VMs whose `xml:` patches their host would not take, by ref, with the host's reason.
+    `former` hides a secret under the keys that were ours before, which a mark may still have used (reconciler/key.py).
     `secrets_comparable` is false where the observation comes from a file, which has secrets as somebody's digests.
     """
 
@@ -43,11 +45,21 @@ class Context:
     backoff: Mapping[str, str] = field(default_factory=dict)
     present: Mapping[str, int] = field(default_factory=dict)
     holds: Mapping[str, Override] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
     secrets_comparable: bool = True
+    former: Callable[[Secret], tuple[str, ...]] = lambda secret: ()
 
     def stored(self, value: Scalar) -> str | int | bool | None:
         """A value as marks and saved plans hold it."""
         return self.digest(value) if isinstance(value, Secret) else value
+
+    def comparable(self, value: Scalar) -> bool:
+        """False for a secret where the other side was hidden by somebody else."""
+        return self.secrets_comparable or not isinstance(value, Secret)
+
+    def knows(self, stored: object, value: Scalar) -> bool:
+        """Whether a mark that holds `stored` means this value, under our key or a former one."""
+        return stored == self.stored(value) or (isinstance(value, Secret) and stored in self.former(value))
 
     def descends(self, revision: str) -> bool:
         """True if an object last changed at `revision` may be changed by ours."""

@@ -96,7 +96,7 @@ def _taken_back(sides: Sides, path: str) -> FieldChange | None:
 def _scalar(sides: Sides, context: Context, path: str, after: Scalar) -> FieldChange | None:
     config_differs = not same(path, after, sides.config.get(path))
     live_differs = sides.live is not None and not same(path, after, sides.live.get(path))
-    known = path in sides.declared and sides.declared[path] == context.stored(after)
+    known = path in sides.declared and context.knows(sides.declared[path], after)
     if not config_differs and not live_differs:
         return None if known else _record(sides, path, after)
     before = sides.config.get(path) if config_differs else (sides.live or {}).get(path)

@@ -18,6 +18,7 @@ from reconciler.diff.threeway import Sides, released, scalars
 from reconciler.observe.observed import Found
 from specs.effects import Effect
 from specs.fields import Fields, Scalar
+from specs.resource import Location
 
 _TOPOLOGY = ("cpu.sockets", "cpu.cores", "cpu.threads")
 
@@ -39,7 +40,7 @@ def compare(wanted: WantedVm, found: Found, mark: Mark, context: Context) -> Cha
     settled = frozenset(each.path for each in added_or_gone)
     fields = [each for each in scalars(sides, context) if each.path.partition("]")[0] + "]" not in settled]
     fields = added_or_gone + [_unsaved(_settling(each, vm), vm) for each in fields]
-    fields += released(sides, settled) + _outside(wanted, vm, mark, context.now) + _moves(wanted, found, mark)
+    fields += released(sides, settled) + _outside(wanted, vm, mark, context) + _moves(wanted, found, mark)
     changes = tuple(_timed(each, wanted, vm) for each in fields)
     if not changes:
         return None
@@ -68,10 +69,11 @@ def wanted_fields(wanted: WantedVm, found: Found, mark: Mark, context: Context) 
     return fields
 
 
-def _outside(wanted: WantedVm, vm: SeenVm, mark: Mark, now: int) -> list[FieldChange]:
+def _outside(wanted: WantedVm, vm: SeenVm, mark: Mark, context: Context) -> list[FieldChange]:
     """What is not a field of the hardware: power, name, autostart, patches, notes about creation."""
-    found = [power.compare(wanted, vm, mark, now), _name(wanted, vm), _autostart(wanted, vm, mark)]
-    found += [_patches(wanted, vm, mark), *_policies(wanted, mark), *_creation(wanted, mark)]
+    found = [power.compare(wanted, vm, mark, context.now), _name(wanted, vm), _autostart(wanted, vm, mark)]
+    found += [_patches(wanted, vm, mark, context), *_policies(wanted, mark)]
+    found += _creation(wanted, mark, context)
     return [each for each in found if each is not None]
 
 
@@ -130,14 +132,16 @@ def _autostart(wanted: WantedVm, vm: SeenVm, mark: Mark) -> FieldChange | None:
     )  # fmt: skip
 
 
-def _patches(wanted: WantedVm, vm: SeenVm, mark: Mark) -> FieldChange | None:
+def _patches(wanted: WantedVm, vm: SeenVm, mark: Mark, context: Context) -> FieldChange | None:
     before = str(mark.declared.get("xml", ""))
     if before == wanted.xml:
         return None
-    return FieldChange(
+    change = FieldChange(
         path="xml", before=before or None, after=wanted.xml or None,
         effect=Effect.RESTART if vm.running else Effect.LIVE, where=wanted.origin.get("xml"), config=True,
     )  # fmt: skip
+    why = context.refused.get(str(wanted.ref))
+    return change if why is None else change.keep_back(HeldReason.XML_REFUSED, why)
 
 
 def _policies(wanted: WantedVm, mark: Mark) -> list[FieldChange]:
@@ -157,16 +161,22 @@ def _policies(wanted: WantedVm, mark: Mark) -> list[FieldChange]:
     ]  # fmt: skip
 
 
-def _creation(wanted: WantedVm, mark: Mark) -> list[FieldChange]:
+def _creation(wanted: WantedVm, mark: Mark, context: Context) -> list[FieldChange]:
     """Notes: edits of what acts at creation only. They never lead to an action."""
     return [
         FieldChange(
-            path=path, before=mark.creation[path], after=after, effect=Effect.CREATION, kind="note",
-            where=wanted.origin.get(path), note="no effect on an existing VM",
+            path=path, before=mark.creation[path], after=context.stored(after), effect=Effect.CREATION, kind="note",
+            where=_written(path, wanted), note="no effect on an existing VM",
         )
         for path, after in wanted.creation.items()
-        if path in mark.creation and mark.creation[path] != after
+        if path in mark.creation and context.comparable(after) and not context.knows(mark.creation[path], after)
     ]  # fmt: skip
+
+
+def _written(path: str, wanted: WantedVm) -> Location | None:
+    """Where it was written, or the first part of it."""
+    parts = [where for each, where in wanted.origin.items() if each.startswith((path + ".", path + "["))]
+    return wanted.origin.get(path) or min(parts, default=None)
 
 
 def _settling(change: FieldChange, vm: SeenVm) -> FieldChange:

@@ -13,6 +13,7 @@ from drivers.mark import Mark
 from reconciler.diff.change import Change
 from reconciler.place.choose import Placement
 from specs.effects import Effect
+from specs.fields import Secret
 from specs.resource import Ref
 
 # ---- calls: what a step asks of a driver -----------------------------------------------------------------------
@@ -77,11 +78,12 @@ class UploadImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadSeed:
-    """Build a NoCloud seed from its files and bring it into a pool."""
+    """Build the medium of a first boot (a small ISO with that label) from its files, and bring it into a pool."""
 
     pool: str
     volume: str
-    files: Mapping[str, str] = field(repr=False)
+    files: Mapping[str, Secret]
+    label: str = "cidata"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

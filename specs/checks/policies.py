@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-from specs.checks.scope import Scope, doubtful, wrong
+from specs.checks import firstboot
+from specs.checks.scope import Scope, wrong
 from specs.errors import Finding, did_you_mean
 from specs.fields import pattern
 from specs.kinds import KINDS
 from specs.resource import Resource
-from specs.tree import within
 
 _LONGEST_VNC_PASSWORD = 8
 
@@ -21,8 +19,8 @@ def findings(scope: Scope, vm: Resource) -> Iterator[Finding]:
     yield from _hosts(scope, vm)
     yield from _autostart(scope, vm)
     yield from _drift(vm, KINDS["VirtualMachine"].rules)
-    yield from _cloud_init(vm)
-    yield from _secrets(vm)
+    yield from firstboot.findings(scope, vm)
+    yield from _secrets(scope, vm)
 
 
 def of_repository(scope: Scope) -> Iterator[Finding]:
@@ -62,22 +60,12 @@ def _drift(resource: Resource, rules: Mapping[str, str]) -> Iterator[Finding]:
             yield wrong(resource, "drift.fields", f"there is no field `{path[:80]}`", fix=fix)
 
 
-def _cloud_init(vm: Resource) -> Iterator[Finding]:
-    cloud_init = vm.spec.cloud_init
-    if cloud_init is None or cloud_init.user_data is None:
-        return
-    for field, value in (("users", cloud_init.users), ("runCommands", cloud_init.run_commands)):
-        if value is not None:
-            path, why = f"cloudInit.{field}", "`userData` is the whole text"
-            yield wrong(vm, path, f"`{field}` beside `userData`", why, "write it there, or take `userData` away")
-
-
-def _secrets(vm: Resource) -> Iterator[Finding]:
+def _secrets(scope: Scope, vm: Resource) -> Iterator[Finding]:
     graphics = vm.spec.graphics
     if graphics is not None and graphics.password is not None:
-        yield from _secret(vm, "graphics.password", graphics.password)
+        yield from firstboot.secret(scope, vm, "graphics.password", graphics.password)
         value = graphics.password.value
-        if value is not None and len(value.reveal()) > _LONGEST_VNC_PASSWORD:
+        if value is not None and graphics.type != "spice" and len(value.reveal()) > _LONGEST_VNC_PASSWORD:
             why = f"VNC takes at most {_LONGEST_VNC_PASSWORD} characters"
             yield wrong(vm, "graphics.password", "this password is too long", why, "shorten it")
         if graphics.type == "none":
@@ -86,15 +74,4 @@ def _secrets(vm: Resource) -> Iterator[Finding]:
             )
     for user in (vm.spec.cloud_init.users or ()) if vm.spec.cloud_init is not None else ():
         if user.password_hash is not None:
-            yield from _secret(vm, f"cloudInit.users[{user.name}].passwordHash", user.password_hash)
-
-
-def _secret(vm: Resource, path: str, secret: Any) -> Iterator[Finding]:
-    if secret.value is not None:
-        why = "everybody who can read the repository can read it"
-        yield doubtful(vm, path, "a secret in plain text", why, "write `{file: …}` or `{env: …}`")
-    if secret.file is None or secret.file.startswith("/"):
-        return
-    if within(posixpath.dirname(vm.where(path).file), secret.file) is None:
-        why = "only files of the repository, or of folders allowed locally, are read"
-        yield wrong(vm, path, "this file is outside of the repository", why, "use another file")
+            yield from firstboot.secret(scope, vm, f"cloudInit.users[{user.name}].passwordHash", user.password_hash)

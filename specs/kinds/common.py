@@ -43,21 +43,29 @@ class SecretRef(Model):
         "File with the secret: in the repository or in a folder allowed locally.", effect="policy"
     )
     env: str | None = declared("Environment variable of gitvirt that has the secret.", effect="policy")
-    secret: str | None = declared("Not available yet: NAME/KEY of an encrypted file.", effect="policy")
+    secret: str | None = declared(
+        "NAME/KEY: a value of an encrypted file that the Repository names in `secrets:`.", effect="policy"
+    )
     value: Annotated[Secret, PlainValidator(_secret), WithJsonSchema({"type": "string"}), Unit("text")] | None = (
         declared("The secret itself. Everybody who can read the repository can read it.", effect="policy")
     )
 
     @model_validator(mode="after")
     def _one_source(self) -> SecretRef:
-        if self.secret is not None:
-            why = "encrypted secrets are not supported by this version"
-            raise BadValue("`secret:` cannot be used", why, "use `file:` or `env:`")
-        if sum(each is not None for each in (self.file, self.env, self.value)) != 1:
-            raise BadValue("a secret needs exactly one source", fix="write `{file: …}` or `{env: …}`")
-        if self.env is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.env):
-            raise BadValue("this is no name of an environment variable")
+        if sum(each is not None for each in (self.file, self.env, self.secret, self.value)) != 1:
+            raise BadValue(
+                "a secret needs exactly one source", fix="write `{secret: NAME/KEY}`, `{file: …}` or `{env: …}`"
+            )
+        check_sources(self.env, self.secret)
         return self
+
+
+def check_sources(env: str | None, secret: str | None) -> None:
+    """Raises BadValue for what is no name of a variable, or no NAME/KEY."""
+    if env is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", env):
+        raise BadValue("this is no name of an environment variable")
+    if secret is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}(/[^/\x00-\x1f]{1,200}){0,8}", secret):
+        raise BadValue(f"`{secret[:60]}` is no reference to a secret", fix="write `NAME/KEY`, such as `bmc/kvm1`")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from specs.kinds.common import Drift, FreeMapping, LimitText
+from specs.kinds.secretsource import SecretSource
 from specs.model import Duration, Model, Uuid, declared
 
 
@@ -38,6 +39,9 @@ class Repository(Model):
         "What to do about changes made outside of Git, unless an object says otherwise.", effect="policy"
     )
     budgets: Budgets | None = declared("Limits to what one revision may do.", effect="policy")
+    secrets: tuple[SecretSource, ...] | None = declared(
+        "Encrypted files of this repository, which `{secret: NAME/KEY}` refers to.", effect="policy"
+    )
     trash: Trash | None = declared("What becomes of deleted disks.", effect="policy")
     defaults: FreeMapping | None = declared(
         "Partial specs by kind, under every object of that kind. Not part of the effective object.", effect="policy"

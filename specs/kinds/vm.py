@@ -9,7 +9,9 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from specs.kinds.cloudinit import CloudInit
 from specs.kinds.common import Drift, Line
+from specs.kinds.content import Content
 from specs.kinds.devices import Cdrom, Disk, Nic
+from specs.kinds.firstboot import Ignition
 from specs.kinds.hardware import Hardware
 from specs.kinds.xmlpatch import XmlPatch
 from specs.model import Duration, Model, Name, Unit, Uuid, Yes, declared
@@ -51,6 +53,8 @@ class VirtualMachine(Hardware):
     cdroms: tuple[Cdrom, ...] | None = declared("CD-ROM drives.", effect="cdrom")
     nics: tuple[Nic, ...] | None = declared("Network interfaces.", effect="nic")
     cloud_init: CloudInit | None = declared("What the guest is told at its first boot.", effect="creation")
+    ignition: Ignition | None = declared("Ignition config for the first boot.", effect="creation")
+    sysprep: Content | None = declared("Answer file of Windows Setup (unattend.xml), on a CD-ROM.", effect="creation")
     delete_protection: Yes | None = declared("It is never deleted while this is true.", effect="policy")
     state: Literal["running", "stopped", "manual"] | None = declared(
         "Kept running, kept off, or left to the operators.", effect="policy"

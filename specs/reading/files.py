@@ -44,6 +44,13 @@ class Listing:
         except OSError as error:
             return _failed(path, "cannot be read", _reason(error))
 
+    def read(self, path: str) -> bytes:
+        """The content of a file, links within the tree followed; OSError if it cannot be read."""
+        target = self._target(self.files[path])
+        if target is None:
+            raise OSError("a link that does not lead to a file of this repository")
+        return self.tree.read(target)
+
     def _target(self, file: TreeFile) -> str | None:
         """Where a chain of links ends, if that is a file of the tree."""
         for _ in range(10):

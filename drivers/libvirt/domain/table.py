@@ -16,6 +16,7 @@ from drivers.libvirt.domain.aspects import (
     description,
     disks,
     graphics,
+    ignition,
     memory,
     nics,
     platform,
@@ -36,6 +37,7 @@ ASPECTS: tuple[Aspect, ...] = (
     agent.ASPECT,
     rng.ASPECT,
     graphics.ASPECT,
+    ignition.ASPECT,
 )
 
 LISTS: dict[str, DeviceList] = {each.name: each for each in (disks.LIST, cdroms.LIST, nics.LIST)}

@@ -55,7 +55,7 @@ def value(path: str, scalar: Scalar) -> str:
         return format_size(scalar) if pattern(path) in BYTES else str(scalar)
     if path == "xml":
         return _patches(scalar)
-    if path == "cloudInit":
+    if path in ("cloudInit", "ignition", "sysprep"):
         return scalar[:12]
     text = plain(scalar) or ("empty" if path.endswith(".source") else '""')
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

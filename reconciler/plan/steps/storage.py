@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from drivers.base import NewPool, NewVolume
-from reconciler.desired.identity import ready_marker, seed_volume
-from reconciler.desired.wanted import WantedDisk, WantedImage, WantedPool, WantedVm
+from reconciler.desired.identity import ready_marker
+from reconciler.desired.wanted import WantedDisk, WantedImage, WantedPool
 from reconciler.diff import pools
 from reconciler.diff.change import Change, HeldReason, Verb
 from reconciler.plan.builder import Builder, Withheld
@@ -17,7 +17,6 @@ from reconciler.plan.plan import (
     StartPool,
     UndefinePool,
     UploadImage,
-    UploadSeed,
     Warned,
 )
 from specs.resource import Ref
@@ -90,20 +89,6 @@ def _upload(wanted: WantedImage, pool: WantedPool, host: str, builder: Builder) 
     builder.brings["image", "" if pool.shared else host, wanted.name] = step
     builder.volumes(pool).update((wanted.volume, ready_marker(wanted.volume)))
     return step
-
-
-def seed_step(wanted: WantedVm, uuid: str, place: tuple[str, WantedPool], builder: Builder) -> tuple[str, str, str]:
-    """(path, volume, step id or "") of a VM's cloud-init seed on `place` (host, storage domain)."""
-    host, pool = place
-    assert wanted.seed is not None
-    volume = seed_volume(uuid, wanted.seed.digest)
-    path = f"{pool.path.rstrip('/')}/{volume}"
-    seen = pools.pool_on(builder.context, pool, host)
-    if seen and {volume, ready_marker(volume)} <= set(seen.volumes):
-        return path, volume, ""
-    call = UploadSeed(pool=builder.libvirt_pool(pool, host), volume=volume, files=wanted.seed.files)
-    after = (builder.brought("pool", host, pool.name),)
-    return path, volume, builder.add(wanted.ref, host, call, "write the cloud-init seed", after=after)
 
 
 def require_room(pool: WantedPool, host: str, builder: Builder) -> None:

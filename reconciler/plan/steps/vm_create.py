@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from drivers.base import NewVm
 from drivers.mark import Device, kind_of
 from reconciler.desired import defaults
+from reconciler.desired.cloudinit import NO_CLOUD
 from reconciler.desired.hardware import device_lists
 from reconciler.desired.identity import free_uuid
 from reconciler.desired.wanted import WantedVm
@@ -19,7 +20,8 @@ from reconciler.diff.change import Change, HeldReason
 from reconciler.plan import marks
 from reconciler.plan.builder import Builder, Withheld
 from reconciler.plan.plan import AutostartVm, DefineVm, MarkVm, StartVm, Warned
-from reconciler.plan.steps.storage import DiskOwner, PlannedDisk, image_on, make_disk, name_disk, seed_step
+from reconciler.plan.steps import seeds
+from reconciler.plan.steps.storage import DiskOwner, PlannedDisk, image_on, make_disk, name_disk
 from specs.fields import Fields, Scalar, entries
 
 _PREPARED = ("disks", "cdroms", "nics")  # lists whose entries need more than their fields: volumes, media, MACs
@@ -53,7 +55,7 @@ def create_steps(change: Change, wanted: WantedVm, host: str, builder: Builder) 
         declared=marks.declared(wanted, {**wanted.fields, **_media(parts.fields, wanted)}, context),
         devices=parts.table,
     )
-    whole = {**fields, **parts.fields}
+    whole = {**fields, **parts.fields, **({"ignition": wanted.ignition} if wanted.ignition else {})}
     define = _define(change, wanted, host, (builder, NewVm(
         name=wanted.name, uuid=uuid, fields=whole, mark=mark, xml=wanted.xml
     ), parts))  # fmt: skip
@@ -101,13 +103,13 @@ def _devices(wanted: WantedVm, uuid: str, host: str, builder: Builder) -> Device
         new = defaults.new_entry("disks", disk.name, declared.get(disk.name, {}))
         fields |= defaults.prefixed("disks", disk.name, {**new, "source": place.path, "format": place.format})
         table[f"disk/{disk.name}"] = Device(alias=f"ua-disk-{disk.name}", volume=place.recorded, made=place.made)
-    drives, after = _drives(wanted, uuid, host, builder)
-    fields |= drives
     for name, nic in entries(wanted.fields, "nics").items():
         new = defaults.new_entry("nics", name, nic)
         address = str(new.setdefault("mac", builder.mac(uuid, name)))
         fields |= defaults.prefixed("nics", name, new)
         table[f"nic/{name}"] = Device(alias=f"ua-nic-{name}", mac=address)
+    drives, after = _drives(wanted, (uuid, host), fields, builder)
+    fields |= drives
     for name in entries(drives, "cdroms"):
         table[f"cdrom/{name}"] = Device(alias=f"ua-cdrom-{name}")
     for list_name in device_lists():
@@ -117,8 +119,11 @@ def _devices(wanted: WantedVm, uuid: str, host: str, builder: Builder) -> Device
     return Devices(fields=fields, table=table, disks=planned, after=after)
 
 
-def _drives(wanted: WantedVm, uuid: str, host: str, builder: Builder) -> tuple[dict[str, Scalar], tuple[str, ...]]:
-    """CD-ROM drives with their media, and the drive with the cloud-init seed."""
+def _drives(
+    wanted: WantedVm, place: tuple[str, str], nics: Fields, builder: Builder
+) -> tuple[dict[str, Scalar], tuple[str, ...]]:
+    """CD-ROM drives with their media, and the drive with the medium of the first boot. `place` is (uuid, host)."""
+    uuid, host = place
     fields: dict[str, Scalar] = {}
     after: list[str] = []
     declared = entries(wanted.fields, "cdroms")
@@ -131,12 +136,10 @@ def _drives(wanted: WantedVm, uuid: str, host: str, builder: Builder) -> tuple[d
         new = defaults.new_entry("cdroms", name, declared.get(name, {}))
         fields |= defaults.prefixed("cdroms", name, {**new, "source": path})
     if wanted.seed is not None:
-        if not wanted.disks:
-            raise Withheld(HeldReason.STORAGE, "cloudInit needs a disk, beside which its seed is kept")
-        pool = builder.context.wanted.pools[wanted.disks[0].pool]
-        path, _, step = seed_step(wanted, uuid, (host, pool), builder)
+        path, step = seeds.new_medium(wanted, uuid, host, nics, builder)
         after.append(step)
-        fields |= defaults.prefixed("cdroms", devices.SEED_DRIVE, {**defaults.SEED, "source": path})
+        drive = defaults.SEED if wanted.seed.label == NO_CLOUD else defaults.CDROM  # Windows has no driver for SCSI yet
+        fields |= defaults.prefixed("cdroms", devices.SEED_DRIVE, {**drive, "source": path})
     return fields, tuple(each for each in after if each)
 
 

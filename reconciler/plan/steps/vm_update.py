@@ -11,7 +11,6 @@ from dataclasses import replace
 from drivers.mark import Device, kind_of
 from drivers.seen import Power, SeenVm
 from reconciler.desired.hardware import device_lists
-from reconciler.desired.identity import seed_volume
 from reconciler.desired.wanted import WantedVm
 from reconciler.diff import devices, power, vms
 from reconciler.diff.change import Change, HeldReason
@@ -21,7 +20,7 @@ from reconciler.plan import marks
 from reconciler.plan.adopted import adopted
 from reconciler.plan.builder import Builder, Withheld
 from reconciler.plan.plan import AutostartVm, MarkVm, StartVm, StopVm
-from reconciler.plan.steps.storage import seed_step
+from reconciler.plan.steps import seeds
 from reconciler.plan.steps.vm_create import starts_with_host
 from reconciler.plan.steps.vm_devices import grow_stopped, new_devices, out_of_trash, trash_removed
 from reconciler.plan.steps.vm_edit import edit
@@ -136,14 +135,11 @@ def _require_disks(work: Work) -> None:
 
 
 def _reseed(work: Work) -> None:
-    """Writes the cloud-init seed that the definition names, if it is not there: it was never finished, or is lost."""
-    if work.wanted.seed is None or not work.wanted.disks:
-        return
-    pool = work.builder.context.wanted.pools[work.wanted.disks[0].pool]
+    """Writes the first boot's medium that the definition names, if it is not there: never finished, or lost."""
     source = work.vm.config.get(f"cdroms[{devices.SEED_DRIVE}].source")
-    if source != f"{pool.path.rstrip('/')}/{seed_volume(work.vm.uuid, work.wanted.seed.digest)}":
-        return
-    work.last = seed_step(work.wanted, work.vm.uuid, (work.host, pool), work.builder)[2] or work.last
+    if source:
+        where = (work.host, str(source))
+        work.last = seeds.again(work.wanted, work.vm.uuid, where, work.vm.config, work.builder) or work.last
 
 
 def _networks(work: Work) -> tuple[str, ...]:

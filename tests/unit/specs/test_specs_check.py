@@ -79,7 +79,7 @@ def test_a_vm_that_does_not_fit_is_explained(spec: str, said: str, vm_faults: Vm
         "{disks: [{name: a, volume: x, external: true}, {name: b, volume: y, size: 1GiB}]}",
         "{machine: pc, disks: [{name: a, size: 1GiB, bus: ide}]}",
         "{autostart: on, disks: [{name: a, size: 1GiB}]}",
-        "{cloudInit: {userData: x, networkConfig: {a: 1}}}",
+        "{cloudInit: {userData: '#!/bin/true', networkConfig: {version: 2}}}",
         "{graphics: {password: {file: ../x}}}",
         "{drift: {fields: {'disks[a].cache': warn, 'disks[a]': warn, graphics: warn, 'nics[a].network': ignore}}}",
     ],

@@ -1,0 +1,75 @@
+"""Steps for the medium of a first boot: a small ISO beside the VM's first disk, named after its content.
+
+Pure; called by vm_create.py for a new VM and by vm_update.py when a VM is started whose medium is not there. It is
+never made for a VM that has one: a later edit is a note (diff/vms.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from reconciler.desired.cloudinit import final
+from reconciler.desired.identity import ready_marker, seed_volume
+from reconciler.desired.wanted import Seed, WantedPool, WantedVm
+from reconciler.diff import pools
+from reconciler.diff.change import HeldReason
+from reconciler.plan.builder import Builder, Withheld
+from reconciler.plan.plan import UploadSeed
+from specs.fields import Fields, Secret, entries
+
+
+def new_medium(wanted: WantedVm, uuid: str, host: str, nics: Fields, builder: Builder) -> tuple[str, str]:
+    """(path, step id or "") of the medium of a new VM, whose NICs have the fields `nics`."""
+    assert wanted.seed is not None
+    pool = pool_of(wanted, builder)
+    files = _files(wanted.seed, uuid, nics)
+    volume = seed_volume(uuid, _name(wanted.seed, files, builder))
+    return f"{pool.path.rstrip('/')}/{volume}", _upload(wanted, (host, pool, volume), files, builder)
+
+
+def again(wanted: WantedVm, uuid: str, where: tuple[str, str], nics: Fields, builder: Builder) -> str:
+    """The id of the step that writes the medium which the definition names (host, path), if it is not there; else "".
+
+    It was never finished, or somebody lost it: without it the VM would not start.
+    """
+    host, path = where
+    folder, _, volume = path.rpartition("/")
+    if wanted.seed is None or not wanted.disks:
+        return ""
+    pool = pool_of(wanted, builder)
+    if folder != pool.path.rstrip("/") or not volume.startswith(seed_volume(uuid, "").rpartition("-")[0]):
+        return ""
+    return _upload(wanted, (host, pool, volume), _files(wanted.seed, uuid, nics), builder)
+
+
+def pool_of(wanted: WantedVm, builder: Builder) -> WantedPool:
+    """Where the medium is kept. Withheld without a disk."""
+    if not wanted.disks:
+        raise Withheld(HeldReason.STORAGE, "the first boot's medium needs a disk, beside which it is kept")
+    return builder.context.wanted.pools[wanted.disks[0].pool]
+
+
+def _files(seed: Seed, uuid: str, nics: Fields) -> dict[str, Secret]:
+    macs = {name: str(nic["mac"]) for name, nic in entries(nics, "nics").items() if nic.get("mac")}
+    return {name: Secret(text) for name, text in final(seed, uuid, macs).items()}
+
+
+def _name(seed: Seed, files: Mapping[str, Secret], builder: Builder) -> str:
+    """A digest of label and files; under our key if there are secrets, which a plain one would let people guess."""
+    content = json.dumps([seed.label, {name: text.reveal() for name, text in files.items()}], sort_keys=True)
+    if seed.hidden:
+        return builder.context.digest(Secret(content)).removeprefix("hmac:")
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _upload(wanted: WantedVm, place: tuple[str, WantedPool, str], files: Mapping[str, Secret], builder: Builder) -> str:
+    host, pool, volume = place
+    assert wanted.seed is not None
+    seen = pools.pool_on(builder.context, pool, host)
+    if seen and {volume, ready_marker(volume)} <= set(seen.volumes):
+        return ""
+    call = UploadSeed(pool=builder.libvirt_pool(pool, host), volume=volume, files=files, label=wanted.seed.label)
+    what = "write the cloud-init seed" if wanted.seed.meta is not None else "write the answer file"
+    return builder.add(wanted.ref, host, call, what, after=(builder.brought("pool", host, pool.name),))

@@ -1,0 +1,49 @@
+"""Ignition: the first boot of systems made for containers. Used when the VM is made; later edits are a note."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, WithJsonSchema, model_validator
+
+from specs.errors import BadValue
+from specs.kinds.content import Content
+from specs.model import Model, Unit, declared
+
+
+def _config(value: Any) -> Any:
+    if value is not None and not isinstance(value, dict | str):
+        raise BadValue("this is no Ignition config", fix="write a mapping, JSON as text, or `file:`")
+    return value
+
+
+class Ignition(Model):
+    """Configuration of Fedora CoreOS, Flatcar and openSUSE MicroOS, handed over by QEMU's fw_cfg.
+
+    It stands in the VM's definition and among QEMU's arguments, where everybody on the host can read it.
+    """
+
+    shorthand: ClassVar[tuple[str, ...]] = ("config",)
+    leaf: ClassVar[bool] = True
+
+    config: Annotated[
+        Mapping[str, Any] | str | None,
+        BeforeValidator(_config),
+        WithJsonSchema({"type": ["object", "string"]}),
+        Unit("mapping or JSON"),
+    ] = declared("The config: a mapping, or JSON as text.", effect="creation")
+    file: str | None = declared("File of the repository with the JSON.", effect="creation")
+
+    @model_validator(mode="after")
+    def _one(self) -> Ignition:
+        if (self.config is None) == (self.file is None):
+            raise BadValue("Ignition needs exactly one config", fix="write `config:` or `file:`")
+        return self
+
+    @property
+    def source(self) -> Content | None:
+        """The config as text; None if it is written as a mapping."""
+        if self.file is not None:
+            return Content(file=self.file)
+        return Content(text=self.config) if isinstance(self.config, str) else None
