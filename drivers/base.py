@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from drivers.mark import Mark
-from drivers.seen import SeenHost, SeenNetwork, SeenPool, SeenVm, SeenVolume
+from drivers.seen import Rest, SeenHost, SeenNetwork, SeenPool, SeenVm, SeenVolume
 from specs.fields import Fields, Scalar
 
 ShutdownMode = Literal["agent", "acpi"]
@@ -134,6 +134,9 @@ class Reader(Protocol):
 
     def xml(self, uuid: str) -> str:
         """The domain's live (else next-boot) XML without secrets, for `describe --xml` and bug reports."""
+
+    def rest(self, uuid: str) -> Rest:
+        """What the next boot's definition holds that no field tells, for an import."""
 
 
 class Vms(Protocol):

@@ -64,6 +64,32 @@ class SeenVm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Patch:
+    """An `xml:` patch: at that XPath there is (or shall be) an element, or a text if `add` is ""."""
+
+    at: str
+    add: str = ""
+    set: str = ""
+
+    def data(self) -> dict[str, str]:
+        """As the YAML and the drivers have it."""
+        return {"at": self.at, "add": self.add} if self.add else {"at": self.at, "set": self.set}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """What a domain's definition holds that no field tells, for an import.
+
+    `patches` are true of it already; `kept` are words for what no patch can tell; `devices` is the XML of each entry
+    of the named lists ("disks[vda]"), for those that the YAML has no place for.
+    """
+
+    patches: tuple[Patch, ...] = ()
+    kept: tuple[str, ...] = ()
+    devices: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SeenNetwork:
     """One virtual network; `live` is None while it is inactive."""
 

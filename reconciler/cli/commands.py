@@ -32,6 +32,7 @@ COMMANDS: dict[str, Command] = {
     "schema": Command(
         "schema:schema", "Print the JSON Schema for editors, or the reference of all fields.", REPOSITORY
     ),
+    "import": Command("import_:import_", "Write YAML that adopts what hosts have, however it was made.", REPOSITORY),
     "plan": Command("plan:plan", "Show what would be done, and what is held back and why.", REPOSITORY),
     "apply": Command("apply:apply", "Make the plan true, after showing it and asking.", REPOSITORY),
     "observe": Command("observe:observe", "Write down what all hosts report, for plans elsewhere.", REPOSITORY),

@@ -75,6 +75,16 @@ def mark_of(domain: Element) -> tuple[Mark | None, bool]:
 def draft(domain: Element, names: Names) -> Draft:
     """One pass over the domain's elements."""
     found = Draft(names, ABSENT)
+    devices = read_scalars(domain, found)
+    if devices is not None:
+        for child in devices:
+            if (reader := DEVICES.get(child.tag)) is not None:
+                reader(child, found)
+    return found
+
+
+def read_scalars(domain: Element, found: Draft) -> Element | None:
+    """Reads what stands beside the devices; returns the element that holds these."""
     read_type(domain, found)
     devices = None
     for child in domain:
@@ -83,11 +93,7 @@ def draft(domain: Element, names: Names) -> Draft:
             devices = child
         elif (reader := DOMAIN.get(tag)) is not None:
             reader(child, found)
-    if devices is not None:
-        for child in devices:
-            if (reader := DEVICES.get(child.tag)) is not None:
-                reader(child, found)
-    return found
+    return devices
 
 
 def _digest(inactive: str, live: str | None) -> str:

@@ -18,7 +18,7 @@ from drivers.errors import DriverError, Missing, Refused, Unsupported
 from drivers.libvirt.connect import Connections
 from drivers.libvirt.domain import NotReadable
 from drivers.libvirt.reader import addresses, capabilities, networks, storage, vms
-from drivers.seen import Capabilities, SeenHost, SeenNetwork, SeenPool, SeenVm
+from drivers.seen import Capabilities, Rest, SeenHost, SeenNetwork, SeenPool, SeenVm
 from specs.fields import Fields, entry_of
 
 PING_WAIT = 6.0  # seconds
@@ -95,6 +95,19 @@ class Reader:
             domain = self._connections.call(operation, conn.lookupByUUIDString, uuid)
             text: str = self._connections.call(operation, domain.XMLDesc, 0)
             return text
+
+    def rest(self, uuid: str) -> Rest:
+        """What no field tells of the next boot's definition. Raises Missing."""
+        from drivers.libvirt.domain.rest import rest  # only an import asks
+
+        operation = f"read the XML of vm {uuid}"
+        with self._connections.reads() as conn:
+            domain = self._connections.call(operation, conn.lookupByUUIDString, uuid)
+            xml = self._connections.call(operation, domain.XMLDesc, libvirt.VIR_DOMAIN_XML_INACTIVE)
+        try:
+            return rest(xml)
+        except NotReadable as problem:
+            raise DriverError(self._connections.host, operation, str(problem)) from problem
 
     def _capabilities(self, conn: libvirt.virConnect) -> tuple[str, Capabilities]:
         if self._facts is None or self._facts[0] is not conn:

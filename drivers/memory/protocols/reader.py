@@ -10,7 +10,7 @@ from drivers.memory.model.domain import Domain
 from drivers.memory.model.places import HostState, Network, Pool
 from drivers.memory.model.said import Said
 from drivers.memory.protocols.pools import refresh
-from drivers.seen import Power, SeenHost, SeenNetwork, SeenPool, SeenVm
+from drivers.seen import Power, Rest, SeenHost, SeenNetwork, SeenPool, SeenVm
 from specs.fields import Secret, entries
 
 
@@ -76,6 +76,12 @@ class MemoryReader:
         """A description in libvirt's shape, of what this twin knows; secrets left out."""
         with self._line.call(self._line.reading("xml", uuid)):
             return _xml(self._line.host.domain(uuid))
+
+    def rest(self, uuid: str) -> Rest:
+        """Nothing: this twin has no more than fields."""
+        with self._line.call(self._line.reading("rest", uuid)):
+            self._line.host.domain(uuid)
+            return Rest()
 
 
 def _network(network: Network) -> SeenNetwork:
