@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, Strict
 
 from specs.kinds.common import SecretRef
 from specs.kinds.cpu import Cpu
+from specs.kinds.memory import MemoryPolicy, Numa
 from specs.model import Address, Model, Size, Unit, Yes, declared, matching
 
 Machine = Annotated[
@@ -40,6 +41,8 @@ class Hardware(Model):
     iothreads: Threads | None = declared("Threads that do the I/O of disks.", effect="live")
     memory: Size | None = declared("Memory that the guest shall have now.", effect="memory")
     memory_max: Size | None = declared("Memory that it can be given without a restart.", effect="restart")
+    memory_policy: MemoryPolicy | None = declared("What the host does for its memory.", effect="restart")
+    numa: Numa | None = declared("NUMA cells of the guest, nodes of the host.", effect="restart")
     machine: Machine | None = declared("Machine type.", effect="offline")
     firmware: Literal["bios", "uefi"] | None = declared("Firmware.", effect="offline")
     graphics: Graphics | None = declared("Graphical console.", effect="restart")

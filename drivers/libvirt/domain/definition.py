@@ -69,7 +69,8 @@ def _surroundings(domain: Element, libvirt: int) -> None:
         clock.append(new("timer", name="hpet", present="no"))
     for event, action in (("on_poweroff", "destroy"), ("on_reboot", "restart"), ("on_crash", "destroy")):
         put_text(domain, event, action)
-    ensure(domain, "devices").append(new("memballoon", model="virtio"))
+    if domain.find("devices/memballoon") is None:
+        ensure(domain, "devices").append(new("memballoon", model="virtio"))
 
 
 def change(domain: Element, edit: VmEdit, context: Context) -> Mark:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from drivers.libvirt.domain.aspect import Aspect, Change, DeviceList, Read, Write
 from drivers.libvirt.domain.aspects import (
     agent,
+    backing,
+    balloon,
     cdroms,
     cpu,
     cputune,
@@ -19,6 +21,7 @@ from drivers.libvirt.domain.aspects import (
     ignition,
     memory,
     nics,
+    numa,
     platform,
     rng,
     serial,
@@ -31,7 +34,10 @@ ASPECTS: tuple[Aspect, ...] = (
     platform.ASPECT,
     cpu.ASPECT,
     cputune.ASPECT,
+    numa.ASPECT,
     memory.ASPECT,
+    backing.ASPECT,
+    balloon.ASPECT,
     description.ASPECT,
     serial.ASPECT,
     agent.ASPECT,

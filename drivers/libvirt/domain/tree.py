@@ -80,7 +80,12 @@ def number(text: str | None) -> int | None:
 
 def size(element: Element) -> int | None:
     """The size that an element with `unit=` (KiB if it has none) gives, in bytes."""
-    value, factor = number(element.text), _UNITS.get(element.get("unit", "KiB"))
+    return unit_size(element.text, element.get("unit", "KiB"))
+
+
+def unit_size(text: str | None, unit: str) -> int | None:
+    """A number of such units in bytes."""
+    value, factor = number(text), _UNITS.get(unit)
     return value * factor if value is not None and factor is not None else None
 
 

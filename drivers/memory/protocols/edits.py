@@ -182,6 +182,11 @@ def _nic(context: _Context) -> str:
     return ""
 
 
+_TUNED = (
+    "iothreads", "cpu.shares", "cpu.limit", "cpu.pins", "cpu.emulatorPin", "cpu.iothreadPins",
+    "memoryPolicy.hardLimit", "memoryPolicy.softLimit", "memoryPolicy.swapLimit", "numa.nodes",
+    "onPoweroff", "onReboot", "onCrash",
+)  # fmt: skip
 _LIVE: dict[str, Callable[[_Context], str]] = {
     "description": _scalar,
     "agent": _scalar,
@@ -189,7 +194,7 @@ _LIVE: dict[str, Callable[[_Context], str]] = {
     "graphics.password": _password,
     "cpu.count": _cpus,
     "memory": _balloon,
-    **dict.fromkeys(("iothreads", "cpu.shares", "cpu.limit", "cpu.pins", "cpu.emulatorPin", "cpu.iothreadPins"), _scalar),
+    **dict.fromkeys(_TUNED, _scalar),
     "disks[*].size": _grow,
     "cdroms[*].source": _media,
     "nics[*].link": _nic,

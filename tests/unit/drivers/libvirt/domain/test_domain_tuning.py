@@ -16,6 +16,8 @@ from tests.unit.drivers.libvirt.domain.test_domain_live import PaperVm
 
 INACTIVE, OLD = text("running-inactive"), text("adopted")
 VERSION = 9_000_000
+GIB = 1 << 30
+NOTHING = (None, "", False, 0, "none")
 
 FIELD: dict[str, tuple[Scalar, Scalar, str]] = {
     "cpu.features": ("+aes,-svm", "+avx", "cpu/feature[@policy='disable'][@name='svm']"),
@@ -26,6 +28,23 @@ FIELD: dict[str, tuple[Scalar, Scalar, str]] = {
     "cpu.pins": ("0=0-1;1=1", "0=1", "cputune/vcpupin[@vcpu='1']"),
     "cpu.emulatorPin": ("0", "1", "cputune/emulatorpin"),
     "iothreads": (2, 3, "iothreads"),
+    "numa.cells": ("0-1=128MiB;2-3=128MiB", "0-3=256MiB", "cpu/numa/cell[@cpus='2-3'][@memory='131072']"),
+    "numa.mode": ("strict", "preferred", "numatune/memory[@mode='strict']"),
+    "numa.nodes": ("0-1", "0", "numatune/memory[@nodeset='0-1']"),
+    "numa.pins": ("0=1;1=0", "1=1", "numatune/memnode[@cellid='1'][@nodeset='0']"),
+    "memoryPolicy.hardLimit": (GIB, 2 * GIB, "memtune/hard_limit[@unit='KiB']"),
+    "memoryPolicy.softLimit": (GIB, 2 * GIB, "memtune/soft_limit"),
+    "memoryPolicy.swapLimit": (GIB, 2 * GIB, "memtune/swap_hard_limit"),
+    "memoryPolicy.hugepages": ("2MiB", "default", "memoryBacking/hugepages/page[@size='2048']"),
+    "memoryPolicy.locked": (True, False, "memoryBacking/locked"),
+    "memoryPolicy.noSharePages": (True, False, "memoryBacking/nosharepages"),
+    "memoryPolicy.discard": (True, False, "memoryBacking/discard"),
+    "memoryPolicy.source": ("memfd", "file", "memoryBacking/source[@type='memfd']"),
+    "memoryPolicy.access": ("shared", "private", "memoryBacking/access[@mode='shared']"),
+    "memoryPolicy.allocation": ("immediate", "ondemand", "memoryBacking/allocation"),
+    "memoryPolicy.freePageReporting": (True, False, "devices/memballoon[@freePageReporting='on']"),
+    "memoryPolicy.deflateOnOom": (True, False, "devices/memballoon[@autodeflate='on']"),
+    "memoryPolicy.statsPeriod": (10, 5, "devices/memballoon/stats[@period='10']"),
 }
 """Field → two values, and what the first of them looks like in the XML."""
 
@@ -34,7 +53,7 @@ FIELD: dict[str, tuple[Scalar, Scalar, str]] = {
 def test_a_field_is_written_and_read_changed_and_released_without_a_trace(path: str) -> None:
     first, second, place = FIELD[path]
     before = edited(INACTIVE)
-    assert reread(before).config.get(path) in (None, "", False, 0)
+    assert reread(before).config.get(path) in NOTHING
     once = edited(INACTIVE, Edit(path=path, after=first))
     assert etree.fromstring(once).find(place) is not None
     assert reread(once).config[path] == first
@@ -57,7 +76,7 @@ def test_all_at_once_are_read_as_they_were_asked_for() -> None:
 
 def test_a_machine_without_them_has_none_of_them() -> None:
     seen = reread(OLD).config
-    assert {path: seen[path] for path in FIELD if seen.get(path) not in (None, "", False, 0)} == {}
+    assert {path: seen[path] for path in FIELD if seen.get(path) not in NOTHING} == {}
 
 
 @pytest.mark.parametrize(
@@ -69,6 +88,9 @@ def test_a_machine_without_them_has_none_of_them() -> None:
         ("cpu.iothreadPins", "1=0-1", ["pin iothread 1 to 0-1"]),
         ("cpu.emulatorPin", "1", ["pin emulator 0 to 1"]),
         ("iothreads", 2, ["iothreads 2"]),
+        ("memoryPolicy.hardLimit", GIB, ["tune memory {'hard_limit': 1048576}"]),
+        ("memoryPolicy.swapLimit", GIB, ["tune memory {'swap_hard_limit': 1048576}"]),
+        ("numa.nodes", "0-1", ["tune numa {'numa_nodeset': '0-1'}"]),
     ],
 )
 def test_a_running_machine_is_asked_for_just_that(path: str, value: Scalar, deeds: list[str]) -> None:
@@ -134,3 +156,43 @@ def test_a_limit_that_is_no_whole_percentage_is_not_read() -> None:
 def test_a_pin_of_an_io_thread_that_is_not_there_is_refused() -> None:
     with pytest.raises(CannotWrite, match="no I/O thread 2"):
         edited(INACTIVE, Edit(path="iothreads", after=1), Edit(path="cpu.iothreadPins", after="2=0"))
+
+
+# --- memory -----------------------------------------------------------------------------------------------------------
+
+
+def test_cells_that_do_not_hold_all_of_the_memory_are_refused() -> None:
+    with pytest.raises(CannotWrite, match="the cells have 128MiB, memoryMax is 256MiB"):
+        edited(INACTIVE, Edit(path="numa.cells", after="0-3=128MiB"))
+
+
+def test_what_else_a_cell_has_is_kept() -> None:
+    numa = (
+        "<numa><cell id='0' cpus='0-3' memory='262144' unit='KiB' memAccess='shared'><distances/></cell></numa></cpu>"
+    )
+    after = etree.fromstring(edited(INACTIVE.replace("</cpu>", numa), Edit(path="numa.cells", after="0-1=256MiB")))
+    (cell,) = after.findall("cpu/numa/cell")
+    assert cell.find("distances") is not None
+    assert (cell.get("memAccess"), cell.get("cpus")) == ("shared", "0-1")
+
+
+def test_the_balloon_goes_and_comes() -> None:
+    whole = [Edit(path="memory", after=256 << 20), Edit(path="memoryPolicy.ballooning", after=False)]
+    without = edited(INACTIVE, *whole)
+    assert etree.fromstring(without).xpath("devices/memballoon/@model") == ["none"]
+    assert reread(without).config["memoryPolicy.ballooning"] is False
+    again = edited(without, Edit(path="memoryPolicy.ballooning", after=True))
+    assert etree.fromstring(again).xpath("devices/memballoon/@model") == ["virtio"]
+
+
+def test_without_the_balloon_there_is_no_memory_to_take_back_and_nothing_to_report() -> None:
+    off = Edit(path="memoryPolicy.ballooning", after=False)
+    with pytest.raises(CannotWrite, match="make `memory` and `memoryMax` equal"):
+        edited(INACTIVE, off)
+    with pytest.raises(CannotWrite, match="has no balloon"):
+        edited(INACTIVE, Edit(path="memory", after=256 << 20), off, Edit(path="memoryPolicy.statsPeriod", after=5))
+
+
+def test_huge_pages_of_single_nodes_are_told_apart() -> None:
+    pages = "<memoryBacking><hugepages><page size='2' unit='M' nodeset='0'/></hugepages></memoryBacking><devices>"
+    assert reread(INACTIVE.replace("<devices>", pages, 1)).config["memoryPolicy.hugepages"] == "mixed"

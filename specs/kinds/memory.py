@@ -1,0 +1,60 @@
+"""Memory of a VM beyond its size: what the host does for it, the balloon, NUMA."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+from specs import compound
+from specs.kinds.tuning import Assignments, Numbers, WholeSize
+from specs.model import Count, Model, Unit, Yes, declared
+from specs.units import format_size, parse_size
+
+
+def _pages(value: object) -> str:
+    return value if isinstance(value, str) and value in ("none", "default") else format_size(parse_size(value))
+
+
+Pages = Annotated[
+    str, BeforeValidator(_pages), Unit("`none`, `default` or a size such as 2MiB"), WithJsonSchema({"type": "string"})
+]
+_CELL = {"type": "object", "properties": {"cpus": {"type": ["string", "integer"]}, "memory": {"type": "string"}}}
+Cells = Annotated[
+    str,
+    BeforeValidator(compound.parse_cells),
+    Unit("list of `{cpus: 0-1, memory: 1GiB}`"),
+    WithJsonSchema({"anyOf": [{"type": "array", "items": _CELL}, {"type": "string"}]}),
+]
+
+
+class MemoryPolicy(Model):
+    """What the host does for the guest's memory."""
+
+    hard_limit: WholeSize | None = declared(
+        "Most memory of the whole QEMU process; beyond it, it is killed.", effect="live"
+    )
+    soft_limit: WholeSize | None = declared("What it is pressed back to when the host is short.", effect="live")
+    swap_limit: WholeSize | None = declared("Most memory and swap of the QEMU process.", effect="live")
+    hugepages: Pages | None = declared("Huge pages of the host: `none`, its default size, or a size.", effect="restart")
+    locked: Yes | None = declared("The host never swaps it out.", effect="restart")
+    no_share_pages: Yes | None = declared("The host does not merge its pages with others' (KSM).", effect="restart")
+    source: Literal["anonymous", "file", "memfd"] | None = declared("Where the host takes it from.", effect="restart")
+    access: Literal["private", "shared"] | None = declared("Whether other processes may map it.", effect="restart")
+    allocation: Literal["immediate", "ondemand"] | None = declared("When the host allocates it.", effect="restart")
+    discard: Yes | None = declared("Its content is dropped when the VM ends.", effect="restart")
+    ballooning: Yes | None = declared("The balloon, by which `memory` changes while it runs.", effect="restart")
+    free_page_reporting: Yes | None = declared("The guest gives free pages back by itself.", effect="restart")
+    deflate_on_oom: Yes | None = declared("The balloon gives way before the guest runs out.", effect="restart")
+    stats_period: Count | None = declared("Seconds between two statistics of the guest's memory.", effect="restart")
+
+
+class Numa(Model):
+    """The guest's NUMA cells, and the host's nodes that its memory comes from."""
+
+    cells: Cells | None = declared("vCPUs and memory of each cell; together, all of `memoryMax`.", effect="restart")
+    mode: Literal["strict", "preferred", "interleave", "restrictive"] | None = declared(
+        "How strictly the host's nodes are kept to.", effect="restart"
+    )
+    nodes: Numbers | None = declared("The host's nodes that all memory comes from.", effect="live")
+    pins: Assignments | None = declared("The host's nodes of single cells.", effect="restart")
