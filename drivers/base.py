@@ -145,6 +145,12 @@ class Vms(Protocol):
     def define(self, new: NewVm) -> None:
         """Defines a new domain; Conflict if its name or uuid exists."""
 
+    def check(self, request: NewVm | VmEdit) -> str:
+        """Why this host would refuse the definition that the request makes, "" if it would take it; changes nothing.
+
+        For definitions with `xml:` patches, whose content nobody else has looked at.
+        """
+
     def edit(self, edit: VmEdit) -> tuple[Refusal, ...]:
         """Makes the edits and writes the mark; returns the live edits that have to wait for the next boot."""
 

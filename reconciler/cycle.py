@@ -7,7 +7,7 @@ else; each stage is a package of its own. `think` is pure: the same inputs give 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from drivers.base import Host
 from drivers.mark import Override
@@ -19,6 +19,7 @@ from reconciler.diff.compare import compare
 from reconciler.diff.context import Allowed, Context
 from reconciler.observe.collect import collect
 from reconciler.observe.observed import Observed
+from reconciler.observe.refused import refusals
 from reconciler.observe.register import Register
 from reconciler.plan import planner
 from reconciler.plan.plan import Plan
@@ -69,6 +70,9 @@ def look(revision: Revision, outside: Outside, allowed: Allowed | None = None) -
     observed = register.complete(observed, wanted.hosts)
     register.learn(observed, wanted.hosts)
     context, plan = think(wanted, observed, revision, outside, allowed or Allowed())
+    if refused := refusals(plan.steps, hosts):
+        context = replace(context, refused=refused)
+        plan = planner.make(compare(context), context)
     return Pass(context=context, plan=plan, hosts=hosts)
 
 

@@ -20,7 +20,7 @@ from drivers import errors
 from drivers import mark as marks
 from drivers.base import Edit, NewVm, Refusal, VmEdit
 from drivers.libvirt.connect import Connections
-from drivers.libvirt.domain import live, patches, reading
+from drivers.libvirt.domain import live, patches, reading, schema
 from drivers.libvirt.domain.aspect import NotNow
 from drivers.libvirt.domain.definition import Context, build, change
 from drivers.libvirt.domain.draft import Names
@@ -72,7 +72,7 @@ class Vms:
 
     def __init__(self, connections: Connections) -> None:
         self._connections, self._host = connections, connections.host
-        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
 
     def define(self, new: NewVm) -> None:
         """See drivers.base.Vms. Satisfied if exactly this domain, with this mark, is there already."""
@@ -88,6 +88,32 @@ class Vms:
             found = self._find(conn, new.uuid, operation)
             self._prove(found, VmEdit(uuid=new.uuid, expects=None, mark=new.mark, config=edits, xml=new.xml), ())
 
+    def check(self, request: NewVm | VmEdit) -> str:
+        """See drivers.base.Vms."""
+        operation = f"check vm/{request.uuid}"
+        with self._changing(request.uuid, operation) as conn:
+            version = self._call(operation, conn.getLibVersion)
+            try:
+                if isinstance(request, NewVm):
+                    xml = build(request, version)
+                else:
+                    found = self._find(conn, request.uuid, operation)
+                    devices = {**(found.mark.devices if found.mark else {}), **request.mark.devices}
+                    change(found.config, request, Context(devices=devices))
+                    xml = write(found.config)
+            except CannotWrite as problem:
+                return str(problem)
+            return self._refusal(conn, xml, version, operation)
+
+    def _refusal(self, conn: libvirt.virConnect, xml: str, version: int, operation: str) -> str:
+        if why := schema.refusal(xml, version):
+            return why
+        try:
+            self._call(operation, conn.domainXMLToNative, "qemu-argv", xml, 0)
+        except (errors.Refused, errors.Unsupported) as problem:
+            return without_passwords(problem.detail)
+        return ""
+
     def edit(self, edit: VmEdit) -> tuple[Refusal, ...]:
         """See drivers.base.Vms."""
         operation = f"edit vm/{edit.uuid}"
@@ -97,6 +123,8 @@ class Vms:
             self._check(found, edit.expects, edit.mark, operation)
             devices = {**(found.mark.devices if found.mark else {}), **edit.mark.devices}
             running = RunningVm(self._connections, found.domain, operation, found.config, devices)
+            if edit.xml and edit.live and (why := self.check(edit)):
+                raise errors.Refused(self._host, operation, why)  # before the running VM is touched
             refusals = tuple(self._live_edits(running, edit, devices)) if found.running else ()
             context = Context(devices=devices, live=running.live() if found.running else None)
             with self._writing(operation):

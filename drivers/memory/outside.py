@@ -38,6 +38,10 @@ class Outside:
             raise KeyError(f"{self._host.name} has no domain {name}")
         return found
 
+    def refuse_xml(self, text: str) -> None:
+        """From now on this host's libvirt refuses `xml:` patches that have the text."""
+        self._host.refused_xml = text
+
     # Other tools.
 
     def define(self, name: str, fields: Fields, *, domain_id: str = "", persistent: bool = True) -> Domain:

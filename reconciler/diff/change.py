@@ -56,6 +56,7 @@ class HeldReason(StrEnum):
     DEPENDENCY = "DependencyHeld"
     DISK_MISSING = "DiskMissing"
     DRIFT = "DriftNotRepaired"
+    XML_REFUSED = "XmlRefused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from drivers.mark import Mark
 from reconciler.desired.wanted import WantedVm
-from reconciler.diff import networks, pools, vms
+from reconciler.diff import kept, networks, pools, vms
 from reconciler.diff.change import Change, HeldReason, Verb
 from reconciler.diff.context import Context
 from reconciler.diff.holding import on_hold, owned
@@ -21,7 +21,7 @@ from specs.resource import Ref
 
 def compare(context: Context) -> list[Change]:
     """All changes, in the order pools, images, networks, VMs; each kind by name, deletions after the rest."""
-    found = [*pools.compare(context), *pools.images(context), *networks.compare(context)]
+    found = [*pools.compare(context), *pools.images(context), *kept.compare(context), *networks.compare(context)]
     for wanted in context.wanted.vms.values():
         change = compare_vm(wanted, context)
         if change is not None:

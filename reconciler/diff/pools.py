@@ -120,7 +120,7 @@ def _missing(wanted: WantedImage, pool: WantedPool, context: Context) -> Change:
 
 def absent_source(wanted: WantedImage, change: Change, context: Context) -> Change | None:
     """The change, held, if the image's file cannot be read here."""
-    if wanted.file in context.present:
+    if wanted.url or wanted.file in context.present:
         return None
     return change.keep_back(
         HeldReason.SOURCE_MISSING,

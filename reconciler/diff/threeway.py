@@ -46,7 +46,12 @@ class Sides:
 
 
 def same(path: str, wanted: Scalar, seen: Scalar) -> bool:
-    """Equality of canonical values; a machine family (`q35`) is any version of it (`pc-q35-7.2`)."""
+    """Equality of canonical values; a machine family (`q35`) is any version of it (`pc-q35-7.2`).
+
+    What is declared off or 0 is what a host that says nothing has: limits that were lifted, flags that are not set.
+    """
+    if seen is None and not isinstance(wanted, Secret) and wanted in (0, False):
+        return True
     if path == "machine" and isinstance(wanted, str) and isinstance(seen, str) and wanted != seen:
         family = {"q35": "pc-q35-", "pc": "pc-i440fx-"}.get(wanted)
         return family is not None and seen.startswith(family)

@@ -6,17 +6,14 @@ is mostly waiting; the drivers keep their own limits on calls.
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Mapping
 from dataclasses import replace
 
 from drivers.base import Host
 from drivers.errors import Denied, DriverError
 from drivers.seen import SeenHost, Unseen
+from reconciler.observe.atonce import at_once
 from reconciler.observe.observed import Observed
-
-_AT_ONCE = 64
 
 
 def collect(hosts: Mapping[str, Host], repository: str, now: int) -> Observed:
@@ -26,37 +23,14 @@ def collect(hosts: Mapping[str, Host], repository: str, now: int) -> Observed:
 
 
 def _readings(hosts: Mapping[str, Host]) -> dict[str, SeenHost | Unseen]:
-    todo: queue.SimpleQueue[str] = queue.SimpleQueue()
-    for name in hosts:
-        todo.put(name)
-    done: queue.SimpleQueue[tuple[str, SeenHost | Unseen | BaseException]] = queue.SimpleQueue()
-
-    def work() -> None:
-        while True:
-            try:
-                name = todo.get_nowait()
-            except queue.Empty:
-                return
-            done.put((name, _read(name, hosts[name])))
-
-    for number in range(min(len(hosts), _AT_ONCE)):
-        threading.Thread(target=work, name=f"observe {number}", daemon=True).start()
-    found: dict[str, SeenHost | Unseen] = {}
-    for _ in hosts:
-        name, reading = done.get()
-        if isinstance(reading, BaseException):
-            raise reading
-        found[name] = reading
-    return {name: found[name] for name in hosts}
+    return at_once(lambda name: _read(name, hosts[name]), hosts)
 
 
-def _read(name: str, host: Host) -> SeenHost | Unseen | BaseException:
+def _read(name: str, host: Host) -> SeenHost | Unseen:
     try:
         return replace(host.reader.read(), name=name)
     except DriverError as error:
         return Unseen(name=name, reason=error.detail, denied=isinstance(error, Denied))
-    except BaseException as error:
-        return error
 
 
 def _one_each(readings: dict[str, SeenHost | Unseen]) -> dict[str, SeenHost | Unseen]:

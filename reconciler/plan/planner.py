@@ -112,6 +112,9 @@ class _Planner:
         wanted = self.context.wanted.vms[change.ref.name]
         if change.verb is Verb.ADOPT:
             return vm_update.adopt_steps(change, wanted, found, self.builder)
+        why = self.context.refused.get(str(change.ref))
+        if why is not None and not any(each.path == "xml" for each in change.fields):
+            raise Withheld(HeldReason.XML_REFUSED, why)  # not for new patches: for those that it has borne so far
         return vm_update.update_steps(change, wanted, found, self.builder)
 
     def _found(self, change: Change) -> Found:
@@ -128,6 +131,8 @@ class _Planner:
 
     def _create(self, change: Change) -> Change:
         wanted = self.context.wanted.vms[change.ref.name]
+        if (why := self.context.refused.get(str(change.ref))) is not None:
+            raise Withheld(HeldReason.XML_REFUSED, why)
         placement = choose.choose(choose.demand(wanted), self.room)
         self.placements[wanted.name] = placement
         if not placement.host:

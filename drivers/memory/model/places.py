@@ -53,7 +53,10 @@ class Pool:
 
 @dataclass(slots=True, eq=False)
 class HostState:
-    """`reachable` is the network's side, `powered` the machine's; `going` are guests on their way down, by uuid."""
+    """`reachable` is the network's side, `powered` the machine's; `going` are guests on their way down, by uuid.
+
+    `refused_xml`: a text that this host's libvirt does not take in `xml:` patches.
+    """
 
     name: str
     uuid: str
@@ -70,6 +73,7 @@ class HostState:
     reachable: bool = True
     powered: bool = True
     denied: bool = False
+    refused_xml: str = ""
     going: dict[str, float] = field(default_factory=dict)
     watchers: list[WakeUp] = field(default_factory=list)
 

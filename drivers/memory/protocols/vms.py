@@ -34,8 +34,17 @@ class MemoryVms:
             _check_readable(new.mark)
             config = defined(new.fields, new.mark, host.capabilities)
             _check_password(new.fields.get("graphics.password"))
+            _check_patches(host.refused_xml, new.xml)
             host.domains[new.uuid] = Domain(new.name, new.uuid, config, mark=new.mark, xml=new.xml)
             world.wake(host, f"vm/{new.name}")
+
+    def check(self, request: NewVm | VmEdit) -> str:
+        """Only what tests said that this host refuses."""
+        try:
+            _check_patches(self._line.host.refused_xml, request.xml)
+        except Said as said:
+            return said.detail
+        return ""
 
     def edit(self, edit: VmEdit) -> tuple[Refusal, ...]:
         """Live, then the definition with its mark."""
@@ -46,6 +55,7 @@ class MemoryVms:
             for each in (*edit.config, *edit.live):
                 if each.path == "graphics.password":
                     _check_password(each.after)
+            _check_patches(self._line.host.refused_xml, edit.xml)
             refusals = []
             for each in edit.live if domain.live is not None else ():
                 refused = change_running(self._line, domain, each, edit.mark)
@@ -122,6 +132,11 @@ def _check_readable(mark: Mark | None) -> None:
     """A mark is text on a real host: what does not read back as it was is lost there."""
     if mark is not None and loads(dumps(mark)) != mark:
         raise Said(Refused, "the mark cannot be read back")
+
+
+def _check_patches(refused: str, xml: str) -> None:
+    if refused and refused in xml:
+        raise Said(Refused, f"XML document failed to validate against schema: {refused}")
 
 
 def _check_password(value: object) -> None:

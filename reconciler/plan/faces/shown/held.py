@@ -122,6 +122,10 @@ REASONS: Mapping[HeldReason, tuple[str, str]] = {
         "Something was changed outside of Git, and the drift mode says not to set it back.",
         "Set `drift: enforce` to have it set back, or commit the value that is seen.",
     ),
+    HeldReason.XML_REFUSED: (
+        "The host's libvirt, or its schema, does not take the VM's definition with its `xml:` patches.",
+        "Correct the patch; the text says what libvirt has against it.",
+    ),
 }
 
 
