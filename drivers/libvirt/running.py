@@ -112,6 +112,10 @@ class RunningVm:
             if self._call(self._domain.blockInfo, target)[0] < size:
                 raise NotNow("libvirt took the new size, but the disk has not grown")
 
+    def limit(self, target: str, **limits: int) -> None:
+        """Sets I/O limits of a disk; what is not named stays."""
+        self._call(self._domain.setBlockIoTune, target, limits, _LIVE)
+
     def shows(self, edit: Edit) -> bool:
         """Whether the live XML shows the edit; libvirt hears of the balloon's size by an event, a little late."""
         return self.wait(lambda: unseen((edit,), self.draft().fields) is None, SHOW_WAIT)

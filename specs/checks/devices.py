@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from specs import units
+from specs.checks import disks
 from specs.checks.scope import Scope, wrong
 from specs.errors import Finding
 from specs.resource import Resource
@@ -20,6 +21,7 @@ def findings(scope: Scope, vm: Resource) -> Iterator[Finding]:
         yield from _origin(vm, disk, path)
         yield from _format(vm, disk, path)
         yield from _bus(vm, disk, path)
+        yield from disks.findings(vm, disk, path)
         yield from _disk_domain(scope, vm, disk, path)
         yield from _image(scope, vm, (f"{path}.image", disk.image, "iso", "a disk"))
     for drive in vm.spec.cdroms or ():

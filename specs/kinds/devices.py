@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field, Strict
 
 from specs.kinds.image import VolumeName
-from specs.model import Mac, Name, Named, Size, Unit, Yes, declared, matching
+from specs.kinds.iotune import IoTune
+from specs.model import Count, Mac, Name, Named, Size, Unit, Yes, declared, matching
 
 BootOrder = Annotated[int, Strict(), Field(ge=1, le=1000), Unit("number")]
 Serial = Annotated[
@@ -15,6 +16,24 @@ Serial = Annotated[
     AfterValidator(matching(r"[A-Za-z0-9_.+ -]{1,247}", "a serial number", "use letters, digits, space and `_ . + -`")),
     Unit("text"),
 ]
+
+Wwn = Annotated[
+    str,
+    AfterValidator(matching(r"[0-9a-f]{16}", "a world wide name", "use 16 hexadecimal digits in lower case")),
+    Unit("text"),
+]
+Vendor = Annotated[
+    str,
+    AfterValidator(matching(r"[ -~]{1,8}", "a vendor", "use at most 8 printable characters")),
+    Unit("text"),
+]
+Product = Annotated[
+    str,
+    AfterValidator(matching(r"[ -~]{1,16}", "a product", "use at most 16 printable characters")),
+    Unit("text"),
+]
+BlockSize = Annotated[Literal[512, 1024, 2048, 4096, 8192, 16384, 32768], Unit("bytes")]
+RotationRate = Annotated[int, Strict(), Field(ge=1, le=65534), Unit("rotations per minute; 1 for a solid state disk")]
 
 
 class Disk(Named):
@@ -41,6 +60,35 @@ class Disk(Named):
     )
     read_only: Yes | None = declared("The guest cannot write to it.", effect="restart")
     serial: Serial | None = declared("Serial number that the guest sees.", effect="restart")
+    wwn: Wwn | None = declared("World wide name that the guest sees.", effect="restart")
+    vendor: Vendor | None = declared("Vendor that the guest sees, on scsi.", effect="restart")
+    product: Product | None = declared("Product that the guest sees, on scsi.", effect="restart")
+    iotune: IoTune | None = declared("Limits of its I/O.", effect="live")
+    detect_zeroes: Literal["off", "on", "unmap"] | None = declared(
+        "What becomes of zeroes that the guest writes: kept, made sparse, or freed.", effect="restart"
+    )
+    error_policy: Literal["stop", "report", "ignore", "enospace"] | None = declared(
+        "What an error of writing does: pause the VM, tell the guest, nothing; `enospace`: pause if storage is full.",
+        effect="restart",
+    )
+    read_error_policy: Literal["stop", "report", "ignore"] | None = declared(
+        "What an error of reading does.", effect="restart"
+    )
+    shareable: Yes | None = declared("Other VMs write to it at the same time.", effect="restart")
+    transient: Yes | None = declared("What the guest writes is thrown away when it stops.", effect="restart")
+    lun: Yes | None = declared("SCSI commands of the guest reach the block device itself.", effect="restart")
+    sgio: Literal["filtered", "unfiltered"] | None = declared(
+        "Which SCSI commands a LUN takes; `unfiltered` needs a kernel that can.", effect="restart"
+    )
+    raw_io: Yes | None = declared("The VM may use privileged SCSI commands on its LUN.", effect="restart")
+    reservations: Yes | None = declared("SCSI persistent reservations on a LUN, by libvirt's helper.", effect="restart")
+    iothread: Count | None = declared("Number of the I/O thread that serves it, on virtio.", effect="restart")
+    queues: Count | None = declared("Request queues, on virtio.", effect="restart")
+    copy_on_read: Yes | None = declared("What is read from its image is copied into it.", effect="restart")
+    logical_block_size: BlockSize | None = declared("Block size that the guest sees.", effect="restart")
+    physical_block_size: BlockSize | None = declared("Physical block size that the guest sees.", effect="restart")
+    rotation_rate: RotationRate | None = declared("Speed that the guest sees, on scsi, sata and ide.", effect="restart")
+    removable: Yes | None = declared("The guest takes it for removable, on usb.", effect="restart")
     boot_order: BootOrder | None = declared("Place in the order of boot devices, lowest first.", effect="restart")
 
 

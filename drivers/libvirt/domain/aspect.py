@@ -59,6 +59,9 @@ class Running(Protocol):
     def resize(self, target: str, size: int) -> None:
         """Grows the disk at that target to `size` bytes; never shrinks."""
 
+    def limit(self, target: str, **limits: int) -> None:
+        """Sets I/O limits of the disk at that target, by libvirt's names; 0 lifts one."""
+
     def describe(self, text: str | None) -> None:
         """Sets or removes the description."""
 

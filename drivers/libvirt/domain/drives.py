@@ -1,6 +1,6 @@
 """Drives: what disks and CD-ROMs have in common, both being `<disk>` elements.
 
-Source, driver, bus, serial number and boot order: how they are read, written, and how a new drive is built with a
+Source, driver, bus, identity, limits and boot order: how they are read, written, and how a new drive is built with a
 target and an address that are free in the definition and on the running VM. Used by disks.py and cdroms.py.
 """
 
@@ -8,14 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from drivers.libvirt.domain import boot
+from drivers.libvirt.domain import boot, iotune
 from drivers.libvirt.domain.aspect import NotNow, Place, Write
+from drivers.libvirt.domain.attributes import At, Attributes
 from drivers.libvirt.domain.buses import drive_address, ensure_scsi, free_target, scsi_controller
 from drivers.libvirt.domain.tree import CannotWrite, Element, drop, ensure, new, number, put, put_text
 from specs.fields import Fields, Scalar
 
-DRIVER = {"type": "format", "cache": "cache", "io": "io", "discard": "discard"}
-"""Attribute of `<driver>` → our field."""
+ATTRIBUTES = Attributes({
+    "format": At("driver", "type"),
+    "cache": At("driver", "cache"),
+    "io": At("driver", "io"),
+    "discard": At("driver", "discard"),
+    "detectZeroes": At("driver", "detect_zeroes"),
+    "errorPolicy": At("driver", "error_policy"),
+    "readErrorPolicy": At("driver", "rerror_policy"),
+    "copyOnRead": At("driver", "copy_on_read", "on"),
+    "iothread": At("driver", "iothread", "number"),
+    "queues": At("driver", "queues", "number"),
+    "logicalBlockSize": At("blockio", "logical_block_size", "number"),
+    "physicalBlockSize": At("blockio", "physical_block_size", "number"),
+    "rotationRate": At("target", "rotation_rate", "number"),
+    "removable": At("target", "removable", "on"),
+    "sgio": At("", "sgio"),
+    "rawIo": At("", "rawio", "yes"),
+})  # fmt: skip
+_TEXTS = ("serial", "wwn", "vendor", "product")
+_FLAGS = {"readonly": "readOnly", "shareable": "shareable", "transient": "transient"}
 
 HOTPLUG = ("virtio", "scsi", "usb")
 
@@ -23,32 +42,31 @@ HOTPLUG = ("virtio", "scsi", "usb")
 def values(element: Element, found: dict[str, Scalar]) -> str:
     """Reads the drive's fields into `found` and returns its target."""
     target = ""
+    ATTRIBUTES.own(element, found)
+    if element.get("device") == "lun":
+        found["lun"] = True
     for child in element:
-        if (reader := _CHILDREN.get(child.tag)) is not None:
+        tag = child.tag
+        if (reader := _CHILDREN.get(tag)) is not None:
             reader(child, found)
-        elif child.tag == "target":
+        if tag == "target":
             target = child.get("dev", "")
             if bus := child.get("bus"):
                 found["bus"] = bus
-        elif child.tag == "source":
+        elif tag == "source":
             found["source"] = source_of(element.get("type", ""), child)
+            if child.find("reservations[@managed='yes']") is not None:
+                found["reservations"] = True
     return target
 
 
-def _driver(element: Element, found: dict[str, Scalar]) -> None:
-    get = element.get
-    for attribute, field in DRIVER.items():
-        if value := get(attribute):
-            found[field] = value
+def _flag(element: Element, found: dict[str, Scalar]) -> None:
+    found[_FLAGS[str(element.tag)]] = True
 
 
-def _readonly(element: Element, found: dict[str, Scalar]) -> None:
-    found["readOnly"] = True
-
-
-def _serial(element: Element, found: dict[str, Scalar]) -> None:
+def _text(element: Element, found: dict[str, Scalar]) -> None:
     if element.text:
-        found["serial"] = element.text
+        found[str(element.tag)] = element.text
 
 
 def _boot(element: Element, found: dict[str, Scalar]) -> None:
@@ -58,10 +76,11 @@ def _boot(element: Element, found: dict[str, Scalar]) -> None:
 
 
 _CHILDREN: dict[object, Callable[[Element, dict[str, Scalar]], None]] = {
-    "driver": _driver,
-    "readonly": _readonly,
-    "serial": _serial,
+    **dict.fromkeys(("driver", "blockio", "target"), ATTRIBUTES.child),
+    **dict.fromkeys(_FLAGS, _flag),
+    **dict.fromkeys(_TEXTS, _text),
     "boot": _boot,
+    "iotune": iotune.read,
 }
 
 
@@ -99,13 +118,6 @@ def write_source(device: Element, value: Scalar) -> None:
     put(source, "index", None)
 
 
-def _write_driver(attribute: str) -> Write:
-    def write(device: Element, value: Scalar) -> None:
-        put(ensure(device, "driver"), attribute, value)
-
-    return write
-
-
 def write_bus(device: Element, value: Scalar) -> None:
     """Another bus is another target and another address; a new bus is a new place in the guest anyway."""
     target = ensure(device, "target")
@@ -121,20 +133,39 @@ def write_bus(device: Element, value: Scalar) -> None:
         device.append(address)
 
 
-def _write_read_only(device: Element, value: Scalar) -> None:
+def _write_flag(tag: str) -> Write:
+    return lambda device, value: put_text(device, tag, "" if value else None)
+
+
+def _write_text(tag: str) -> Write:
+    return lambda device, value: put_text(device, tag, value)
+
+
+def _write_lun(device: Element, value: Scalar) -> None:
+    """The guest's SCSI commands reach the device itself; only a block device takes them."""
+    device.set("device", "lun" if value else "disk")
+
+
+def _write_reservations(device: Element, value: Scalar) -> None:
+    """Persistent SCSI reservations by way of libvirt's own helper."""
+    source = device.find("source")
+    if source is None:
+        raise CannotWrite("reservations", "the drive is empty")
+    drop(source, "reservations")
     if value:
-        ensure(device, "readonly")
-    else:
-        drop(device, "readonly")
+        source.append(new("reservations", managed="yes"))
 
 
 WRITE: dict[str, Write] = {
     "source": write_source,
     "bus": write_bus,
-    **{field: _write_driver(attribute) for attribute, field in DRIVER.items()},
-    "readOnly": _write_read_only,
-    "serial": lambda device, value: put_text(device, "serial", value),
+    **ATTRIBUTES.write,
+    **{field: _write_flag(tag) for tag, field in _FLAGS.items()},
+    **{tag: _write_text(tag) for tag in _TEXTS},
+    "lun": _write_lun,
+    "reservations": _write_reservations,
     "bootOrder": boot.write,
+    **iotune.WRITE,
 }
 
 

@@ -25,6 +25,17 @@ HOTPLUG = frozenset({"virtio", "scsi", "usb"})
 """Disk buses that take devices while the VM runs."""
 
 
+LIMITS = (
+    "iotune.iopsSize",
+    *(
+        f"iotune.{way}{kind}{end}"
+        for way in ("total", "read", "write")
+        for kind in ("Bytes", "Iops")
+        for end in ("", "Max", "MaxLength")
+    ),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Context:
     line: Line
@@ -69,7 +80,7 @@ def _rng(context: _Context) -> str:
 def _password(context: _Context) -> str:
     if context.live.scalars["graphics.type"] == "none":
         return "the running VM has no graphics"
-    if context.edit.after is None:
+    if context.edit.after is None and context.edit.path == "graphics.password":
         return "libvirt cannot take the password off a running VM"
     return _scalar(context)
 
@@ -161,6 +172,13 @@ def _grow(context: _Context) -> str:
     return ""
 
 
+def _limit(context: _Context) -> str:
+    """I/O limits; 0 lifts one, and libvirt says no more of it."""
+    field = (entry_of(context.edit.path) or ("", "", ""))[2]
+    _set(context.device().fields, field, context.edit.after or None)
+    return ""
+
+
 def _media(context: _Context) -> str:
     found = context.device()
     inserted = found.copy()
@@ -192,10 +210,15 @@ _LIVE: dict[str, Callable[[_Context], str]] = {
     "agent": _scalar,
     "rng": _rng,
     "graphics.password": _password,
+    "graphics.passwordExpires": _password,
+    "usb.redirections": _scalar,
+    "vsock": _scalar,
+    **{f"inputs.{kind}": _scalar for kind in ("tablet", "mouse", "keyboard")},
     "cpu.count": _cpus,
     "memory": _balloon,
     **dict.fromkeys(_TUNED, _scalar),
     "disks[*].size": _grow,
+    **{f"disks[*].{field}": _limit for field in LIMITS},
     "cdroms[*].source": _media,
     "nics[*].link": _nic,
     "nics[*].network": _nic,

@@ -17,7 +17,8 @@ from specs.fields import Fields, Scalar, Secret, entry_of, pattern
 from specs.resource import Location, Ref
 from specs.units import format_size
 
-BYTES = frozenset({"memory", "memoryMax", "disks[*].size"})
+_LIMITS = {f"disks[*].iotune.{way}Bytes{end}" for way in ("total", "read", "write") for end in ("", "Max")}
+BYTES = frozenset({"memory", "memoryMax", "disks[*].size", *_LIMITS})
 """Patterns of the paths whose values are bytes."""
 
 SIGNS: Mapping[Verb, str] = {

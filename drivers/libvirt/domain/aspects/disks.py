@@ -5,7 +5,7 @@ A disk is attached, detached and grown on a running VM. Its size is its volume's
 
 from __future__ import annotations
 
-from drivers.libvirt.domain import drives
+from drivers.libvirt.domain import drives, iotune
 from drivers.libvirt.domain.aspect import DeviceList, NotNow, Place, Running
 from drivers.libvirt.domain.aspects import cdroms
 from drivers.libvirt.domain.draft import Draft
@@ -49,6 +49,6 @@ LIST = DeviceList(
     write=drives.WRITE,
     hotplug=drives.check_hotplug,
     key=drives.target_of,
-    live={"size": _grow},
+    live={"size": _grow, **iotune.LIVE},
     unwritten=frozenset({"size"}),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from drivers.libvirt.domain import NotReadable, read
+from drivers.libvirt.domain.table import ABSENT
 from drivers.mark import Device, dumps
 from specs.fields import Secret
 from tests.unit.drivers.libvirt.domain.samples import ADOPTED, FIELDS, OLD_UUID, UUID, mark, reread, text
@@ -21,8 +22,14 @@ def marked(xml: str, json: str) -> str:
 
 def test_a_definition_of_ours_reads_as_the_fields_it_was_made_from() -> None:
     seen = read(INACTIVE, None)
-    made_from = {**FIELDS, "machine": "pc-q35-7.2"}
-    assert {path: seen.config.get(path) for path in made_from} == made_from
+    given = {
+        "disks[root].errorPolicy": "stop",
+        "graphics.vnc.port": "auto", "inputs.tablet": "usb", "rngOptions.backend": "random",
+        "rngOptions.model": "virtio", "rngOptions.source": "/dev/urandom", "usb.controller": "qemu-xhci",
+    }  # fmt: skip
+    video = {path: value for path, value in seen.config.items() if path.startswith("video.")}
+    assert dict(seen.config) == {**ABSENT, **FIELDS, **given, **video, "machine": "pc-q35-7.2"}
+    assert video["video.model"] == "vga"
     assert (seen.name, seen.uuid, seen.live, seen.unnamed) == ("web", UUID, None, frozenset())
     assert seen.mark == mark()
 
