@@ -8,7 +8,9 @@ from pydantic import AfterValidator, Field, Strict
 
 from specs.kinds.common import SecretRef
 from specs.kinds.cpu import Cpu
+from specs.kinds.machine import Boot, Clock, Enlightenments, Features, Kernel, OnCrash, OnPoweroff
 from specs.kinds.memory import MemoryPolicy, Numa
+from specs.kinds.smbios import Smbios
 from specs.model import Address, Model, Size, Unit, Yes, declared, matching
 
 Machine = Annotated[
@@ -43,6 +45,15 @@ class Hardware(Model):
     memory_max: Size | None = declared("Memory that it can be given without a restart.", effect="restart")
     memory_policy: MemoryPolicy | None = declared("What the host does for its memory.", effect="restart")
     numa: Numa | None = declared("NUMA cells of the guest, nodes of the host.", effect="restart")
+    features: Features | None = declared("Features of the machine.", effect="restart")
+    hyperv: Enlightenments | None = declared("Hyper-V enlightenments, for Windows.", effect="restart")
+    clock: Clock | None = declared("Hardware clock.", effect="restart")
+    on_poweroff: OnPoweroff | None = declared("What becomes of it when the guest powers off.", effect="live")
+    on_reboot: OnPoweroff | None = declared("What becomes of it when the guest reboots.", effect="live")
+    on_crash: OnCrash | None = declared("What becomes of it when the guest crashes.", effect="live")
+    kernel: Kernel | None = declared("A kernel that is booted directly.", effect="restart")
+    boot: Boot | None = declared("What the firmware does before the guest boots.", effect="restart")
+    smbios: Smbios | None = declared("What the guest is told about its hardware.", effect="restart")
     machine: Machine | None = declared("Machine type.", effect="offline")
     firmware: Literal["bios", "uefi"] | None = declared("Firmware.", effect="offline")
     graphics: Graphics | None = declared("Graphical console.", effect="restart")

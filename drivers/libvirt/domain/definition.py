@@ -41,7 +41,7 @@ def build(request: NewVm, libvirt: int) -> str:
     put_text(domain, "name", request.name)
     put_text(domain, "uuid", request.uuid)
     _write_scalars(domain, {path: value for path, value in request.fields.items() if entry_of(path) is None})
-    _surroundings(domain, libvirt)
+    _surroundings(domain, request.fields, libvirt)
     for list_name, each in LISTS.items():
         for name, fields in entries(request.fields, list_name).items():
             _insert(domain, each, name, fields, Context(devices=request.mark.devices))
@@ -52,23 +52,24 @@ def build(request: NewVm, libvirt: int) -> str:
     return write(domain)
 
 
-def _surroundings(domain: Element, libvirt: int) -> None:
+def _surroundings(domain: Element, fields: Fields, libvirt: int) -> None:
     """What every new domain has besides its fields."""
     features = ensure(domain, "features")
     for name in ("acpi", "apic"):
-        ensure(features, name)
+        if fields.get(f"features.{name}") is not False:
+            ensure(features, name)
     emulated = domain.get("type") == "qemu"
     if emulated and libvirt >= TRANSLATION_CACHE_SINCE and not cpu.can_grow(domain):
         put_text(ensure(features, "tcg"), "tb-cache", TRANSLATION_CACHE)
         ensure(features, "tcg/tb-cache").set("unit", "MiB")
     clock = ensure(domain, "clock")
-    clock.set("offset", "utc")
-    if not emulated:
+    clock.set("offset", clock.get("offset", "utc"))
+    if not emulated and "clock.timers" not in fields:
         clock.append(new("timer", name="rtc", tickpolicy="catchup"))
         clock.append(new("timer", name="pit", tickpolicy="delay"))
         clock.append(new("timer", name="hpet", present="no"))
     for event, action in (("on_poweroff", "destroy"), ("on_reboot", "restart"), ("on_crash", "destroy")):
-        put_text(domain, event, action)
+        put_text(domain, event, domain.findtext(event) or action)
     if domain.find("devices/memballoon") is None:
         ensure(domain, "devices").append(new("memballoon", model="virtio"))
 

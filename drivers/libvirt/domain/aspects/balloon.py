@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from drivers.libvirt.domain.aspect import Aspect
 from drivers.libvirt.domain.draft import Draft
 from drivers.libvirt.domain.spots import NUMBER, ON_OFF, Spot, readers, writers
@@ -52,7 +54,7 @@ ASPECT = Aspect(
     devices={"memballoon": _read},
     write={
         "memoryPolicy.ballooning": _write,
-        **{path: (lambda domain, value, path=path: _write_detail(path, domain, value)) for path in _SPOTS},
+        **{path: partial(_write_detail, path) for path in _SPOTS},
     },
     check=_check,
 )

@@ -26,6 +26,8 @@ def test_a_definition_of_ours_reads_as_the_fields_it_was_made_from() -> None:
         "disks[root].errorPolicy": "stop",
         "graphics.vnc.port": "auto", "inputs.tablet": "usb", "rngOptions.backend": "random",
         "rngOptions.model": "virtio", "rngOptions.source": "/dev/urandom", "usb.controller": "qemu-xhci",
+        "clock.offset": "utc", "clock.timers": "", "features.acpi": True, "features.apic": True,
+        "memoryPolicy.ballooning": True, "onPoweroff": "destroy", "onReboot": "restart", "onCrash": "destroy",
     }  # fmt: skip
     video = {path: value for path, value in seen.config.items() if path.startswith("video.")}
     assert dict(seen.config) == {**ABSENT, **FIELDS, **given, **video, "machine": "pc-q35-7.2"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from lxml import etree
 
@@ -45,6 +47,32 @@ FIELD: dict[str, tuple[Scalar, Scalar, str]] = {
     "memoryPolicy.freePageReporting": (True, False, "devices/memballoon[@freePageReporting='on']"),
     "memoryPolicy.deflateOnOom": (True, False, "devices/memballoon[@autodeflate='on']"),
     "memoryPolicy.statsPeriod": (10, 5, "devices/memballoon/stats[@period='10']"),
+    "features.pae": (True, False, "features/pae"),
+    "features.hap": (True, False, "features/hap[@state='on']"),
+    "features.pmu": (True, False, "features/pmu[@state='on']"),
+    "features.vmport": (True, False, "features/vmport[@state='on']"),
+    "features.smm": (True, False, "features/smm[@state='on']"),
+    "features.vmcoreinfo": (True, False, "features/vmcoreinfo[@state='on']"),
+    "features.pvspinlock": (True, False, "features/pvspinlock[@state='on']"),
+    "features.kvmHidden": (True, False, "features/kvm/hidden[@state='on']"),
+    "hyperv": (
+        "relaxed,spinlocks=8191,vapic",
+        "relaxed,vendor_id=me,vpindex",
+        "features/hyperv/spinlocks[@retries='8191']",
+    ),
+    "clock.timers": ("hpet=no,rtc=catchup", "rtc=delay,tsc=yes", "clock/timer[@name='rtc'][@tickpolicy='catchup']"),
+    "kernel.path": ("/boot/a", "/boot/b", "os/kernel"),
+    "kernel.initrd": ("/boot/a.img", "/boot/b.img", "os/initrd"),
+    "kernel.cmdline": ("quiet <&>", "console=ttyS0", "os/cmdline"),
+    "boot.menu": (True, False, "os/bootmenu[@enable='yes']"),
+    "boot.menuTimeout": (3000, 100, "os/bootmenu[@timeout='3000']"),
+    "boot.retryAfter": (5000, 1, "os/bios[@rebootTimeout='5000']"),
+    "boot.serial": (True, False, "os/bios[@useserial='yes']"),
+    "smbios.system.serial": ("S 1", "S 2", "sysinfo[@type='smbios']/system/entry[@name='serial']"),
+    "smbios.bios.vendor": ("A", "B", "sysinfo/bios/entry[@name='vendor']"),
+    "smbios.baseboard.asset": ("A", "B", "sysinfo/baseBoard/entry[@name='asset']"),
+    "smbios.chassis.sku": ("A", "B", "os/smbios[@mode='sysinfo']"),
+    "smbios.oemStrings": ("one,two words", "three", "sysinfo/oemStrings/entry"),
 }
 """Field → two values, and what the first of them looks like in the XML."""
 
@@ -196,3 +224,71 @@ def test_without_the_balloon_there_is_no_memory_to_take_back_and_nothing_to_repo
 def test_huge_pages_of_single_nodes_are_told_apart() -> None:
     pages = "<memoryBacking><hugepages><page size='2' unit='M' nodeset='0'/></hugepages></memoryBacking><devices>"
     assert reread(INACTIVE.replace("<devices>", pages, 1)).config["memoryPolicy.hugepages"] == "mixed"
+
+
+# --- machine ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("features.acpi", False), ("features.apic", False), ("clock.offset", "localtime"), ("onReboot", "destroy"),
+        ("clock.offset", "Europe/Vienna"), ("onCrash", "preserve"), ("onPoweroff", "restart"), ("clock.timers", ""),
+        ("smbios.mode", "host"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("emulation", ["kvm", "tcg"])
+def test_what_every_new_domain_has_gives_way_to_what_is_declared(path: str, value: Scalar, emulation: str) -> None:
+    made = build(new_vm(fields={**FIELDS, "emulation": emulation, path: value}), VERSION)
+    assert reread(made).config[path] == value
+    assert reread(edited(INACTIVE, Edit(path=path, after=value))).config[path] == value
+
+
+def test_a_new_domain_on_kvm_keeps_time_as_most_guests_want_it() -> None:
+    seen = reread(build(new_vm(fields={**FIELDS, "emulation": "kvm"}), VERSION)).config
+    assert (seen["clock.offset"], seen["clock.timers"]) == ("utc", "hpet=no,pit=delay,rtc=catchup")
+
+
+def test_a_clock_that_leaves_a_time_zone_forgets_it() -> None:
+    zone = edited(INACTIVE, Edit(path="clock.offset", after="Europe/Vienna"))
+    assert etree.fromstring(zone).xpath("clock/@timezone") == ["Europe/Vienna"]
+    after = edited(zone, Edit(path="clock.offset", after="utc"))
+    assert etree.fromstring(after).xpath("clock/@timezone") == []
+
+
+def test_a_timer_and_an_enlightenment_that_stay_keep_what_else_they_have() -> None:
+    had = re.sub(
+        "<clock.*?/>", "<clock offset='utc'><timer name='rtc' tickpolicy='delay' track='wall'/></clock>", INACTIVE
+    )
+    had = had.replace(
+        "<features>", "<features><hyperv mode='custom'><stimer state='on'><direct state='on'/></stimer></hyperv>"
+    )
+    edits = [Edit(path="clock.timers", after="rtc=catchup"), Edit(path="hyperv", after="stimer,relaxed")]
+    after = etree.fromstring(edited(had, *edits))
+    assert after.xpath("clock/timer/@track") == ["wall"]
+    assert after.find("features/hyperv[@mode='custom']/stimer/direct") is not None
+
+
+def test_an_order_of_classes_is_refused_beside_one_of_devices() -> None:
+    with pytest.raises(CannotWrite, match="use one of the two"):
+        edited(INACTIVE, Edit(path="boot.order", after="hd,network"))
+    loose = Edit(path="disks[root].bootOrder", after=None)
+    once = edited(INACTIVE, loose)
+    assert reread(edited(once, Edit(path="boot.order", after="hd,network"))).config["boot.order"] == "hd,network"
+
+
+def test_tables_need_an_entry_and_other_firmware_data_is_kept() -> None:
+    with pytest.raises(CannotWrite, match="needs an entry"):
+        edited(INACTIVE, Edit(path="smbios.mode", after="sysinfo"))
+    config = "<sysinfo type='fwcfg'><entry name='opt/x'>y</entry></sysinfo><devices>"
+    had = INACTIVE.replace("<devices>", config, 1)
+    once = edited(had, Edit(path="smbios.system.serial", after="1"))
+    assert [each.get("type") for each in etree.fromstring(once).findall("sysinfo")] == ["fwcfg", "smbios"]
+    assert canonical(edited(once, Edit(path="smbios.system.serial", after=None))) == canonical(edited(had))
+
+
+@pytest.mark.parametrize(("path", "event"), [("onPoweroff", "poweroff"), ("onReboot", "reboot"), ("onCrash", "crash")])
+def test_an_action_changes_while_the_machine_runs(path: str, event: str) -> None:
+    vm = PaperVm(text("running-live"))
+    live.change(vm, Edit(path=path, after="preserve"), DEVICES)
+    assert vm.deeds == [f"on {event} preserve"]
