@@ -9,6 +9,9 @@ LabError                    anything the lab refuses or fails at; the message sa
 ├── HostFailed              a host did not boot, or would not die
 ├── CommandFailed           a program that the lab drives ended with an error
 ├── RepositoryRefused       the folder for the Git repository is not usable
+├── PackagesNotHad          packages of Debian's archive could not be downloaded
+├── StorageFaultFailed      a fault of the storage could not be made or healed
+├── BmcFailed               the Redfish BMCs did not start
 └── GuestBuildFailed        the parts of the guest image could not be had
 """
 
@@ -49,6 +52,18 @@ class HostFailed(LabError):
 
 class RepositoryRefused(LabError):
     """The folder given for the Git repository cannot be used."""
+
+
+class PackagesNotHad(LabError):
+    """Debian's archive did not give the packages."""
+
+
+class StorageFaultFailed(LabError):
+    """The shared storage of a host could not be made slow, failing, full … or well again."""
+
+
+class BmcFailed(LabError):
+    """The process with the BMCs does not listen."""
 
 
 class GuestBuildFailed(LabError):

@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
 
-from drivers.lab import machine, network, pki, processes, settings_entry, state
+from drivers.lab import machine, network, pki, processes, settings_entry, ssh, state, storage
+from drivers.lab.bmc import access
+from drivers.lab.bmc import process as bmc
 from drivers.lab.command import run
-from drivers.lab.errors import HostDown, LabConflict, LabError, StateDamaged, UnknownHost
+from drivers.lab.errors import HostDown, LabConflict, LabError, PackagesNotHad, StateDamaged, UnknownHost
 from drivers.lab.guest import image
 from drivers.lab.host import boot
 from drivers.lab.paths import BRIDGE, LINK_PREFIX, MAX_HOSTS, LabPaths, host_index, host_name
+from drivers.lab.settings_entry import Transport
 from drivers.lab.state import LabRecord
 
 T = TypeVar("T")
@@ -36,6 +39,12 @@ class HostStatus:
     uuid: str
     init: int | None
     """The machine's process id of the host's process 1."""
+    storage: str
+    """The fault of its shared storage, or "well"; empty when it is off."""
+    ssh: str = ""
+    """The libvirt URI by ssh, empty when the hosts have no ssh server."""
+    bmc: str = ""
+    """The service root of its Redfish BMC, empty when that does not run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +74,13 @@ class Lab:
             network.ensure_bridge(self.paths.state, IPv4Interface(f"{record.gateway}/{record.subnet.prefixlen}"))
             pki.ensure_authority(self.paths.authority)
             pki.ensure_client(self.paths.authority, self.paths.client_pki)
-            settings_entry.register(record.settings_file, self.paths.client_pki)
-            self.paths.shared.mkdir(mode=0o755, exist_ok=True)
-            return self._boot_all(record)
+            settings_entry.register(record.settings_file, self.paths.client_pki, self.paths.ssh)
+            self._provide(record)
+            with ThreadPoolExecutor(max_workers=1) as beside:
+                bmcs = beside.submit(bmc.ensure, self.paths, record.gateway, list(record.hosts))
+                booted = self._boot_all(record)
+                bmcs.result()
+            return booted
 
     def _recorded(self, hosts: int) -> LabRecord:
         """The record with at least `hosts` hosts, on disk before anything of them is made."""
@@ -82,6 +95,16 @@ class Lab:
             record = replace(record, hosts=wanted)
             state.save(self.paths, record)
         return record
+
+    def _provide(self, record: LabRecord) -> None:
+        """What the hosts share and find when they boot."""
+        self.paths.shared.mkdir(mode=0o755, exist_ok=True)
+        self.paths.locks.mkdir(mode=0o755, exist_ok=True)
+        ssh.ensure(self.paths, {name: record.address(name) for name in record.hosts})
+        try:
+            ssh.obtain_server(self.paths)
+        except PackagesNotHad as error:
+            self._say(f"There is no sshd on this machine, so the hosts have none: {error}")
 
     def _require_no_remains(self) -> None:
         remains = sorted({process.host for process in processes.host_processes(self.paths.state)})
@@ -128,6 +151,7 @@ class Lab:
         if not self._anything_left():
             return False
         with state.changing(self.paths):
+            bmc.stop(self.paths)  # before the hosts, lest somebody switches one on again
             names = {process.host for process in processes.host_processes(self.paths.state)}
             names |= {link.removeprefix(LINK_PREFIX) for link in self._own_links() if link != BRIDGE}
             _each(lambda name: boot.power_off(self.paths, name), sorted(names))
@@ -137,7 +161,7 @@ class Lab:
         return True
 
     def _anything_left(self) -> bool:
-        own_process = bool(processes.host_processes(self.paths.state))
+        own_process = bool(processes.host_processes(self.paths.state) or bmc.find(self.paths))
         return own_process or self.paths.state.exists() or bool(self._own_links())
 
     def _own_links(self) -> list[str]:
@@ -172,6 +196,7 @@ class Lab:
         machine.require_fit()
         record = self._record_with(name)
         with state.changing(self.paths):
+            self._provide(record)
             return boot.power_on(boot.HostPlan(self.paths, record, name))
 
     def power_off(self, name: str) -> bool:
@@ -211,10 +236,10 @@ class Lab:
         image.copy(built, output.absolute())
         return output.absolute()
 
-    def uri(self, name: str, record: LabRecord | None = None) -> str:
-        """The libvirt URI that goes into a Host; `pkipath` names a PKI of the local settings."""
+    def uri(self, name: str, record: LabRecord | None = None, transport: Transport = "tls") -> str:
+        """The libvirt URI that goes into a Host; PKI and keys are named as in the local settings."""
         record = record or self._record_with(name)
-        return f"qemu+tls://{record.address(name)}/system?pkipath={settings_entry.PKI_NAME}"
+        return settings_entry.host_uri(str(record.address(name)), transport)
 
     def libvirt_uri(self, name: str) -> str:
         """The same with the real path, as virsh and libvirt-python need it."""
@@ -229,14 +254,29 @@ class Lab:
         record = state.load(self.paths)
         if record is None:
             return ()
-        return tuple(_each(lambda name: self._host_status(name, record), list(record.hosts)))
+        has_bmc, has_ssh = bool(bmc.find(self.paths)), bool(ssh.server(self.paths))
+
+        def status(name: str) -> HostStatus:
+            found = self._host_status(name, record)
+            by_ssh = self.uri(name, record, "ssh") if has_ssh else ""
+            return replace(found, ssh=by_ssh, bmc=access.url(name, record.gateway) if has_bmc else "")
+
+        return tuple(_each(status, list(record.hosts)))
 
     def _host_status(self, name: str, record: LabRecord) -> HostStatus:
         process = boot.find(self.paths, name)
         address = record.address(name)
         power = "off" if process is None else "on" if boot.answers(self.paths, address) else "no answer"
         init = process.pid if process else None
-        return HostStatus(name, power, str(address), self.uri(name, record), record.hosts[name], init)
+        return HostStatus(
+            name=name,
+            power=power,
+            address=str(address),
+            uri=self.uri(name, record),
+            uuid=record.hosts[name],
+            init=init,
+            storage=storage.shown(process) if process else "",
+        )
 
     def _record_with(self, name: str) -> LabRecord:
         record = state.load(self.paths)

@@ -3,9 +3,12 @@
 <state>/lab.json                       what this lab is (state.py)
 <state>/lock                           held by whoever changes the lab
 <state>/pki/{ca,client}/               certificate authority; the client certificate of `pkipath=lab`
+<state>/ssh/                           the client key and the pinned host keys of `keyfile=lab&known_hosts=lab`
+<state>/bmc/                           certificate, password and log of the Redfish BMCs
+<state>/locks/                         disk leases, seen by virtlockd of every host
 <state>/shared/                        the folder behind the storage domain `shared`
 <state>/cache/                         guest image by content, QEMU capabilities
-<state>/hosts/<host>/                  one host: etc lib log cache pki, boot.log
+<state>/hosts/<host>/                  one host: etc lib log cache pki ssh, boot.log
 """
 
 from __future__ import annotations
@@ -27,6 +30,12 @@ SHARED_IN_HOST = Path("/var/lib/libvirt/shared")
 
 SHARED_SOURCE_IN_HOST = Path("/run/gitvirt-lab/shared")
 """The machine's folder itself, inside each host, for the file server that serves it under SHARED_IN_HOST."""
+
+LOCKS_IN_HOST = Path("/run/gitvirt-lab/locks")
+"""Inside each host: the folder of the disk leases. Not on the shared storage, whose locks end at each mount."""
+
+SSHD_IN_HOST = Path("/run/gitvirt-lab/sshd")
+"""Inside each host: the unpacked ssh server, on a machine that has none of its own."""
 
 
 def host_name(index: int) -> str:
@@ -74,6 +83,19 @@ class LabPaths:
         return self.state / "pki" / "client"
 
     @property
+    def ssh(self) -> Path:
+        """`client` (private key), `known_hosts`: what a Host names with `keyfile=lab&known_hosts=lab`."""
+        return self.state / "ssh"
+
+    @property
+    def bmc(self) -> Path:
+        return self.state / "bmc"
+
+    @property
+    def locks(self) -> Path:
+        return self.state / "locks"
+
+    @property
     def shared(self) -> Path:
         return self.state / "shared"
 
@@ -85,6 +107,11 @@ class LabPaths:
     def capabilities(self) -> Path:
         """QEMU capabilities that one host has probed, for the others to start with."""
         return self.cache / "qemu-capabilities"
+
+    @property
+    def sshd(self) -> Path:
+        """The ssh server, unpacked from Debian's package, for a machine that has none."""
+        return self.cache / "sshd"
 
     @property
     def hosts(self) -> Path:
@@ -124,6 +151,11 @@ class HostPaths:
     @property
     def pki(self) -> Path:
         return self.root / "pki"
+
+    @property
+    def ssh(self) -> Path:
+        """Becomes its /etc/ssh: server and client configuration, host key, who may log in, who is known."""
+        return self.root / "ssh"
 
     @property
     def boot_log(self) -> Path:

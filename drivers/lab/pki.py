@@ -1,4 +1,4 @@
-"""The lab's certificates: one authority, one client, one certificate for each host. Drives `openssl`.
+"""The lab's certificates: one authority, one client, one for each host, one for the BMCs. Drives `openssl`.
 
 A host's certificate serves as libvirt's server certificate, as its client certificate towards the other hosts
 (peer-to-peer migration) and for QEMU's own TLS. Private keys are 0600 in folders of 0700. Called by lab.py.
@@ -47,6 +47,12 @@ def ensure_client(authority: Path, client: Path) -> None:
     if not (client / "clientcert.pem").exists():
         _issue(client, "client", CLIENT, _LEAF_EXTENSIONS, signer=authority)
         shutil.copyfile(authority / "cacert.pem", client / "cacert.pem")
+
+
+def ensure_bmc(authority: Path, folder: Path, address: IPv4Address) -> None:
+    """bmccert.pem and bmckey.pem, for the address at which all BMCs listen."""
+    if not (folder / "bmccert.pem").exists():
+        _issue(folder, "bmc", "bmc", f"{_LEAF_EXTENSIONS}subjectAltName = IP:{address}\n", signer=authority)
 
 
 def ensure_host(authority: Path, pki: Path, name: str, address: IPv4Address) -> None:

@@ -2,7 +2,8 @@
 
 A host is two processes of the program host/init.py: the *keeper*, outside, and *init*, process 1 of the host's
 namespaces; all else of the host hangs on init and dies with it. Both carry MARK, the state directory and the host's
-name on their command line, and are taken for ours only if the namespaces agree. Called by lab.py and host/boot.py.
+name on their command line, and are taken for ours only if the namespaces agree. Other processes are known by their
+command line within a pid namespace. Called by lab.py, storage.py, host/boot.py and bmc/process.py.
 """
 
 from __future__ import annotations
@@ -13,9 +14,30 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 MARK = "gitvirt-lab-host"
 """In the command line of host/init.py: python -I -S init.py MARK STATE HOST."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """Any process, of whatever pid namespace; `pid` is the machine's number."""
+
+    pid: int
+    start: int
+    argv: tuple[str, ...]
+    pid_namespace: int
+
+
+class Killable(Protocol):
+    """What makes a process that very process."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def start(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +80,32 @@ def _read(pid: int, own: int) -> HostProcess | None:
     if len(words) != 7 or words[1:3] != [b"-I", b"-S"] or words[4] != MARK.encode():
         return None
     pid_space = _namespace(pid, "pid")
-    ids = _status(pid, "NSpid")
+    ids = status(pid, "NSpid")
     is_init = pid_space != own and ids[-1] == "1"
     is_keeper = pid_space == own
     if not is_init and not is_keeper:
         return None  # a child of init between fork and exec
     namespaces = (pid_space, _namespace(pid, "net"))
     return HostProcess(pid, start_time(pid), Path(os.fsdecode(words[5])), words[6].decode(), is_init, namespaces)
+
+
+def every_process() -> Iterator[Process]:
+    """All that are there now; kernel threads and zombies have no command line and are left out."""
+    for entry in os.scandir("/proc"):
+        if entry.name.isdecimal():
+            pid = int(entry.name)
+            try:
+                start = start_time(pid)
+                words = Path("/proc", str(pid), "cmdline").read_bytes().split(b"\0")[:-1]
+                space = _namespace(pid, "pid") if words else 0
+            except (OSError, ValueError, IndexError):
+                continue  # ended while we looked
+            if words:
+                yield Process(pid, start, tuple(os.fsdecode(word) for word in words), space)
+
+
+def own_pid_namespace() -> int:
+    return _namespace(os.getpid(), "pid")
 
 
 def start_time(pid: int) -> int:
@@ -77,15 +118,21 @@ def _namespace(pid: int, kind: str) -> int:
     return os.stat(f"/proc/{pid}/ns/{kind}").st_ino
 
 
-def _status(pid: int, key: str) -> list[str]:
+def status(pid: int, key: str) -> list[str]:
+    """A line of /proc/PID/status, as words. Raises OSError, ValueError."""
     for line in Path("/proc", str(pid), "status").read_text(encoding="utf-8", errors="replace").splitlines():
         if line.startswith(f"{key}:"):
             return line.split()[1:]
     raise ValueError(f"no {key} in /proc/{pid}/status")
 
 
-def kill(process: HostProcess, timeout: float = 15.0) -> bool:
+def kill(process: Killable, timeout: float = 15.0) -> bool:
     """SIGKILL exactly this process and wait until it is gone; False if it still is there after `timeout` seconds."""
+    return send(process, signal.SIGKILL, timeout)
+
+
+def send(process: Killable, number: signal.Signals, timeout: float) -> bool:
+    """Send exactly this process a signal and wait until it is gone; False if it still is there after `timeout` s."""
     try:
         handle = os.pidfd_open(process.pid)
     except ProcessLookupError:
@@ -94,7 +141,7 @@ def kill(process: HostProcess, timeout: float = 15.0) -> bool:
         # The handle is pinned now; only if it still is the process that we looked at may it be killed.
         if start_time(process.pid) != process.start:
             return True
-        signal.pidfd_send_signal(handle, signal.SIGKILL)
+        signal.pidfd_send_signal(handle, number)
         return bool(select.select([handle], [], [], timeout)[0])
     except (ProcessLookupError, FileNotFoundError):
         return True

@@ -15,6 +15,7 @@ from drivers.lab.errors import CommandFailed, RepositoryRefused
 from drivers.lab.guest import image
 from drivers.lab.lab import Lab
 from drivers.lab.paths import SHARED_IN_HOST
+from drivers.lab.settings_entry import Transport
 
 ROOT_FILE = "gitvirt.yaml"
 IMAGE_FILE = "images/guest.qcow2"
@@ -83,11 +84,11 @@ spec:
 """
 
 
-def write_repository(lab: Lab, folder: Path) -> Iterator[str]:
+def write_repository(lab: Lab, folder: Path, transport: Transport = "tls") -> Iterator[str]:
     """Write what is missing in `folder` and commit it; says what it did. Raises RepositoryRefused."""
     folder = folder.absolute()
     _require_usable(folder)
-    texts = _texts(lab)
+    texts = _texts(lab, transport)
     for name, text in texts.items():
         _write_once(folder / name, text)
     _write_image(lab, folder)
@@ -107,8 +108,11 @@ def _require_usable(folder: Path) -> None:
         raise RepositoryRefused(f"{folder} is not a folder. Give a new or an empty one.")
 
 
-def _texts(lab: Lab) -> dict[str, str]:
-    hosts = {f"hosts/{host.name}.yaml": _HOST.format(name=host.name, uri=host.uri) for host in lab.hosts()}
+def _texts(lab: Lab, transport: Transport) -> dict[str, str]:
+    hosts = {
+        f"hosts/{host.name}.yaml": _HOST.format(name=host.name, uri=lab.uri(host.name, transport=transport))
+        for host in lab.hosts()
+    }
     return {ROOT_FILE: _ROOT.format(id=uuid4()), "infrastructure.yaml": _INFRASTRUCTURE, **hosts}
 
 

@@ -1,6 +1,6 @@
-"""The lab's entry in the local settings: where the PKI called `lab` lies.
+"""The lab's entry in the local settings: where the PKI and the ssh key called `lab` lie.
 
-A repository names a PKI and never carries a path (a commit must not be able to make gitvirt read a file), so the path
+A repository names them and never carries a path (a commit must not be able to make gitvirt read a file), so the path
 goes into `settings.d/lab.yaml` of the user's settings folder. Called by lab.py.
 """
 
@@ -10,10 +10,21 @@ import contextlib
 import json
 import os
 from pathlib import Path
+from typing import Literal
 
 from drivers.lab.state import write_private
 
 PKI_NAME = "lab"
+SSH_NAME = "lab"
+
+Transport = Literal["tls", "ssh", "libssh", "libssh2"]
+
+
+def host_uri(address: str, transport: Transport) -> str:
+    """The URI of a Host at `address`, with the names that `register` gives."""
+    if transport == "tls":
+        return f"qemu+tls://{address}/system?pkipath={PKI_NAME}"
+    return f"qemu+{transport}://root@{address}/system?keyfile={SSH_NAME}&known_hosts={SSH_NAME}"
 
 
 def default_file() -> Path:
@@ -24,9 +35,13 @@ def default_file() -> Path:
     return folder.absolute() / "settings.d" / "lab.yaml"
 
 
-def register(file: Path, pki: Path) -> bool:
+def register(file: Path, pki: Path, ssh: Path) -> bool:
     """Write the entry; True if something was to do."""
-    entry = f"pki:\n  {PKI_NAME}: {{path: {json.dumps(str(pki))}}}\n"
+    key, known = json.dumps(str(ssh / "client")), json.dumps(str(ssh / "known_hosts"))
+    entry = (
+        f"pki:\n  {PKI_NAME}: {{path: {json.dumps(str(pki))}}}\n"
+        f"ssh:\n  {SSH_NAME}: {{keyfile: {key}, known_hosts: {known}}}\n"
+    )
     text = f"# Written by `gitvirt lab up`, removed by `gitvirt lab down`.\n{entry}"
     if _text_of(file) == text:
         return False

@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from reconciler.cli import lab_storage
+
 if TYPE_CHECKING:
-    from drivers.lab.lab import Lab, LabStatus
+    from drivers.lab.lab import HostStatus, Lab, LabStatus
 
 app = typer.Typer(
     name="lab", no_args_is_help=True, help="Real libvirt hosts on this machine, to try gitvirt out and to test it."
 )
 power = typer.Typer(no_args_is_help=True, help="The power button of a host.")
 app.add_typer(power, name="power")
+app.add_typer(lab_storage.app, name="storage")
 
 HostName = Annotated[str, typer.Argument(metavar="HOST", help="A host of the lab: kvm1, kvm2 …")]
 
@@ -36,6 +39,9 @@ def _lab() -> Lab:
 def up(
     hosts: Annotated[int, typer.Option(help="How many hosts shall run at least.", min=1)] = 3,
     repo: Annotated[Path | None, typer.Option(help="Write a Git repository that declares this lab.")] = None,
+    transport: Annotated[
+        Literal["tls", "ssh", "libssh", "libssh2"], typer.Option(help="How that repository reaches the hosts.")
+    ] = "tls",
 ) -> None:
     """Bring up the lab. Running it again changes nothing; a higher number adds hosts."""
     lab = _lab()
@@ -44,7 +50,7 @@ def up(
     if repo is not None:
         from drivers.lab.repository import write_repository
 
-        for line in write_repository(lab, repo):
+        for line in write_repository(lab, repo, transport):
             typer.echo(line)
 
 
@@ -77,7 +83,7 @@ def _as_text(seen: LabStatus) -> str:
     facts = seen.facts
     lines = [f"Lab in {seen.state}" if seen.hosts else f"No lab in {seen.state}. Make one: gitvirt lab up --hosts 3"]
     for host in seen.hosts:
-        lines.append(f"  {host.name:8} {host.power:10} {host.address:14} {host.uri}")
+        lines += _host_lines(host)
     lines.append(
         f"Machine: cgroup {facts.cgroup}, systemd {_yes(facts.systemd)}, AppArmor {_yes(facts.apparmor)}, "
         f"KVM {_yes(facts.kvm)} (the lab emulates in software either way)"
@@ -89,6 +95,15 @@ def _as_text(seen: LabStatus) -> str:
             "sysctl net.bridge.bridge-nf-call-iptables=0 helps."
         )
     return "\n".join(lines)
+
+
+def _host_lines(host: HostStatus) -> list[str]:
+    ill = f"   storage: {host.storage}" if host.storage not in ("", "well") else ""
+    further = [each for each in (host.ssh, host.bmc) if each]
+    return [
+        f"  {host.name:8} {host.power:10} {host.address:14} {host.uri}{ill}",
+        *(f"  {'':34} {each}" for each in further),
+    ]
 
 
 def _yes(value: bool) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from drivers.lab import machine, network, pki, processes
+from drivers.lab.bmc import process as bmc
 from drivers.lab.errors import (
     HostDown,
     LabConflict,
@@ -367,7 +368,12 @@ def test_all_hosts_answer_within_their_certificates_names(lab: Lab) -> None:
 
 
 def test_boot_order_keeps_services_in_one_table() -> None:
-    assert [service(LabPaths(Path("/x"))).name for service in SERVICES] == ["shared-storage", "libvirtd"]
+    assert [service(LabPaths(Path("/x"))).name for service in SERVICES] == [
+        "shared-storage",
+        "virtlockd",
+        "sshd",
+        "libvirtd",
+    ]
 
 
 # --- down -------------------------------------------------------------------------------------------------------------
@@ -384,6 +390,7 @@ def fresh(lab_of_session: Lab) -> Iterator[Lab]:
 
 def assert_nothing_left(lab: Lab) -> None:
     assert processes.host_processes(lab.paths.state) == []
+    assert bmc.find(lab.paths) == []
     assert network.links() == []
     assert not lab.paths.state.exists()
     assert str(lab.paths.state) not in Path("/proc/self/mounts").read_text(encoding="utf-8")

@@ -1,14 +1,10 @@
-"""Hosts by ssh: libvirt's three ssh transports with a pinned host key; a changed key and a stranger's key are refused.
-
-An sshd of the test runs inside a lab host; it dies with it.
-"""
+"""Hosts by ssh: libvirt's three ssh transports with pinned host keys; other keys are refused, on both sides."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
-import time
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,59 +12,43 @@ from pathlib import Path
 import pytest
 
 from drivers.errors import Denied
+from drivers.lab import ssh, state
 from drivers.lab.lab import Lab
+from drivers.lab.repository import write_repository
 from drivers.libvirt.access import Access
 from drivers.libvirt.host import connect
+from tests.live.command import PROGRAM
 
 pytestmark = pytest.mark.live
 
 TRANSPORTS = ("qemu+ssh", "qemu+libssh", "qemu+libssh2")
-CONFIG = """Port 22
-HostKey {folder}/host
-AuthorizedKeysFile {folder}/authorized
-PermitRootLogin prohibit-password
-PasswordAuthentication no
-UsePAM no
-StrictModes no
-PidFile none
-"""
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """An sshd in a lab host: its address, and a folder with the keys of both sides."""
+    """The way into a lab host, with a folder of keys that are not its own."""
 
     address: str
-    folder: Path
+    keys: Path
+    others: Path
 
-    def access(self, transport: str, *, key: str = "client", pinned: str = "host") -> Access:
-        """How to reach it, with that private key, and that public key as the only one that is known for the host."""
-        public = " ".join((self.folder / f"{pinned}.pub").read_text().split()[:2])
-        known = self.folder / f"known-{pinned}"
-        known.write_text(f"{self.address} {public}\n")
-        return Access(uri=f"{transport}://root@{self.address}/system", keyfile=self.folder / key, known_hosts=known)
+    def access(self, transport: str, *, stranger: bool = False, changed: bool = False) -> Access:
+        """How to reach it: with a key that it does not know; with another host key pinned than it has."""
+        known = self.keys / "known_hosts"
+        if changed:
+            public = " ".join((self.others / "key.pub").read_text().split()[:2])
+            known = self.others / "known_hosts"
+            known.write_text(f"{self.address} {public}\n")
+        keyfile = self.others / "key" if stranger else self.keys / "client"
+        return Access(uri=f"{transport}://root@{self.address}/system", keyfile=keyfile, known_hosts=known)
 
 
 @pytest.fixture
-def door(lab: Lab, tmp_path: Path) -> Iterator[Door]:
-    sshd = shutil.which("sshd", path="/usr/sbin:/usr/bin")
-    if sshd is None:
-        pytest.skip(
-            "there is no sshd (Debian: openssh-server); `make setup` does not install one, since it would start"
-        )
-    for name in ("host", "other", "client", "stranger"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)], check=True)
-    (tmp_path / "authorized").write_text((tmp_path / "client.pub").read_text())
-    config = tmp_path / "config"
-    config.write_text(CONFIG.format(folder=tmp_path))
-    subprocess.run(lab.inside("kvm1", ["mkdir", "-p", "/run/sshd"]), check=True)
-    with subprocess.Popen(lab.inside("kvm1", [sshd, "-D", "-e", "-f", str(config)]), stderr=subprocess.PIPE) as server:
-        address = next(host.address for host in lab.hosts() if host.name == "kvm1")
-        time.sleep(0.5)
-        assert server.poll() is None, server.stderr and server.stderr.read()
-        yield Door(address=str(address), folder=tmp_path)
-        subprocess.run(lab.inside("kvm1", ["pkill", "-f", str(config)]), check=False)
-        server.wait(timeout=30)
+def door(lab: Lab, tmp_path: Path) -> Door:
+    if not ssh.server(lab.paths):
+        pytest.skip("there is no sshd (Debian: openssh-server), and its package could not be downloaded")
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "key")], check=True)
+    return Door(address=lab.hosts()[0].address, keys=lab.paths.ssh, others=tmp_path)
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -79,11 +59,47 @@ def test_a_host_with_the_pinned_key_is_read(door: Door, transport: str) -> None:
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_a_changed_host_key_is_refused(door: Door, transport: str) -> None:
-    with closing(connect("kvm1", door.access(transport, pinned="other"))) as host, pytest.raises(Denied):
+    with closing(connect("kvm1", door.access(transport, changed=True))) as host, pytest.raises(Denied):
         host.reader.ping()
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_a_strangers_key_is_refused(door: Door, transport: str) -> None:
-    with closing(connect("kvm1", door.access(transport, key="stranger"))) as host, pytest.raises(Denied):
+    with closing(connect("kvm1", door.access(transport, stranger=True))) as host, pytest.raises(Denied):
         host.reader.ping()
+
+
+def test_hosts_reach_each_other_by_ssh_with_pinned_keys(lab: Lab, door: Door) -> None:
+    """As peer-to-peer migration does; a host whose key is not the pinned one is refused."""
+    there = ["virsh", "-c", "qemu+ssh://root@kvm2/system", "hostname"]
+    asked = subprocess.run(lab.inside("kvm1", there), capture_output=True, text=True, check=True)
+    assert asked.stdout.strip() == "kvm2"
+    known = lab.paths.host("kvm1").ssh / "ssh_known_hosts"
+    pinned = known.read_text(encoding="utf-8")
+    try:
+        known.write_text(pinned.replace("kvm2", "kvmX").replace("kvm1", "kvm1,kvm2"), encoding="utf-8")
+        refused = subprocess.run(lab.inside("kvm1", there), capture_output=True, text=True, check=False)
+    finally:
+        known.write_text(pinned, encoding="utf-8")
+    assert refused.returncode != 0
+    assert "Host key verification failed" in refused.stderr
+
+
+def test_a_repository_by_ssh_is_planned_with_the_keys_of_the_settings(lab: Lab, door: Door, tmp_path: Path) -> None:
+    folder = tmp_path / "repo"
+    list(write_repository(lab, folder, "ssh"))
+    for spare in (folder / "hosts").iterdir():
+        if spare.stem != "kvm1":
+            spare.unlink()
+    assert "keyfile=lab&known_hosts=lab" in (folder / "hosts" / "kvm1.yaml").read_text(encoding="utf-8")
+    record = state.load(lab.paths)
+    assert record is not None
+    (tmp_path / "settings.d").mkdir()
+    shutil.copy(record.settings_file, tmp_path / "settings.d")
+    (tmp_path / "settings.yaml").write_text(f"state: {tmp_path}/state\n", encoding="utf-8")
+    environment = {**os.environ, "GITVIRT_CONFIG": str(tmp_path / "settings.yaml")}
+    planned = subprocess.run(
+        [*PROGRAM, "plan", str(folder)], env=environment, capture_output=True, text=True, check=False
+    )
+    assert planned.returncode == 2, planned.stderr
+    assert "create" in planned.stdout

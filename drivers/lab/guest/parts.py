@@ -12,8 +12,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from drivers.lab import debian
 from drivers.lab.command import run
-from drivers.lab.errors import CommandFailed, GuestBuildFailed
+from drivers.lab.errors import GuestBuildFailed, PackagesNotHad
 
 KERNEL_META = "linux-image-cloud-amd64"
 PACKAGES = ("busybox-static", "qemu-guest-agent")
@@ -57,44 +58,14 @@ def obtain(cache: Path) -> Parts:
 
 
 def _download_and_unpack(root: Path) -> None:
-    packages = root.with_name(".packages.new")
-    shutil.rmtree(packages, ignore_errors=True)
-    packages.mkdir(parents=True)
     try:
-        _download(packages, [])
-    except CommandFailed:
-        # No package lists on this machine, or stale ones. Lists of our own leave the machine's as they are.
-        _download(packages, _own_lists(packages))
-    for package in sorted(packages.glob("*.deb")):
-        run(["dpkg-deb", "--extract", package, root])
+        debian.unpack(root, lambda archive: [_kernel(archive.depends(KERNEL_META)), *PACKAGES])
+    except PackagesNotHad as error:
+        raise GuestBuildFailed(f"Kernel, busybox and agent of the tiny guest could not be had. {error}") from error
     run(["depmod", "--basedir", root, next(iter((root / "lib" / "modules").iterdir())).name])
-    shutil.rmtree(packages)
 
 
-def _own_lists(folder: Path) -> list[str]:
-    lists = folder / "lists"
-    (lists / "partial").mkdir(parents=True)
-    options = ["-o", f"Dir::State::Lists={lists}", "-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache="]
-    try:
-        run(["apt-get", *options, "-o", "APT::Sandbox::User=root", "update"])
-    except CommandFailed as error:
-        raise GuestBuildFailed(
-            f"The package lists for the tiny guest could not be had. Check that `apt-get update` works here. {error}"
-        ) from error
-    return options
-
-
-def _download(folder: Path, options: list[str]) -> None:
-    """Raises CommandFailed, with lists of our own GuestBuildFailed."""
-    try:
-        depends = run(["apt-cache", *options, "depends", KERNEL_META])
-        kernel = re.search(r"Depends: (linux-image-\S+-cloud-amd64)", depends)
-        names = [kernel.group(1) if kernel else KERNEL_META, *PACKAGES]
-        run(["apt-get", *options, "-o", "APT::Sandbox::User=root", "--quiet", "download", *names], cwd=folder)
-    except CommandFailed as error:
-        if not options:
-            raise
-        raise GuestBuildFailed(
-            "The kernel, busybox and guest agent of the tiny guest come from Debian's archive, which could not be had. "
-            f"Check that `apt-get update` works here, then try again. {error}"
-        ) from error
+def _kernel(depends: str) -> str:
+    """The package that the meta package stands for today."""
+    found = re.search(r"Depends: (linux-image-\S+-cloud-amd64)", depends)
+    return found.group(1) if found else KERNEL_META

@@ -20,7 +20,15 @@ from drivers.lab import network, pki, processes
 from drivers.lab.errors import CommandFailed, HostFailed
 from drivers.lab.host import config
 from drivers.lab.host.services import SERVICES
-from drivers.lab.paths import SHARED_SOURCE_IN_HOST, LabPaths, host_index, host_name, link_name
+from drivers.lab.paths import (
+    LOCKS_IN_HOST,
+    SHARED_SOURCE_IN_HOST,
+    SSHD_IN_HOST,
+    LabPaths,
+    host_index,
+    host_name,
+    link_name,
+)
 from drivers.lab.state import LabRecord
 
 INIT = Path(__file__).with_name("init.py")
@@ -133,7 +141,7 @@ def _start(plan: HostPlan) -> None:
 def _boot_order(plan: HostPlan) -> dict[str, object]:
     folders = plan.lab.host(plan.name)
     indexes = range(1, plan.record.subnet.num_addresses - 2)
-    accounts = {file: Path(file).read_text(encoding="utf-8") for file in config.QEMU_ACCOUNTS}
+    accounts = {file: Path(file).read_text(encoding="utf-8") for file in config.ACCOUNTS}
     peers = {host_name(i): str(plan.record.subnet.network_address + i) for i in indexes if host_index(host_name(i))}
     return {
         "name": plan.name,
@@ -145,10 +153,13 @@ def _boot_order(plan: HostPlan) -> dict[str, object]:
             [str(folders.lib), "/var/lib/libvirt"],
             [str(folders.log), "/var/log/libvirt"],
             [str(folders.cache), "/var/cache/libvirt"],
+            [str(folders.ssh), "/etc/ssh"],
             [str(plan.lab.shared), str(SHARED_SOURCE_IN_HOST)],
+            [str(plan.lab.locks), str(LOCKS_IN_HOST)],
+            *([[str(plan.lab.sshd), str(SSHD_IN_HOST)]] if plan.lab.sshd.is_dir() else []),
         ],
         "files": config.etc(plan.name, peers, accounts),
-        "services": [asdict(service(plan.lab)) for service in SERVICES],
+        "services": [asdict(made) for service in SERVICES if (made := service(plan.lab)).argv],
     }
 
 

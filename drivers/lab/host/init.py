@@ -38,7 +38,7 @@ PR_SET_PDEATHSIG = 1
 
 RUN = Path("/run/gitvirt-lab")
 RESTART_DELAY = 1.0
-MOUNT_PATIENCE = 10.0
+READY_PATIENCE = 10.0
 CLEAN_ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",
@@ -106,7 +106,7 @@ def build_file_system(order: dict[str, Any]) -> None:
     _check(_libc.umount2(b"/sys", MNT_DETACH), "umount /sys")
     _mount("sysfs", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     _mount("tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=755")
-    for folder in (RUN / "hold", Path("/run/libvirt"), Path("/run/lock")):
+    for folder in (RUN / "hold", Path("/run/libvirt"), Path("/run/lock"), Path("/run/sshd")):
         folder.mkdir(mode=0o755, parents=True)
     mount_private_folders(order["binds"])
     for name, text in order["files"].items():
@@ -150,12 +150,13 @@ def bring_up_network(order: dict[str, Any]) -> None:
 
 
 class Service:
-    """One long-running program of the host. `mountpoint`: what it has to have mounted before the next one starts."""
+    """One long-running program. `mountpoint`, `socket`: what has to be there before the next one starts."""
 
     def __init__(self, entry: dict[str, Any]) -> None:
         self.name: str = entry["name"]
         self.argv: list[str] = entry["argv"]
         self.mountpoint: str | None = entry.get("mountpoint")
+        self.socket: str | None = entry.get("socket")
         self.pid = 0
         self.due = 0.0
 
@@ -165,9 +166,13 @@ class Service:
             Path(self.mountpoint).mkdir(parents=True, exist_ok=True)
         # Not kept as a Popen: all waiting is done by reap(), for our own children and for orphans alike.
         self.pid = os.posix_spawn(self.argv[0], self.argv, CLEAN_ENVIRONMENT, setsid=True, setsigdef=[signal.SIGPIPE])
-        give_up = time.monotonic() + MOUNT_PATIENCE
-        while self.mountpoint and not os.path.ismount(self.mountpoint) and time.monotonic() < give_up:
+        give_up = time.monotonic() + READY_PATIENCE
+        while not self.ready() and time.monotonic() < give_up:
             time.sleep(0.01)
+
+    def ready(self) -> bool:
+        mounted = self.mountpoint is None or os.path.ismount(self.mountpoint)
+        return mounted and (self.socket is None or Path(self.socket).exists())
 
     def held(self) -> bool:
         return (RUN / "hold" / self.name).exists()

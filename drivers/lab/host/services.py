@@ -9,16 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from drivers.lab import ssh
 from drivers.lab.paths import SHARED_IN_HOST, SHARED_SOURCE_IN_HOST, LabPaths
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A program that stays in the foreground. The next service starts once `mountpoint` is mounted, if given."""
+    """A program that stays in the foreground; without `argv` the host does without it.
+
+    The next one starts once `mountpoint` is mounted and `socket` is there, if given.
+    """
 
     name: str
     argv: tuple[str, ...]
     mountpoint: str | None = None
+    socket: str | None = None
 
 
 def shared_storage(lab: LabPaths) -> Service:
@@ -28,8 +33,18 @@ def shared_storage(lab: LabPaths) -> Service:
     return Service("shared-storage", argv, str(SHARED_IN_HOST))
 
 
+def virtlockd(lab: LabPaths) -> Service:
+    """Disk leases. libvirtd's QEMU driver does not come up without it."""
+    return Service("virtlockd", ("/usr/sbin/virtlockd",), socket="/run/libvirt/virtlockd-sock")
+
+
+def sshd(lab: LabPaths) -> Service:
+    program = ssh.server(lab)
+    return Service("sshd", (*program, "-D", "-e", "-f", "/etc/ssh/sshd_config") if program else ())
+
+
 def libvirtd(lab: LabPaths) -> Service:
     return Service("libvirtd", ("/usr/sbin/libvirtd", "--listen"))
 
 
-SERVICES: tuple[Callable[[LabPaths], Service], ...] = (shared_storage, libvirtd)
+SERVICES: tuple[Callable[[LabPaths], Service], ...] = (shared_storage, virtlockd, sshd, libvirtd)
