@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.emulator import crashes
 
 if TYPE_CHECKING:
     from drivers.lab.lab import Lab
@@ -25,6 +28,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("live"):
             item.add_marker(pytest.mark.xdist_group("lab"))
+            item.add_marker(pytest.mark.flaky(reruns=1, condition=partial(_emulator_crashed, item)))
+
+
+_CRASHES = pytest.StashKey[int]()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Remembers what had crashed before the test."""
+    if item.get_closest_marker("live"):
+        item.stash[_CRASHES] = crashes()
+
+
+def _emulator_crashed(item: pytest.Item) -> bool:
+    return crashes() > item.stash.get(_CRASHES, 0)
 
 
 @pytest.fixture(scope="session")
