@@ -36,7 +36,7 @@ class App:
         self.settings = using or settings.load()
         self.stop = threading.Event()
         self._hosts: dict[tuple[str, str], Host] = {}
-        self._key: bytes | None = None
+        self._keys: key.Keys | None = None
         self._journals: dict[str, Journal] = {}
         self._files = Path(repository.root)
 
@@ -53,19 +53,26 @@ class App:
 
     def outside(self) -> cycle.Outside:
         """The world as a pass reaches it."""
+        self._keys = None  # it may have been rotated since the last pass
         return cycle.Outside(
             connect=self.connect,
             now=lambda: int(time.time()),
             digest=self.digest,
+            former=lambda secret: self.keys.digests(secret),
             register=lambda repository: Register(self.settings.state_folder, repository),
             holds=lambda repository: Holds(self.settings.state_folder, repository).all(),
         )
 
     def digest(self, secret: Secret) -> str:
         """A secret as marks and plans hold it; the key is made at the first use."""
-        if self._key is None:
-            self._key = key.load(self.settings.state_folder)
-        return secret.digest(self._key)
+        return self.keys.digest(secret)
+
+    @property
+    def keys(self) -> key.Keys:
+        """Our key, and former ones while it is being rotated."""
+        if self._keys is None:
+            self._keys = key.keys(self.settings.state_folder)
+        return self._keys
 
     def connect(self, wanted: WantedHost) -> Host:
         """The driver of a declared host; the same one as long as its URI is the same."""

@@ -48,6 +48,7 @@ class Outside:
     connect: Callable[[WantedHost], Host]
     now: Callable[[], int]
     digest: Callable[[Secret], str]
+    former: Callable[[Secret], tuple[str, ...]] = lambda secret: ()
     register: Callable[[str], Register]
     holds: Callable[[str], Mapping[str, Override]] = lambda repository: {}
 
@@ -85,6 +86,7 @@ def think(
         observed=observed,
         now=observed.taken,
         digest=outside.digest,
+        former=outside.former,
         ancestors=revision.ancestors(marked_revisions(observed)),
         allowed=allowed,
         present={file: facts.size for file, facts in revision.sources.files.items()},

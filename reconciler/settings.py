@@ -12,6 +12,7 @@ Called by reconciler/app and the commands. Every fault is a SettingsError with i
       acme: {url: https://git.acme.lan/, username: bot, token_file: /etc/gitvirt/git.token}
     folders: [/srv/images]                             # `file:` sources outside of the repository may be in here
     environment: [VNC_PASSWORD]                        # what `{env: …}` may name besides GITVIRT_SECRET_*
+    age_keys: [/etc/gitvirt/age.key]                   # what opens the files of `secrets:`
     state: /var/lib/gitvirt
     timeouts: {connect: 10s, call: 30s, git: 60s}
     concurrency: {host: 8, total: 256}
@@ -116,6 +117,7 @@ class Settings(_Section):
         hosts = self._named("ssh", self.ssh, named.pop("known_hosts", None), uri) or keys
         return HostAccess(
             uri=f"{base}?{urlencode(named)}" if named else base,
+    age_keys: tuple[AbsolutePath, ...] = ()
             pki=_path(pki.path if pki else None),
             keyfile=_path(keys.keyfile if keys else None),
             known_hosts=_path(hosts.known_hosts if hosts else None),
@@ -128,6 +130,16 @@ class Settings(_Section):
 
     def _named(self, section: str, entries: dict[str, Any], name: str | None, uri: str) -> Any:
         if name is None:
+    @property
+    def age_key_files(self) -> tuple[Path, ...]:
+        """The files with our age keys; without a word about them, those that the sops program uses."""
+        if self.age_keys:
+            return tuple(map(Path, self.age_keys))
+        if named := os.environ.get("SOPS_AGE_KEY_FILE"):
+            return (Path(named).expanduser(),)
+        usual = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "sops" / "age" / "keys.txt"
+        return (usual,) if usual.exists() else ()
+
             return None
         if name not in entries:
             known = f"known: {', '.join(sorted(entries))}" if entries else f"there is no `{section}:` at all"

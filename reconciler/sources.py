@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from drivers.errors import Missing
+from drivers.secrets import SecretsError, Source, Vault
 from reconciler.desired.resolve import FileFacts, Sources, image_file
 from reconciler.errors import ReconcilerError
 from reconciler.settings import Settings
 from specs.catalog import Catalog
 from specs.fields import Secret
 from specs.resource import Location
+from specs.texts import secret_files
 
 if TYPE_CHECKING:
     from drivers.git import Repository
@@ -46,7 +48,7 @@ def read(catalog: Catalog, root: Path, settings: Settings) -> Sources:
             sha256 = (resource.spec.checksum or "").removeprefix("sha256:") or sums.of(path)
             files[file] = FileFacts(size=path.stat().st_size, format=_format(path), sha256=sha256)
     sums.save()
-    return Sources(files=files, reveal=_revealer(root, settings))
+    return Sources(files=files, reveal=_revealer(root, settings, _vault(catalog, settings)))
 
 
 def folder_of(repository: Repository, revision: str, catalog: Catalog, settings: Settings) -> Path:
@@ -114,11 +116,31 @@ def _format(path: Path) -> str:
         return "qcow2" if file.read(4) == _QCOW2 else "raw"
 
 
-def _revealer(root: Path, settings: Settings) -> Callable[[object, Location], Secret]:
+def unrevealed(ref: object, where: Location) -> Secret:
+    """In place of `Sources.reveal` where nothing will be done: plans from a recorded observation need no keys."""
+    return Secret("not revealed")
+
+
+def _vault(catalog: Catalog, settings: Settings) -> Vault:
+    paths = secret_files(catalog.repository)
+    sources = {
+        each.name: Source(kind="sops" if each.sops else "age", label=path, data=catalog.contents[path])
+        for each in catalog.repository.spec.secrets or ()
+        if (path := paths[each.name]) is not None and path in catalog.contents
+    }
+    return Vault(sources, lambda: settings.age_key_files)
+
+
+def _revealer(root: Path, settings: Settings, vault: Vault) -> Callable[[object, Location], Secret]:
     def reveal(ref: object, where: Location) -> Secret:
-        value, env, file = (getattr(ref, name, None) for name in ("value", "env", "file"))
+        value, env, file, name = (getattr(ref, each, None) for each in ("value", "env", "file", "secret"))
         if isinstance(value, Secret):
             return value
+        if isinstance(name, str):
+            try:
+                return Secret(vault.get(name))
+            except SecretsError as error:
+                raise SourceError(f"{where}: the secret {name}: {error}") from None
         if isinstance(env, str):
             _require_allowed(env, where, settings)
             if env not in os.environ:

@@ -61,6 +61,9 @@ COMMANDS: dict[str, Command] = {
     "unhold": Command("deeds.hold:unhold", "Take a hold back.", ACT),
     "undelete": Command("deeds.trash:undelete", "Take VMs out of the trash that are no longer declared.", ACT),
     "release": Command("deeds.trash:release", "Take gitvirt's mark off VMs or networks, for good.", ACT),
+    "rotate-key": Command(
+        "rotate:rotate_key", "Make a new key for the digests of secrets; only marks are rewritten.", MORE
+    ),
     "host": Command("deeds.host:app", "Say that a removed host will not come back.", MORE),
     "lab": Command("lab:app", "Real libvirt hosts on this one machine, to try and to test.", MORE),
     "version": Command("version:version", "Print the versions of gitvirt and of the parts that it uses.", MORE),
