@@ -81,12 +81,14 @@ class Rest:
     """What a domain's definition holds that no field tells, for an import.
 
     `patches` are true of it already; `kept` are words for what no patch can tell; `devices` is the XML of each entry
-    of the named lists ("disks[vda]"), for those that the YAML has no place for.
+    of the named lists ("disks[vda]"), for those that the YAML has no place for. `usual` are fields that a new VM of
+    its kind (machine, firmware, graphics …) has without being told.
     """
 
     patches: tuple[Patch, ...] = ()
     kept: tuple[str, ...] = ()
     devices: Mapping[str, str] = field(default_factory=dict)
+    usual: Fields = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from reconciler.desired.defaults import VM, new_entry
@@ -36,10 +37,10 @@ class Hardware:
     unsettled: dict[str, tuple[Scalar, Scalar]] = field(default_factory=dict)
 
 
-def hardware(config: Fields, live: Fields | None, refer: Refer) -> Hardware:
-    """What these fields are in YAML. Names of entries are those of the reader."""
+def hardware(config: Fields, live: Fields | None, usual: Fields, refer: Refer) -> Hardware:
+    """What these fields are in YAML; `usual` are those that any such VM has. Names of entries are the reader's."""
     found = Hardware()
-    view = _View(config=config, live=live, refer=refer, unsettled=found.unsettled)
+    view = _View(config=config, live=live, usual=usual, refer=refer, unsettled=found.unsettled)
     for shape in KINDS["VirtualMachine"].shape.fields.values():
         if shape.form == "named":
             found.lists[shape.name] = {
@@ -55,8 +56,18 @@ def hardware(config: Fields, live: Fields | None, refer: Refer) -> Hardware:
 class _View:
     config: Fields
     live: Fields | None
+    usual: Fields
     refer: Refer
     unsettled: dict[str, tuple[Scalar, Scalar]]
+
+    def needless(self, path: str, value: Scalar) -> bool:
+        """Whether a VM that is made anew has this value although nobody writes it."""
+        parts = entry_of(path)
+        built_in: Fields = new_entry(parts[0], parts[1], {}) if parts else VM
+        for key, values in ((parts[2] if parts else path, built_in), (path, self.usual)):
+            if key in values:
+                return same(key, values[key], value)
+        return value in (False, "", "none")
 
     def settled(self, path: str) -> bool:
         """Whether the running machine has what the next boot will have; a difference is noted."""
@@ -78,32 +89,23 @@ def _members(shapes: Mapping[str, Shape], view: _View, prefix: str) -> Iterator[
                 yield shape.name, inner
             continue
         value = view.config.get(path)
-        if shape.form == "named" or value is None or pattern(path) not in _declarable() or _needless(path, value):
+        if shape.form == "named" or value is None or pattern(path) not in _declarable() or view.needless(path, value):
             continue
         if view.settled(path):
             yield shape.name, _written(shape, path, value, view)
 
 
+@cache
 def _declarable() -> frozenset[str]:
     return frozenset(patterns())
-
-
-def _needless(path: str, value: Scalar) -> bool:
-    """Whether a VM that is made anew has this value although nobody writes it."""
-    parts = entry_of(path)
-    usual: Mapping[str, Scalar] = new_entry(parts[0], parts[1], {}) if parts else VM
-    key = parts[2] if parts else path
-    if key in usual:
-        return same(key, usual[key], value)
-    return value in (False, "", "none")
 
 
 def _written(shape: Shape, path: str, value: Scalar, view: _View) -> Any:
     if shape.type == "secret" or isinstance(value, Secret):
         return view.refer(path)
-    if shape.type.startswith("list") and isinstance(value, str):
-        return value.split(",")
-    if shape.written is not None and isinstance(value, int) and not isinstance(value, bool):
+    if shape.many:
+        return str(value).split(",")
+    if shape.written is not None and not isinstance(value, bool):
         return shape.written(value)
     return value
 

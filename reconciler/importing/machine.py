@@ -44,7 +44,7 @@ def document(source: Source, vm: SeenVm, around: Surroundings) -> Document:
         found.secrets.append(SecretWanted(ref=ref, path=path, variable=variable))
         return {"env": variable}
 
-    told = hardware(vm.config, vm.live, refer)
+    told = hardware(vm.config, vm.live, rest.usual, refer)
     if around.cluster:
         found.spec["cluster"] = around.cluster
     found.spec.update(told.spec)

@@ -36,6 +36,8 @@ from specs.tree import Tree, TreeFile
 _ROUNDS = 30
 _ESSENTIAL = frozenset(("", "name", "volume", "storageDomain", "network", "mac", "source", "image"))
 """Parts of an entry without which it would be another device."""
+_NEVER = frozenset(("uuid", "state", "external", "cluster"))
+"""What an object is not left without: then it is passed over."""
 _PRETENDED = "qemu+tls://{}.invalid/system"
 _REVISION = "import"
 
@@ -150,11 +152,15 @@ def take_out(document: Document, path: str, why: str) -> bool:
 
 
 def _delete(spec: Any, keys: list[str]) -> bool:
-    for key in keys[:-1]:
-        spec = spec.get(key) if isinstance(spec, dict) else None
-    if not isinstance(spec, dict) or keys[-1] not in spec or keys[-1] in ("uuid", "state", "external", "cluster"):
+    if not isinstance(spec, dict) or keys[0] not in spec or keys[0] in _NEVER:
         return False
-    del spec[keys[-1]]
+    if len(keys) == 1:
+        del spec[keys[0]]
+        return True
+    if not _delete(spec[keys[0]], keys[1:]):
+        return False
+    if not spec[keys[0]]:
+        del spec[keys[0]]
     return True
 
 

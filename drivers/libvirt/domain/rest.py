@@ -18,14 +18,22 @@ from lxml import etree
 from drivers.base import NewVm
 from drivers.libvirt.domain import definition, patches
 from drivers.libvirt.domain.draft import Draft, Names
-from drivers.libvirt.domain.reading import read_scalars
+from drivers.libvirt.domain.reading import draft, read_scalars
 from drivers.libvirt.domain.table import ABSENT, DEVICES, DOMAIN
 from drivers.libvirt.domain.tree import CannotWrite, Element, parse, write
 from drivers.mark import Mark
 from drivers.seen import Patch, Rest
-from specs.fields import entry_of
+from specs.fields import Fields, Scalar, entry_of
 
 _LIBVIRT = 9_000_000
+_NOBODY = "00000000-0000-0000-0000-000000000000"
+_KIND = (
+    "emulation", "arch", "machine", "firmware", "cpu.count", "cpu.max", "cpu.model", "memory", "memoryMax", "serial",
+    "agent", "rng", "graphics.type", "graphics.listen",
+)  # fmt: skip
+"""Fields that say what kind of VM it is: always told, unless they have their built-in value."""
+_ADDED: Fields = {"boot.order": "hd"}
+"""What libvirt adds to a definition by itself."""
 _LONGEST = 16 * 1024  # what specs/kinds/xmlpatch.py takes
 _OURS = frozenset(("name", "uuid", "metadata", "devices", "vcpus", "resource", "pm"))
 """Of a domain: identity, what others keep there, and what libvirt writes out by itself."""
@@ -60,7 +68,8 @@ class _Search:
 
     def result(self) -> Rest:
         sound = [each for each in self.found if self._proven(each)]
-        return Rest(patches=tuple(sound), kept=tuple(dict.fromkeys(self.kept)), devices=self.devices)
+        kept = tuple(dict.fromkeys(self.kept))
+        return Rest(patches=tuple(sound), kept=kept, devices=self.devices, usual=_usual_fields(self.draft))
 
     def _unknown(self) -> list[Element]:
         """The elements that no reader says anything about."""
@@ -161,11 +170,21 @@ def _spoken(tag: str) -> tuple[str, ...]:
     return ("model", "vendor", "topology") if tag == "cpu" else ()
 
 
-def _model(domain: Element, draft: Draft) -> Element:
+def _model(domain: Element, found: Draft) -> Element:
     """What gitvirt would build from the fields, without the named devices; fields that it cannot write left out."""
-    identity = domain.findtext("uuid") or "00000000-0000-0000-0000-000000000000"
+    identity = domain.findtext("uuid") or _NOBODY
+    return _built(identity, {path: value for path, value in found.fields.items() if entry_of(path) is None})
+
+
+def _usual_fields(found: Draft) -> Fields:
+    """What a new VM has that is told no more than the kind of machine, as it will be read back."""
+    built = _built(_NOBODY, {path: found.fields[path] for path in _KIND if path in found.fields})
+    fields = dict(draft(built, Names({})).fields)
+    return {**_ADDED, **{path: value for path, value in fields.items() if path not in _KIND}}
+
+
+def _built(identity: str, fields: dict[str, Scalar]) -> Element:
     mark = Mark(repository="", ref="", uuid=identity, generation=1, revision="")
-    fields = {path: value for path, value in draft.fields.items() if entry_of(path) is None}
     while True:
         try:
             request = NewVm(name="rest", uuid=identity, fields=fields, mark=mark)
