@@ -98,6 +98,7 @@ class Settings(_Section):
     git: dict[str, GitLogin] = {}
     folders: tuple[AbsolutePath, ...] = ()
     environment: tuple[str, ...] = ()
+    age_keys: tuple[AbsolutePath, ...] = ()
     state: AbsolutePath = "~/.local/state/gitvirt"
     timeouts: Timeouts = Timeouts()
     concurrency: Concurrency = Concurrency()
@@ -108,6 +109,16 @@ class Settings(_Section):
         """Where the key, locks and the copies of remote repositories are; made on first use by who writes there."""
         return Path(self.state).expanduser()
 
+    @property
+    def age_key_files(self) -> tuple[Path, ...]:
+        """The files with our age keys; without a word about them, those that the sops program uses."""
+        if self.age_keys:
+            return tuple(map(Path, self.age_keys))
+        if named := os.environ.get("SOPS_AGE_KEY_FILE"):
+            return (Path(named).expanduser(),)
+        usual = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "sops" / "age" / "keys.txt"
+        return (usual,) if usual.exists() else ()
+
     def access(self, uri: str) -> HostAccess:
         """The URI without what only this machine can know, and the paths that its names stand for."""
         base, _, query = uri.partition("?")
@@ -117,7 +128,6 @@ class Settings(_Section):
         hosts = self._named("ssh", self.ssh, named.pop("known_hosts", None), uri) or keys
         return HostAccess(
             uri=f"{base}?{urlencode(named)}" if named else base,
-    age_keys: tuple[AbsolutePath, ...] = ()
             pki=_path(pki.path if pki else None),
             keyfile=_path(keys.keyfile if keys else None),
             known_hosts=_path(hosts.known_hosts if hosts else None),
@@ -130,16 +140,6 @@ class Settings(_Section):
 
     def _named(self, section: str, entries: dict[str, Any], name: str | None, uri: str) -> Any:
         if name is None:
-    @property
-    def age_key_files(self) -> tuple[Path, ...]:
-        """The files with our age keys; without a word about them, those that the sops program uses."""
-        if self.age_keys:
-            return tuple(map(Path, self.age_keys))
-        if named := os.environ.get("SOPS_AGE_KEY_FILE"):
-            return (Path(named).expanduser(),)
-        usual = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "sops" / "age" / "keys.txt"
-        return (usual,) if usual.exists() else ()
-
             return None
         if name not in entries:
             known = f"known: {', '.join(sorted(entries))}" if entries else f"there is no `{section}:` at all"
