@@ -39,7 +39,7 @@ def new_vm(wanted: WantedVm, capabilities: Capabilities) -> Fields:
     fields: dict[str, Scalar] = {**VM, "emulation": emulation}
     fields["cpu.model"] = wanted.cluster_cpu or ("host-model" if emulation == "kvm" else "maximum")
     fields.update({path: value for path, value in wanted.fields.items() if "[" not in path})
-    if fields["graphics.type"] == "none":
+    if fields["graphics.type"] == "none" or "graphics.network" in wanted.fields:
         fields.pop("graphics.listen", None)
     fields.setdefault("memoryMax", fields["memory"])
     _processors(fields)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from specs import units
-from specs.checks import devices, policies
+from specs.checks import console, devices, platform, policies
 from specs.checks.scope import Scope, wrong
 from specs.errors import Finding
 from specs.resource import Resource
@@ -19,6 +19,8 @@ def findings(scope: Scope) -> Iterator[Finding]:
     for resource in (*scope.of("VirtualMachine"), *scope.of("InstanceType")):
         yield from _memory(resource)
         yield from _cpu(resource)
+        yield from console.findings(resource)
+        yield from platform.findings(resource)
     for vm in scope.of("VirtualMachine"):
         yield from devices.findings(scope, vm)
         yield from policies.findings(scope, vm)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, Strict
 
-from specs.kinds.common import SecretRef
+from specs.kinds.console import Graphics, Inputs, Usb, Video
 from specs.kinds.cpu import Cpu
 from specs.kinds.machine import Boot, Clock, Enlightenments, Features, Kernel, OnCrash, OnPoweroff
 from specs.kinds.memory import MemoryPolicy, Numa
+from specs.kinds.platform import Iommu, RngOptions, Tpm, Uefi, Vsock, Watchdog
 from specs.kinds.smbios import Smbios
-from specs.model import Address, Model, Size, Unit, Yes, declared, matching
+from specs.model import Model, Size, Unit, Yes, declared, matching
 
 Machine = Annotated[
     str,
@@ -24,16 +25,7 @@ Machine = Annotated[
 Threads = Annotated[int, Strict(), Field(ge=0, le=127), Unit("number")]
 
 
-class Graphics(Model):
-    """The graphical console; `graphics: vnc` is short for `{type: vnc}`."""
-
-    shorthand: ClassVar[tuple[str, ...]] = ("type",)
-
-    type: Literal["vnc", "none"] | None = declared("Protocol, or none.", effect="restart")
-    listen: Address | None = declared("Address of the host to listen on.", effect="restart")
-    password: Annotated[SecretRef | None, Unit("secret")] = declared(
-        "Password of the console, at most 8 characters.", effect="live"
-    )
+Sound = Literal["ich9", "ich6", "ac97", "es1370", "sb16", "usb", "none"]
 
 
 class Hardware(Model):
@@ -56,7 +48,23 @@ class Hardware(Model):
     smbios: Smbios | None = declared("What the guest is told about its hardware.", effect="restart")
     machine: Machine | None = declared("Machine type.", effect="offline")
     firmware: Literal["bios", "uefi"] | None = declared("Firmware.", effect="offline")
+    uefi: Uefi | None = declared("Secure boot and files of UEFI firmware.", effect="offline")
+    tpm: Tpm | None = declared("Emulated TPM.", effect="restart")
     graphics: Graphics | None = declared("Graphical console.", effect="restart")
+    video: Video | None = declared("Video card.", effect="restart")
+    sound: Sound | None = declared("Sound card.", effect="restart")
+    usb: Usb | None = declared("USB controller and redirection.", effect="restart")
+    inputs: Inputs | None = declared("Tablet, mouse and keyboard.", effect="hotplug")
+    smartcard: Literal["passthrough", "host", "none"] | None = declared(
+        "Smartcard reader: with the cards of whoever looks by SPICE, or the host's.", effect="restart"
+    )
     serial: Yes | None = declared("Serial console.", effect="restart")
     agent: Yes | None = declared("Channel of the QEMU guest agent.", effect="hotplug")
     rng: Yes | None = declared("Random numbers from the host (virtio-rng).", effect="hotplug")
+    rng_options: RngOptions | None = declared("Source and rate of random numbers.", effect="restart")
+    watchdog: Watchdog | None = declared("Watchdog.", effect="restart")
+    panic: Literal["isa", "pvpanic", "hyperv", "none"] | None = declared(
+        "Device by which the guest tells that its kernel has crashed.", effect="restart"
+    )
+    vsock: Vsock | None = declared("Number (CID) of the guest for sockets to its host.", effect="hotplug")
+    iommu: Iommu | None = declared("Virtual IOMMU.", effect="restart")

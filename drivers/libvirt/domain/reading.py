@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from drivers.libvirt.domain import marks
+from drivers.libvirt.domain.aspects import graphics
 from drivers.libvirt.domain.aspects.cpu import as_defined
 from drivers.libvirt.domain.aspects.platform import read_type
 from drivers.libvirt.domain.draft import Draft, Names, pair
@@ -51,6 +52,7 @@ def read(inactive: str, live: str | None) -> Reading:
         pair(config, now)
     if now is not None:
         as_defined(config.fields, now.fields)
+        graphics.as_defined(config.fields, now.fields)
     return Reading(
         name=root.findtext("name") or "",
         uuid=root.findtext("uuid") or "",

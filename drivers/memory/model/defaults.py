@@ -23,6 +23,7 @@ DEVICES: dict[str, dict[str, Scalar]] = {
     "cdroms": {"source": "", "bus": "sata"},  # on the old machine type: ide
     "nics": {"network": "", "mac": "", "model": "virtio", "link": "up"},
 }
+_GRAPHICS = {"both": ("vnc", "spice"), "none": ()}
 _PREFIX = {"virtio": "vd", "scsi": "sd", "sata": "sd", "usb": "sd", "ide": "hd"}
 _FAMILIES = {"q35": "pc-q35-", "pc": "pc-i440fx-"}
 _TOPOLOGY = ("cpu.sockets", "cpu.cores", "cpu.threads")
@@ -164,5 +165,5 @@ def _check(scalars: Mapping[str, Scalar], able: Capabilities) -> None:
         raise Said(Unsupported, f"emulator does not support machine type '{scalars['machine']}'")
     if scalars["firmware"] not in able.firmwares:
         raise Said(Unsupported, f"unable to find any firmware of type '{scalars['firmware']}'")
-    if scalars["graphics.type"] not in able.graphics | {"none"}:
+    if not set(_GRAPHICS.get(str(scalars["graphics.type"]), (str(scalars["graphics.type"]),))) <= able.graphics:
         raise Said(Unsupported, f"{scalars['graphics.type']} graphics are not supported with this QEMU")

@@ -83,7 +83,7 @@ def test_what_is_no_ref_is_refused(text: str, said: str) -> None:
         ("{firmware: efi}", "firmware: `efi` cannot be used here; use bios or uefi"),
         ("{serial: yes}", "serial: `yes` is not true or false"),
         ("{serial: 1}", "serial: `1` is not true or false"),
-        ("{graphics: spice}", "graphics.type: `spice` cannot be used here; use vnc or none"),
+        ("{graphics: sdl}", "graphics.type: `sdl` cannot be used here; use vnc, spice, both or none"),
         ("{graphics: {listen: localhost}}", "graphics.listen: `localhost` is not an IP address"),
         ("{description: 5}", "description: `5` is not text; quote it"),
         ('{description: "a\\nb"}', "description: this text has line breaks"),

@@ -1,7 +1,7 @@
-"""Platform: emulation (domain type), architecture, machine type, firmware.
+"""Platform: emulation (domain type), architecture, machine type. What `<os>` says is read by firmware.py.
 
 A machine is read as the exact name that libvirt froze (`pc-q35-7.2`); a family (`q35`) is written as it is and
-libvirt picks the version. UEFI is written as firmware='efi' without secure boot, so that libvirt picks the image.
+libvirt picks the version.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from drivers.libvirt.domain import controllers
 from drivers.libvirt.domain.aspect import Aspect
 from drivers.libvirt.domain.draft import Draft
-from drivers.libvirt.domain.tree import CannotWrite, Element, drop, ensure, new, put
+from drivers.libvirt.domain.tree import CannotWrite, Element, drop, ensure, put
 from specs.fields import Scalar
 
 EMULATIONS = {"kvm": "kvm", "tcg": "qemu"}  # our word → libvirt's domain type
@@ -20,19 +20,6 @@ def read_type(domain: Element, draft: Draft) -> None:
     """The domain's own attribute; called for `<domain>` itself."""
     kind = domain.get("type", "")
     draft.fields["emulation"] = _WORDS.get(kind, kind)
-
-
-def _read_os(element: Element, draft: Draft) -> None:
-    uefi = element.get("firmware") == "efi"
-    for child in element:
-        if child.tag == "type":
-            for path in ("arch", "machine"):
-                value = child.get(path)
-                if value:
-                    draft.fields[path] = value
-        elif child.tag == "loader" and child.get("type") == "pflash":
-            uefi = True
-    draft.fields["firmware"] = "uefi" if uefi else "bios"
 
 
 def machine_matches(wanted: Scalar, seen: Scalar) -> bool:
@@ -69,25 +56,10 @@ def _write_machine(domain: Element, value: Scalar) -> None:
         controllers.furnish(domain)
 
 
-def _write_firmware(domain: Element, value: Scalar) -> None:
-    os = ensure(domain, "os")
-    for tag in ("firmware", "loader", "nvram"):
-        drop(os, tag)
-    if value != "uefi":
-        put(os, "firmware", None)
-        return
-    os.set("firmware", "efi")
-    firmware = ensure(os, "firmware")
-    for name in ("secure-boot", "enrolled-keys"):
-        firmware.append(new("feature", enabled="no", name=name))
-
-
 ASPECT = Aspect(
-    domain={"os": _read_os},
     write={
         "emulation": _write_emulation,
         "arch": lambda domain, value: put(_type(domain), "arch", value),
         "machine": _write_machine,
-        "firmware": _write_firmware,
     },
 )

@@ -1,50 +1,54 @@
-"""Random number generator: a virtio rng fed by /dev/urandom."""
+"""Random number generator: a virtio rng, by itself fed by /dev/urandom; model, source and rate where declared.
+
+`rng` is whether there is one; it comes and goes while the VM runs. The rest takes effect at the next power cycle.
+"""
 
 from __future__ import annotations
 
-from drivers.libvirt.domain.aspect import Aspect, Running
-from drivers.libvirt.domain.draft import Draft
-from drivers.libvirt.domain.tree import Element, alias, children, ensure, new, put_text, remove
+from drivers.libvirt.domain.single import Attribute, Single
+from drivers.libvirt.domain.tree import Element, ensure, new, put_text
 from specs.fields import Scalar
 
 
-def _is_ours(element: Element) -> bool:
-    backend = element.find("backend")
-    return element.get("model", "").startswith("virtio") and backend is not None and backend.get("model") == "random"
-
-
-def _read(element: Element, draft: Draft) -> None:
-    if _is_ours(element):
-        draft.fields["rng"] = True
-
-
-def _write(domain: Element, value: Scalar) -> None:
-    devices = ensure(domain, "devices")
-    there = [each for each in children(devices, "rng") if _is_ours(each)]
-    if value and not there:
-        devices.append(build())
-    elif not value:
-        for each in there:
-            remove(each)
-
-
-def build() -> Element:
-    """A new generator."""
+def _new(value: Scalar, domain: Element) -> Element:
     rng = new("rng", model="virtio")
     put_text(rng, "backend", "/dev/urandom")
     ensure(rng, "backend").set("model", "random")
     return rng
 
 
-def _live(running: Running, path: str, value: Scalar) -> None:
-    there = [each for each in running.live().iterfind("devices/rng") if _is_ours(each)]
-    if value and not there:
-        device = build()
-        device.append(new("alias", name="ua-rng"))
-        running.attach(device)
-    elif not value:
-        for each in there:
-            running.detach(alias(each))
+class _Backend(Attribute):
+    """Another kind of source takes the former one's path away."""
+
+    def write(self, device: Element, value: Scalar) -> None:
+        backend = ensure(device, "backend")
+        if backend.get("model") == value:
+            return
+        backend.clear()
+        backend.set("model", str(value or "random"))
+        if value in (None, "random"):
+            backend.text = "/dev/urandom"
 
 
-ASPECT = Aspect(devices={"rng": _read}, absent={"rng": False}, write={"rng": _write}, live={"rng": _live})
+class _Source(Attribute):
+    """Only `random` reads a file of the host."""
+
+    def read(self, device: Element) -> Scalar:
+        found = Attribute(at=self.at, name="").read(device)
+        return found if device.find("backend[@model='random']") is not None and found else None
+
+
+ASPECT = Single(
+    tag="rng",
+    switch="rng",
+    new=_new,
+    fields={
+        "rngOptions.model": Attribute(name="model"),
+        "rngOptions.backend": _Backend(at="backend", name="model"),
+        "rngOptions.source": _Source(at="backend", name=""),
+        "rngOptions.bytes": Attribute(at="rate", name="bytes", form="number"),
+        "rngOptions.period": Attribute(at="rate", name="period", form="number"),
+    },
+    mine=lambda device: device.find("backend[@model='egd']") is None,
+    hotplug=True,
+).aspect()
