@@ -16,6 +16,7 @@ from drivers.memory.model.hardware import Device, Hardware
 from drivers.memory.model.places import HostState
 from drivers.memory.model.said import Said
 from drivers.seen import Power
+from specs.attachment import is_network
 
 if TYPE_CHECKING:
     from drivers.memory.world import World
@@ -126,7 +127,7 @@ def _check_network(host: HostState, name: str) -> None:
         bridges = host.capabilities.bridges
         if bridges is not None and name.removeprefix("bridge:") not in bridges:
             raise Said(DriverError, f"Cannot get interface MTU on '{name.removeprefix('bridge:')}': No such device")
-    elif host.network(name).live is None:
+    elif is_network(name) and host.network(name).live is None:
         raise Said(Conflict, f"network '{name}' is not active")
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from reconciler.diff.context import Context
 from reconciler.operations.scene import Target
+from specs.attachment import is_network
 from specs.fields import entries
 
 _LISTS = {"disks": "disk", "cdroms": "drive"}
@@ -88,7 +89,7 @@ def _absent(path: str, host: str, context: Context) -> str:
 def _networks(target: Target, context: Context) -> Iterator[Obstacle]:
     for name, nic in entries(target.vm.config, "nics").items():
         network = str(nic.get("network", ""))
-        if not network or ":" in network:
+        if not is_network(network):
             continue
         seen = context.observed.network(target.where, network)
         if seen is None or not seen.active:

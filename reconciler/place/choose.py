@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from drivers.seen import SeenHost
 from reconciler.desired.wanted import WantedHost, WantedVm
+from specs.attachment import is_network
 from specs.fields import entries
 from specs.units import format_size
 
@@ -62,7 +63,7 @@ def demand(vm: WantedVm) -> Demand:
     return Demand(
         vm=vm,
         memory=memory if isinstance(memory, int) else 0,
-        networks=tuple(str(nic["network"]) for nic in nics if "network" in nic),
+        networks=tuple(str(nic["network"]) for nic in nics if is_network(nic.get("network"))),
         pools=tuple(dict.fromkeys(disk.pool for disk in vm.disks)),
     )
 

@@ -11,6 +11,7 @@ from drivers.seen import SeenVm
 from reconciler.desired.wanted import WantedVm
 from reconciler.diff.change import Change, HeldReason, Verb
 from reconciler.diff.context import Context
+from specs.attachment import is_network
 from specs.fields import entries
 
 
@@ -103,7 +104,9 @@ def aimed(changes: list[Change], context: Context) -> list[Change]:
             needed |= {f"sd/{disk.pool}" for disk in vm.disks}
             needed |= {f"image/{disk.image}" for disk in vm.disks if disk.image}
             needed |= {f"image/{image}" for image in vm.cdroms.values() if image}
-            needed |= {f"network/{nic['network']}" for nic in entries(vm.fields, "nics").values()}
+            needed |= {
+                f"network/{nic['network']}" for nic in entries(vm.fields, "nics").values() if is_network(nic["network"])
+            }
             images = [context.wanted.images[disk.image] for disk in vm.disks if disk.image]
             needed |= {f"sd/{image.pool}" for image in images}
     return [each for each in changes if str(each.ref) in needed]

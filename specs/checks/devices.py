@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from specs import units
-from specs.checks import disks
+from specs.checks import disks, nics
 from specs.checks.scope import Scope, wrong
 from specs.errors import Finding
 from specs.resource import Resource
@@ -90,6 +90,7 @@ def _image(scope: Scope, vm: Resource, use: tuple[str, str | None, str, str]) ->
 
 def _networks(scope: Scope, vm: Resource) -> Iterator[Finding]:
     for nic in vm.spec.nics or ():
+        yield from nics.findings(scope, vm, nic)
         network = scope.get("Network", nic.network or nic.name)
         if network is not None and not scope.serves(network.spec, vm.spec.cluster):
             yield _out_of_reach(vm, f"nics[{nic.name}].network", network)

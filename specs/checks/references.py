@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from specs.attachment import is_network
 from specs.checks.scope import Scope, wrong
 from specs.errors import Finding, did_you_mean
 from specs.resource import Ref, Resource
@@ -100,7 +101,8 @@ def _of_vm(resource: Resource) -> _Mentioned:
         if drive.image is not None:
             yield f"cdroms[{drive.name}].image", "Image", drive.image
     for nic in spec.nics or ():
-        yield f"nics[{nic.name}].network", "Network", nic.network or nic.name
+        if is_network(network := nic.network or nic.name):
+            yield f"nics[{nic.name}].network", "Network", network
 
 
 _MENTIONED: Mapping[str, Callable[[Resource], _Mentioned]] = {

@@ -8,7 +8,8 @@ from pydantic import AfterValidator, Field, Strict
 
 from specs.kinds.image import VolumeName
 from specs.kinds.iotune import IoTune
-from specs.model import Count, Mac, Name, Named, Size, Unit, Yes, declared, matching
+from specs.kinds.nicsettings import Bandwidth, Parameter, Rom, VirtualPort, Vlan, Word
+from specs.model import NAME_PATTERN, Count, Mac, Name, Named, Size, Unit, Yes, declared, matching
 
 BootOrder = Annotated[int, Strict(), Field(ge=1, le=1000), Unit("number")]
 Serial = Annotated[
@@ -34,6 +35,24 @@ Product = Annotated[
 ]
 BlockSize = Annotated[Literal[512, 1024, 2048, 4096, 8192, 16384, 32768], Unit("bytes")]
 RotationRate = Annotated[int, Strict(), Field(ge=1, le=65534), Unit("rotations per minute; 1 for a solid state disk")]
+
+NicModel = Literal[
+    "virtio", "e1000", "e1000e", "rtl8139", "virtio-transitional", "virtio-non-transitional", "vmxnet3", "igb", "pcnet",
+    "ne2k_pci", "i82559c", "usb-net",
+]  # fmt: skip
+NetworkName = Annotated[
+    str,
+    AfterValidator(
+        matching(
+            rf"{NAME_PATTERN}|(?:bridge|direct):[A-Za-z0-9][A-Za-z0-9._-]{{0,14}}|vdpa:/dev/[A-Za-z0-9/_.-]{{1,200}}",
+            "a network",
+            "write the name of a Network, `bridge:NAME`, `direct:NAME`, `vdpa:/dev/NAME`, or `user`",
+        )
+    ),
+    Unit("name"),
+]
+Mtu = Annotated[int, Strict(), Field(ge=68, le=65535), Unit("bytes")]
+QueueSize = Annotated[Literal[256, 512, 1024, 2048, 4096], Unit("number")]
 
 
 class Disk(Named):
@@ -105,10 +124,38 @@ class Nic(Named):
 
     shorthand: ClassVar[tuple[str, ...]] = ("name", "network")
 
-    network: Name | None = declared("Network that it is connected to.", effect="live")
-    mac: Mac | None = declared("MAC address; without it a free one, once.", effect="restart")
-    model: Literal["virtio", "e1000", "e1000e", "rtl8139"] | None = declared(
-        "Model that the guest sees.", effect="restart"
+    network: NetworkName | None = declared(
+        "Network that it is connected to; or `bridge:br0`, `direct:eth0`, `vdpa:/dev/…` of the host; or `user`.",
+        effect="live",
     )
+    mac: Mac | None = declared("MAC address; without it a free one, once.", effect="restart")
+    model: NicModel | None = declared("Model that the guest sees.", effect="restart")
     link: Literal["up", "down"] | None = declared("Whether the cable is plugged in.", effect="live")
+    portgroup: Word | None = declared("Portgroup of the network.", effect="live")
+    mode: Literal["bridge", "vepa", "private", "passthrough"] | None = declared(
+        "How `direct:` (macvtap) shares the host's interface.", effect="restart"
+    )
+    backend: Literal["default", "passt"] | None = declared("What carries a `user` network.", effect="restart")
+    virtual_port: VirtualPort | None = declared("Port of a virtual switch.", effect="restart")
+    vlan: Vlan | None = declared("VLAN tags.", effect="live")
+    isolated: Yes | None = declared("It reaches no other isolated port of its bridge.", effect="live")
+    filter: Word | None = declared("Filter (nwfilter) of the host, such as clean-traffic.", effect="live")
+    filter_parameters: Annotated[tuple[Parameter, ...] | None, Unit("list of `NAME=VALUE`")] = declared(
+        "What the filter is told, such as `IP=192.0.2.7`.", effect="live"
+    )
+    trust_guest_rx_filters: Yes | None = declared(
+        "The host follows the guest's receive filters, on macvtap.", effect="live"
+    )
+    bandwidth: Bandwidth | None = declared("Limits of what passes.", effect="live")
+    rx_frames: Count | None = declared(
+        "Packets that are received before the guest is told (coalescing).", effect="live"
+    )
+    mtu: Mtu | None = declared("Largest packet that the guest is told.", effect="restart")
+    driver: Literal["vhost", "qemu"] | None = declared("Who moves the packets: the kernel or QEMU.", effect="restart")
+    tx_mode: Literal["iothread", "timer"] | None = declared("How QEMU sends, with driver qemu.", effect="restart")
+    queues: Count | None = declared("Queue pairs, on virtio.", effect="restart")
+    rx_queue_size: QueueSize | None = declared("Length of the receive queues.", effect="restart")
+    tx_queue_size: QueueSize | None = declared("Length of the send queues.", effect="restart")
+    acpi_index: BootOrder | None = declared("Number by which guests name it for good (eno1).", effect="restart")
+    rom: Rom | None = declared("ROM, from which PXE boots.", effect="restart")
     boot_order: BootOrder | None = declared("Place in the order of boot devices, lowest first.", effect="restart")

@@ -20,7 +20,7 @@ _SWITCHES: dict[str, tuple[str, str]] = {"on": ("on", "off"), "yes": ("yes", "no
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """Where a field is: the tag below the device ("" for the device itself), the attribute, and how it is said there."""
+    """Where a field is: the tag below the device ("" for itself), the attribute, and how it is said there."""
 
     tag: str
     attribute: str

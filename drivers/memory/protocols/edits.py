@@ -36,6 +36,14 @@ LIMITS = (
 )
 
 
+NIC = (
+    "link", "network", "portgroup", "isolated", "trustGuestRxFilters", "filter", "filterParameters", "rxFrames",
+    "vlan.tags", "vlan.trunk", "vlan.native",
+    *(f"bandwidth.{way}.{limit}" for way in ("inbound", "outbound") for limit in ("average", "peak", "burst")),
+)  # fmt: skip
+"""What libvirt changes of a NIC while the VM runs."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Context:
     line: Line
@@ -220,8 +228,7 @@ _LIVE: dict[str, Callable[[_Context], str]] = {
     "disks[*].size": _grow,
     **{f"disks[*].{field}": _limit for field in LIMITS},
     "cdroms[*].source": _media,
-    "nics[*].link": _nic,
-    "nics[*].network": _nic,
+    **{f"nics[*].{field}": _nic for field in NIC},
 }
 
 

@@ -1,26 +1,52 @@
 """NICs: `<interface>`, named entries of the list `nics`.
 
-A NIC is on a libvirt network, or directly on a bridge (`bridge:br0`). Link and network change on a running VM by an
+A NIC is on a libvirt network, or directly on something of the host (`bridge:br0`, `direct:eth0`, `vdpa:/dev/…`), or
+on QEMU's own network of one (`user`). Link, network, filter, limits and VLAN tags change on a running VM by an
 update with the whole live element, since libvirt takes what is missing for a wish to remove it.
 """
 
 from __future__ import annotations
 
-from drivers.libvirt.domain import boot
+from drivers.libvirt.domain import boot, nicparts
 from drivers.libvirt.domain.aspect import Change, DeviceList, NotNow, Place, Running, Write
+from drivers.libvirt.domain.attributes import At, Attributes
 from drivers.libvirt.domain.draft import Draft
 from drivers.libvirt.domain.tree import CannotWrite, Element, drop, ensure, new, number, put
 from specs.fields import Fields, Scalar
 
-BRIDGE = "bridge:"
+KINDS = {"bridge": "bridge", "direct": "dev", "vdpa": "dev"}
+"""Type of a NIC that is on no libvirt network → the attribute of its source."""
+
+ATTRIBUTES = Attributes({
+    "driver": At("driver", "name"),
+    "txMode": At("driver", "txmode"),
+    "queues": At("driver", "queues", "number"),
+    "rxQueueSize": At("driver", "rx_queue_size", "number"),
+    "txQueueSize": At("driver", "tx_queue_size", "number"),
+    "mtu": At("mtu", "size", "number"),
+    "acpiIndex": At("acpi", "index", "number"),
+    "isolated": At("port", "isolated", "yes"),
+    "portgroup": At("source", "portgroup"),
+    "mode": At("source", "mode"),
+    "backend": At("backend", "type"),
+    "rom.enabled": At("rom", "enabled", "yes"),
+    "rom.bar": At("rom", "bar", "on"),
+    "rom.file": At("rom", "file"),
+    "trustGuestRxFilters": At("", "trustGuestRxFilters", "yes"),
+})  # fmt: skip
+_LIVE = ("isolated", "portgroup", "trustGuestRxFilters")
 
 
 def read(element: Element, draft: Draft) -> None:
     """Reads one `<interface>`."""
     found: dict[str, Scalar] = {"network": element.get("type", ""), "link": "up"}
+    ATTRIBUTES.own(element, found)
     for child in element:
         tag = child.tag
-        if tag == "source":
+        ATTRIBUTES.child(child, found)
+        if (reader := nicparts.READ.get(tag)) is not None:
+            reader(child, found)
+        elif tag == "source":
             found["network"] = network_of(element.get("type", ""), child)
         elif tag == "mac":
             found["mac"] = child.get("address", "").lower()
@@ -44,18 +70,34 @@ def network_of(kind: str, source: Element) -> str:
 
 
 def write_network(nic: Element, value: Scalar) -> None:
-    """Puts the NIC on a network or a bridge; what belonged to the former connection goes."""
-    name = str(value or "")
-    kind, attribute = ("bridge", "bridge") if name.startswith(BRIDGE) else ("network", "network")
-    name = name.removeprefix(BRIDGE)
-    if not name:
-        raise CannotWrite("network", "a NIC needs a network")
-    for tag in ("source", "actual", "virtualport"):
+    """Puts the NIC on a network, or what else the value names; what belonged to a connection of another type goes."""
+    kind, attribute, name = _place(str(value or ""))
+    same = nic.get("type") == kind
+    kept = {each: told for each in ("portgroup", "mode") if same and (told := nic.xpath(f"string(source/@{each})"))}
+    for tag in ("source", "actual", *(() if same else ("virtualport",))):
         drop(nic, tag)
     nic.set("type", kind)
+    if not attribute:
+        return
     source = new("source")
     put(source, attribute, name)
+    for each, told in kept.items():
+        put(source, each, told)
     nic.insert(0, source)
+
+
+def _place(value: str) -> tuple[str, str, str]:
+    """`bridge:br0` → type, attribute of the source, name; the last two are empty for `user`."""
+    if value == "user":
+        return value, "", ""
+    kind, apart, name = value.partition(":")
+    if apart and kind not in KINDS:
+        raise CannotWrite("network", f"{value} is no network, nor one of {', '.join(KINDS)} with a name")
+    if not apart:
+        kind, name = "network", value
+    if not name:
+        raise CannotWrite("network", "a NIC needs a network")
+    return kind, KINDS.get(kind, "network"), name
 
 
 def write_link(nic: Element, value: Scalar) -> None:
@@ -83,6 +125,8 @@ WRITE: dict[str, Write] = {
     "model": _write_model,
     "link": write_link,
     "bootOrder": boot.write,
+    **ATTRIBUTES.write,
+    **nicparts.WRITE,
 }
 
 
@@ -92,8 +136,8 @@ def build(place: Place, fields: Fields) -> Element:
     given = {"network": None, "mac": None, **fields}
     given["model"] = given.get("model") or "virtio"
     for field, write in WRITE.items():
-        if field in given:
-            write(nic, given[field])
+        if given.get(field) is not None or field in ("network", "mac"):
+            write(nic, given.get(field))
     nic.append(new("alias", name=place.alias))
     return nic
 
@@ -126,5 +170,10 @@ LIST = DeviceList(
     write=WRITE,
     hotplug=_any,
     key=address_of,
-    live={"link": _on_running(write_link), "network": _on_running(write_network)},
+    live={
+        "link": _on_running(write_link),
+        "network": _on_running(write_network),
+        **{field: _on_running(ATTRIBUTES.write[field]) for field in _LIVE},
+        **{field: _on_running(write) for field, write in nicparts.LIVE.items()},
+    },
 )
