@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drivers.base import Host
-from reconciler import cycle, key, settings, sources
+from reconciler import cycle, images, key, settings, sources
 from reconciler.apply.dispatch import Tools
 from reconciler.apply.outcome import Outcome, Run
-from reconciler.apply.walk import Limits, Tell, Walker
+from reconciler.apply.walk import Limits, Moved, Tell, Walker
 from reconciler.desired.wanted import WantedHost
 from reconciler.journal import Journal
 from reconciler.observe.holds import Holds
@@ -89,7 +89,7 @@ class App:
         access = Access(uri=found.uri, pki=found.pki, keyfile=found.keyfile, known_hosts=found.known_hosts)
         return connect(wanted.name, access)
 
-    def act(self, looked: cycle.Pass, tell: Tell) -> Run:
+    def act(self, looked: cycle.Pass, tell: Tell, moved: Moved = lambda step, what, done, total: None) -> Run:
         """Makes a plan true; `stop` set means that no new step begins. What becomes of it is noted in the journal."""
         journal = self.journal(looked.plan.repository)
         journal.plan(looked.plan)
@@ -98,9 +98,14 @@ class App:
             journal.tell(step, outcome, looked.plan.revision)
             tell(step, outcome)
 
-        tools = Tools(open_file=sources.open_file(self._files, self.settings), pause=Pause(self.stop))
+        files = self._files
+        opened = images.Images(
+            locate=lambda file: sources.locate(file, files, self.settings), settings=self.settings, wait=self.stop.wait
+        )
+        tools = Tools(open_image=opened.open_image, pause=Pause(self.stop))
         limits = Limits(host=self.settings.concurrency.host, total=self.settings.concurrency.total)
-        return cycle.act(looked, Walker(hosts=looked.hosts, tools=tools, limits=limits, tell=told, stop=self.stop))
+        walker = Walker(hosts=looked.hosts, tools=tools, limits=limits, tell=told, moved=moved, stop=self.stop)
+        return cycle.act(looked, walker)
 
     def journal(self, repository: str) -> Journal:
         """Where deeds are noted for `gitvirt logs`; one per repository, which remembers what it said."""

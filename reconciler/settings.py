@@ -16,6 +16,7 @@ Called by reconciler/app and the commands. Every fault is a SettingsError with i
     state: /var/lib/gitvirt
     timeouts: {connect: 10s, call: 30s, git: 60s}
     concurrency: {host: 8, total: 256}
+    images: {hosts: [mirror.lan], proxy: "http://proxy.lan:3128", largest: 256GiB, keep: 7d}
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from urllib.parse import parse_qsl, urlencode
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from reconciler.errors import SettingsError
-from specs.units import parse_duration
+from specs.units import parse_duration, parse_size
 from specs.yaml import Node, parse
 
 VARIABLE = "GITVIRT_CONFIG"
@@ -75,6 +76,24 @@ class GitLogin(_Section):
     token_file: AbsolutePath | None = None
 
 
+class Images(_Section):
+    """How images are fetched: servers that may have inner addresses, a proxy, more CAs, and bounds."""
+
+    hosts: tuple[str, ...] = ()
+    proxy: str = ""
+    authorities: AbsolutePath | None = None
+    stall: Seconds = 30
+    largest: Annotated[int, BeforeValidator(parse_size), Field(ge=1 << 20)] = 256 << 30
+    keep: Annotated[int, BeforeValidator(parse_duration), Field(ge=0)] = 7 * 86400
+
+
+class Observations(_Section):
+    """What an observation in a file has to be like: signed by one of `signers` (a file of ssh), how old."""
+
+    signers: AbsolutePath | None = None
+    max_age: Seconds | None = None
+
+
 class Timeouts(_Section):
     """Seconds after which a connection, a call, or a fetch is given up."""
 
@@ -102,6 +121,8 @@ class Settings(_Section):
     state: AbsolutePath = "~/.local/state/gitvirt"
     timeouts: Timeouts = Timeouts()
     concurrency: Concurrency = Concurrency()
+    images: Images = Images()
+    observations: Observations = Observations()
     files: tuple[str, ...] = Field(default=(), exclude=True)
 
     @property

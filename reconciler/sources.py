@@ -13,10 +13,12 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from drivers.errors import Missing
+from drivers.images.sniff import plain_format
 from drivers.secrets import SecretsError, Source, Vault
+from reconciler import images
 from reconciler.desired.resolve import FileFacts, Sources, image_file
 from reconciler.errors import ReconcilerError
 from reconciler.settings import Settings
@@ -28,7 +30,6 @@ from specs.texts import secret_files
 if TYPE_CHECKING:
     from drivers.git import Repository
 
-_QCOW2 = b"QFI\xfb"
 SECRET_VARIABLES = "GITVIRT_SECRET_"
 _LONGEST_SECRET = 64 * 1024
 
@@ -39,14 +40,14 @@ class SourceError(ReconcilerError):
 
 def read(catalog: Catalog, root: Path, settings: Settings) -> Sources:
     """Facts about every image file that can be read, and the way to reveal a secret when it is needed."""
-    files: dict[str, FileFacts] = {}
+    files = images.cached(catalog, settings)
     sums = _Sums(settings.state_folder / "sums.json")
     for resource in catalog.of("Image"):
         file = image_file(resource)
         path = locate(file, root, settings) if file else None
         if path is not None and path.is_file():
-            sha256 = (resource.spec.checksum or "").removeprefix("sha256:") or sums.of(path)
-            files[file] = FileFacts(size=path.stat().st_size, format=_format(path), sha256=sha256)
+            sha256 = "" if resource.spec.checksum else sums.of(path)
+            files[file] = FileFacts(size=path.stat().st_size, format=plain_format(path), sha256=sha256)
     sums.save()
     return Sources(files=files, reveal=_revealer(root, settings, _vault(catalog, settings)))
 
@@ -92,28 +93,11 @@ def _secret_files(catalog: Catalog) -> set[str]:
     return found
 
 
-def open_file(root: Path, settings: Settings) -> Callable[[str], BinaryIO]:
-    """A function that opens an image file by its repository path."""
-
-    def open_it(file: str) -> BinaryIO:
-        path = locate(file, root, settings)
-        if path is None:
-            raise SourceError(f"{file} is outside of the repository and of the allowed folders")
-        return path.open("rb")
-
-    return open_it
-
-
 def locate(file: str, root: Path, settings: Settings) -> Path | None:
     """The real path of a repository path, links followed; None if that leads out of what is allowed."""
     path = Path(os.path.realpath(root / file))
     allowed = (Path(os.path.realpath(root)), *(Path(os.path.realpath(each)) for each in settings.folders))
     return path if any(path.is_relative_to(each) for each in allowed) else None
-
-
-def _format(path: Path) -> str:
-    with path.open("rb") as file:
-        return "qcow2" if file.read(4) == _QCOW2 else "raw"
 
 
 def unrevealed(ref: object, where: Location) -> Secret:

@@ -6,28 +6,25 @@ Raises drivers.errors only.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
-from drivers.base import Host, NewVolume
-from drivers.errors import Conflict, Missing, NoSpace, Refused
-from reconciler.apply import seed
+from drivers.base import Host
+from drivers.errors import Conflict, Missing, NoSpace
+from reconciler.apply import images, seed
 from reconciler.apply.stop import Pause, stop
-from reconciler.desired.identity import ready_marker, trash_marker, trashed_since
+from reconciler.desired.identity import kept_by, ready_marker, trash_marker, trashed_since
 from reconciler.plan import plan
-
-_CHUNK = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What steps need beside a host: the repository's files, and a way to wait that a stop request ends."""
+    """What steps need beside a host: images, a way to wait that a stop request ends, and who hears of progress."""
 
-    open_file: Callable[[str], BinaryIO]
+    open_image: images.Open
     pause: Pause
+    told: images.Told = lambda what, done, total: None
 
 
 Notes = tuple[str, ...]
@@ -73,28 +70,11 @@ def _undefine_network(call: plan.UndefineNetwork, host: Host, tools: Tools) -> N
 
 
 def _upload_image(call: plan.UploadImage, host: Host, tools: Tools) -> Notes | None:
-    there = host.volumes.names(call.pool, refresh=True)
-    if {call.volume, ready_marker(call.volume)} <= there:
-        return None
-    if call.volume in there:
-        host.volumes.delete(call.pool, call.volume)
-    digest = hashlib.sha256()
-    with tools.open_file(call.file) as file:
-        size = file.seek(0, 2)
-        file.seek(0)
-        host.volumes.upload(call.pool, call.volume, _read(file, digest.update), size)
-    if digest.hexdigest() != call.sha256:
-        host.volumes.delete(call.pool, call.volume)
-        told = f"sha256 of {call.file} is {digest.hexdigest()}, not {call.sha256}"
-        raise Refused(host.name, "upload image", f"{told}; fix `checksum:` or the file")
-    _mark(host, call.pool, ready_marker(call.volume))
-    return ()
+    return images.upload(call, host, tools.open_image, tools.told)
 
 
-def _read(file: BinaryIO, tell: Callable[[bytes], None]) -> Iterator[bytes]:
-    while chunk := file.read(_CHUNK):
-        tell(chunk)
-        yield chunk
+def _keep_image(call: plan.KeepImage, host: Host, tools: Tools) -> Notes | None:
+    return images.keep(call, host)
 
 
 def _upload_seed(call: plan.UploadSeed, host: Host, tools: Tools) -> Notes | None:
@@ -105,13 +85,8 @@ def _upload_seed(call: plan.UploadSeed, host: Host, tools: Tools) -> Notes | Non
     if call.volume in there:
         host.volumes.delete(call.pool, call.volume)
     host.volumes.upload(call.pool, call.volume, iter((content,)), len(content))
-    _mark(host, call.pool, ready_marker(call.volume))
+    images.mark(host, call.pool, ready_marker(call.volume))
     return ()
-
-
-def _mark(host: Host, pool: str, name: str) -> None:
-    with contextlib.suppress(Conflict):  # another host made it: that is what we wanted
-        host.volumes.create(NewVolume(pool=pool, name=name, capacity=0, format="raw"))
 
 
 def _create_volume(call: plan.CreateVolume, host: Host, tools: Tools) -> Notes:
@@ -140,7 +115,7 @@ def _markers(host: Host, pool: str, volume: str) -> list[str]:
 def _trash_volume(call: plan.TrashVolume, host: Host, tools: Tools) -> Notes | None:
     if _markers(host, call.pool, call.volume):
         return None
-    _mark(host, call.pool, trash_marker(call.volume, call.when))
+    images.mark(host, call.pool, trash_marker(call.volume, call.when))
     return ()
 
 
@@ -163,7 +138,8 @@ def _delete_volume(call: plan.DeleteVolume, host: Host, tools: Tools) -> Notes:
     if call.trashed and not markers:
         raise Conflict(host.name, "delete volume", f"{call.volume} is not in the trash any more")
     host.volumes.delete(call.pool, call.volume)
-    for name in {*markers, ready_marker(call.volume)} & host.volumes.names(call.pool):
+    kept = (name for name in host.volumes.names(call.pool) if (found := kept_by(name)) and found[0] == call.volume)
+    for name in {*markers, *kept, ready_marker(call.volume)} & host.volumes.names(call.pool):
         host.volumes.delete(call.pool, name)
     return ()
 
@@ -222,6 +198,7 @@ TABLE: dict[type, Callable[[Any, Host, Tools], Notes | None]] = {
     plan.EditNetwork: _edit_network,
     plan.UndefineNetwork: _undefine_network,
     plan.UploadImage: _upload_image,
+    plan.KeepImage: _keep_image,
     plan.UploadSeed: _upload_seed,
     plan.CreateVolume: _create_volume,
     plan.GrowVolume: _grow_volume,

@@ -11,7 +11,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from drivers.base import Host
 from drivers.errors import Conflict, DriverError, Missing, Unknown
@@ -21,6 +22,8 @@ from reconciler.plan.plan import Plan, Step
 
 Tell = Callable[[Step, "Outcome | None"], None]
 """Called when a step begins (None) and when it ends."""
+Moved = Callable[[Step, str, int, int], None]
+"""(step, what is under way in it, bytes done, bytes in all or 0): called often while long work goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,7 @@ class Walker:
     tools: Tools
     limits: Limits = field(default_factory=Limits)
     tell: Tell = lambda step, outcome: None
+    moved: Moved = lambda step, what, done, total: None
     stop: threading.Event = field(default_factory=threading.Event)
 
 
@@ -124,7 +128,7 @@ def attempt(step: Step, walker: Walker) -> Outcome:
     if host is None:
         return ended(Status.FAILED, f"{step.host} is not connected")
     try:
-        notes = execute(step.call, host, walker.tools)
+        notes = execute(step.call, host, replace(walker.tools, told=partial(walker.moved, step)))
     except Unknown as error:
         return ended(Status.UNKNOWN, str(error))
     except (Conflict, Missing) as error:

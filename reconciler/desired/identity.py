@@ -39,9 +39,12 @@ def mac(repository: str, vm_uuid: str, nic: str, taken: Container[str]) -> str:
         salt += 1
 
 
-def image_volume(sha256: str, format_: str) -> str:
-    """`gv-img-<sha256/16>.<format>`: the same content is the same volume, whoever declares it."""
-    return f"gv-img-{sha256[:16]}.{format_}"
+IMAGES = "gv-img-"
+
+
+def image_volume(checksum: str, format_: str) -> str:
+    """`gv-img-<digest/16>.<format>`, `checksum` being `sha256:…`: the same content is the same volume for everybody."""
+    return f"{IMAGES}{checksum.partition(':')[2][:16]}.{format_}"
 
 
 def seed_volume(vm_uuid: str, digest: str) -> str:
@@ -60,6 +63,22 @@ def disk_volume(owner: tuple[str, str], disk: str, format_: str, taken: Containe
 def ready_marker(volume: str) -> str:
     """The zero-length volume that says: `volume` was written completely and checked."""
     return f"{volume}.ready"
+
+
+def keeper_marker(volume: str, repository: str) -> str:
+    """The zero-length volume that says: this repository wants the image `volume`, which several may share."""
+    return f"{volume}.by.{repository[:8]}"
+
+
+def kept_by(name: str) -> tuple[str, str] | None:
+    """The inverse of `keeper_marker`: (volume, first 8 digits of the repository's id), or None."""
+    volume, found, repository = name.rpartition(".by.")
+    return (volume, repository) if found and len(repository) == 8 else None
+
+
+def is_marker(name: str) -> bool:
+    """True for the name of any marker volume."""
+    return name.endswith(".ready") or kept_by(name) is not None or trashed_since(name) is not None
 
 
 def trash_marker(volume: str, when: int) -> str:

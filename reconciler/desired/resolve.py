@@ -9,6 +9,7 @@ import posixpath
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from reconciler.desired.drift import drift_of
 from reconciler.desired.identity import derived_uuid, image_volume
@@ -29,7 +30,10 @@ from specs.resource import Location, Resource
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileFacts:
-    """An image file that can be read here: size in bytes, `qcow2` or `raw`, sha256 in hex ("" if declared anyway)."""
+    """An image that can be read here: size in bytes, sha256 in hex ("" if declared anyway).
+
+    `format` is what a storage domain gets of it if nothing is declared: `qcow2` or `raw`.
+    """
 
     size: int
     format: str
@@ -44,7 +48,7 @@ Reveal = Callable[[object, Location], Secret]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """What is read from outside the YAML: image files by repository path, and secrets."""
+    """What is read from outside the YAML: images by repository path or URL, and secrets."""
 
     files: Mapping[str, FileFacts]
     reveal: Reveal
@@ -172,21 +176,29 @@ def _dhcp(dhcp: object, fields: dict[str, Scalar]) -> None:
 def _image(resource: Resource, sources: Sources) -> WantedImage:
     spec, file = resource.spec, image_file(resource)
     facts = sources.files.get(file)
-    sha256 = (spec.checksum or "").removeprefix("sha256:") or (facts.sha256 if facts else "")
-    known = "raw" if spec.type == "iso" else facts.format if facts else _by_ending(file or spec.volume or "")
+    checksum = spec.checksum or (f"sha256:{facts.sha256}" if facts and facts.sha256 else "")
+    source = urlsplit(spec.url).path if spec.url else file or spec.volume or ""
+    iso = spec.type == "iso" or (spec.type is None and source.lower().endswith(".iso"))
+    known = "raw" if iso else "qcow2" if spec.url else facts.format if facts else _by_ending(source)
     format_ = spec.format or known
     return WantedImage(
         ref=resource.ref,
         name=resource.name,
         file=file,
-        sha256=sha256,
+        url=spec.url or "",
+        checksum=checksum,
         format=format_,
+        iso=spec.type == "iso",
         pool=spec.storage_domain,
-        volume=spec.volume or (image_volume(sha256, format_) if sha256 else ""),
+        volume=spec.volume or (image_volume(checksum, format_) if checksum else ""),
         external=bool(spec.external),
         location=resource.location,
     )
 
 
+_BECOME_QCOW2 = (".qcow2", ".vmdk", ".vdi", ".vhd", ".vhdx", ".xz", ".gz", ".bz2", ".zst")
+
+
 def _by_ending(name: str) -> str:
-    return "qcow2" if name.endswith(".qcow2") else "raw"
+    """What a file that is not here will be in the storage domain, as far as its name tells."""
+    return "qcow2" if name.endswith(_BECOME_QCOW2) else "raw"

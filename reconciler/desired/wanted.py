@@ -84,17 +84,27 @@ class WantedNetwork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedImage:
-    """An image that its storage domain shall hold. `file` is relative to the repository; `sha256` in hex."""
+    """An image that its storage domain shall hold, from `file` (relative to the repository) or from `url`.
+
+    `checksum` is that of the source, `format` that of the volume; `iso`: it has to be one.
+    """
 
     ref: Ref
     name: str
     file: str
-    sha256: str
+    checksum: str
     format: str
     pool: str
     volume: str
     external: bool
     location: Location
+    url: str = ""
+    iso: bool = False
+
+    @property
+    def source(self) -> str:
+        """The URL or the file."""
+        return self.url or self.file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,12 +68,29 @@ class UndefineNetwork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadImage:
-    """Bring a file of the repository into a pool, check it, and mark it ready. Redone from the start if unready."""
+    """Bring an image from a file or a URL into a pool, and mark it ready. Redone from the start if unready.
+
+    `checksum` is that of the source; the volume has `format`, and is kept for `repository`.
+    """
 
     pool: str
     volume: str
-    file: str
-    sha256: str
+    checksum: str
+    format: str
+    repository: str
+    file: str = ""
+    url: str = ""
+    iso: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepImage:
+    """Note that `repository` wants an image that another one brought; with `keep` False, that it no longer does."""
+
+    pool: str
+    volume: str
+    repository: str
+    keep: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +215,7 @@ class UndefineVm:
 Call = (
     DefinePool | StartPool | UndefinePool
     | DefineNetwork | EditNetwork | UndefineNetwork
-    | UploadImage | UploadSeed | CreateVolume | GrowVolume | TrashVolume | RestoreVolume | DeleteVolume
+    | UploadImage | KeepImage | UploadSeed | CreateVolume | GrowVolume | TrashVolume | RestoreVolume | DeleteVolume
     | DefineVm | EditVm | MarkVm | RenameVm | AutostartVm | StartVm | StopVm | UndefineVm
 )  # fmt: skip
 

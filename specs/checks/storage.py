@@ -57,16 +57,32 @@ def _shared_paths(scope: Scope) -> Iterator[Finding]:
 
 def _image(image: Resource) -> Iterator[Finding]:
     spec = image.spec
-    if spec.external and spec.file is not None:
+    source = "file" if spec.file is not None else "url"
+    if spec.external and (spec.file is not None or spec.url is not None):
         yield wrong(
-            image, "file", "`file` of an external image", "it is never written", "take `file` or `external` away"
-        )
+            image, source, f"`{source}` of an external image", "it is never written",
+            f"take `{source}` or `external` away",
+        )  # fmt: skip
     if spec.external and spec.volume is None:
         yield wrong(image, "volume", "`volume` is missing", "an external image is a volume already", "name that volume")
     if not spec.external and spec.volume is not None:
         yield wrong(image, "volume", "`volume` belongs to external images", fix="add `external: true`, or use `file:`")
-    if not spec.external and spec.file is None and spec.volume is None:
-        yield wrong(image, "file", "`file` is missing", "the image has to come from somewhere", "name the file")
+    if not spec.external and spec.file is None and spec.url is None and spec.volume is None:
+        why = "the image has to come from somewhere"
+        yield wrong(image, "file", "`file` is missing", why, "name the file, or a `url` with its `checksum`")
+    yield from _image_source(image)
+
+
+def _image_source(image: Resource) -> Iterator[Finding]:
+    """A URL stands alone, and what may change at any time behind it is pinned."""
+    spec = image.spec
+    if spec.url is not None and spec.file is not None:
+        yield wrong(image, "url", "both `file` and `url`", "an image has one source", "take one away")
+    if spec.url is not None and spec.checksum is None and not spec.external:
+        why = "whoever has the server would decide what your VMs run"
+        yield wrong(image, "checksum", "`checksum` is missing", why, "copy it from where the image is published")
+    if spec.type == "iso" and spec.format == "qcow2":
+        yield wrong(image, "format", "an ISO image of format qcow2", "CD-ROM drives read raw", "take `format` away")
 
 
 def _image_file(scope: Scope, image: Resource) -> Iterator[Finding]:

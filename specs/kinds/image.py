@@ -12,9 +12,24 @@ from specs.model import Model, Name, Unit, Yes, declared, matching
 Checksum = Annotated[
     str,
     AfterValidator(
-        matching(r"sha256:[0-9a-f]{64}", "a checksum", "write `sha256:` and the 64 digits that sha256sum prints")
+        matching(
+            r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}",
+            "a checksum",
+            "write `sha256:` or `sha512:` and the digits that sha256sum or sha512sum prints",
+        )
     ),
-    Unit("`sha256:…`"),
+    Unit("`sha256:…`, `sha512:…`"),
+]
+Url = Annotated[
+    str,
+    AfterValidator(
+        matching(
+            r"https?://[^\s/@?#\\]+/[^\s#\\\x00-\x1f\x7f]{0,2000}",
+            "a URL of an image",
+            "write `https://SERVER/PATH`, without a password in it",
+        )
+    ),
+    Unit("URL"),
 ]
 VolumeName = Annotated[
     str,
@@ -33,11 +48,18 @@ class Image(Model):
         "The image: relative to this file and inside the repository, or absolute in a folder allowed locally.",
         effect="creation",
     )
-    checksum: Checksum | None = declared("What the file must be; without it, whatever the file is.", effect="creation")
-    format: Literal["qcow2", "raw"] | None = declared(
-        "Format of the file; without it, what the file says.", effect="creation"
+    url: Url | None = declared("Where the image is fetched from, http or https; needs `checksum`.", effect="creation")
+    checksum: Checksum | None = declared(
+        "What the source must be, as it is published (compressed or not); without it, whatever the file is.",
+        effect="creation",
     )
-    type: Literal["disk", "iso"] | None = declared("For disks or for CD-ROM drives.", effect="creation")
+    format: Literal["qcow2", "raw"] | None = declared(
+        "Format of the volume; without it, raw for ISOs and plain raw files, else qcow2. Converted where needed.",
+        effect="creation",
+    )
+    type: Literal["disk", "iso"] | None = declared(
+        "For disks or for CD-ROM drives; without it, `iso` where the name ends so.", effect="creation"
+    )
     storage_domain: Name | None = declared(
         "Where it is brought; may be left out if there is only one data domain.", effect="creation"
     )

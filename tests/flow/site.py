@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from drivers.base import Host
 from drivers.memory.world import Clock, World
@@ -20,9 +21,10 @@ from reconciler.apply.walk import Walker
 from reconciler.desired.resolve import FileFacts, Sources
 from reconciler.desired.wanted import WantedHost
 from reconciler.diff.context import Allowed
+from reconciler.images import FileSource
 from reconciler.observe.holds import Holds
 from reconciler.observe.register import Register
-from reconciler.plan.plan import Plan
+from reconciler.plan.plan import Plan, UploadImage
 from specs.fields import Secret
 from specs.load import load
 from specs.tree import Folder
@@ -152,12 +154,15 @@ class Site:
     def plan(self, **allowed: object) -> Plan:
         return self.look(**allowed).plan
 
-    def open_file(self, name: str) -> BinaryIO:
-        return io.BytesIO((self.repository / name).read_bytes())
+    @contextmanager
+    def open_image(self, call: UploadImage, told: object) -> Iterator[FileSource]:
+        """The file as it lies in the repository: nothing is converted here."""
+        content = io.BytesIO((self.repository / call.file).read_bytes())
+        yield FileSource(file=content, checksum=call.checksum, name=call.file)
 
     def apply(self, **allowed: object) -> Run:
         looked = self.look(**allowed)
-        walker = Walker(hosts=looked.hosts, tools=Tools(open_file=self.open_file, pause=NoWait(self.clock)))
+        walker = Walker(hosts=looked.hosts, tools=Tools(open_image=self.open_image, pause=NoWait(self.clock)))
         return cycle.act(looked, walker)
 
     def settle(self, **allowed: object) -> Run:

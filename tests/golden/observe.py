@@ -11,15 +11,19 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from drivers.memory.world import Clock, World
 from drivers.snapshot import to_data
 from reconciler import cycle
 from reconciler.apply.dispatch import Tools
 from reconciler.apply.walk import Limits, Walker
+from reconciler.images import FileSource
 from reconciler.observe.register import Register
+from reconciler.plan.plan import UploadImage
 from tests.golden.case import FOLDER, KEY, NOW, Case, before, cases, loaded, yaml_text
 
 
@@ -68,13 +72,15 @@ def _apply(world: World, folder: Path, state: Path) -> None:
     )
     looked = cycle.look(loaded(folder, "r1", ["r1"]), outside)
     assert isinstance(world.clock, Clock)
-    tools = Tools(open_file=lambda name: _open(folder / name), pause=_Pause(world.clock))
+    tools = Tools(open_image=lambda call, told: _open(folder, call), pause=_Pause(world.clock))
     run = cycle.act(looked, Walker(hosts=looked.hosts, tools=tools, limits=Limits(host=1, total=1)))
     assert run.good, [str(each) for each in run.outcomes.values() if each.error]
 
 
-def _open(path: Path) -> BinaryIO:
-    return path.open("rb")
+@contextmanager
+def _open(folder: Path, call: UploadImage) -> Iterator[FileSource]:
+    with (folder / call.file).open("rb") as file:
+        yield FileSource(file=file, checksum=call.checksum, name=call.file)
 
 
 def merged(data: Any, patch: Any) -> Any:

@@ -19,6 +19,7 @@ from reconciler.plan.plan import (
     UploadImage,
     Warned,
 )
+from reconciler.plan.steps import kept
 from specs.resource import Ref
 from specs.units import format_size
 
@@ -39,7 +40,10 @@ def pool_steps(change: Change, builder: Builder) -> None:
 
 
 def image_steps(change: Change, builder: Builder) -> None:
-    """An image of a shared storage domain: brought in by the first of its hosts that can."""
+    """An image of a shared storage domain: brought in by the first of its hosts that can; else what kept.py knows."""
+    if change.verb is not Verb.CREATE:
+        kept.steps(change, builder)
+        return
     wanted = builder.context.wanted.images[change.ref.name]
     pool = builder.context.wanted.pools[wanted.pool]
     for host in pool.hosts:
@@ -83,9 +87,12 @@ def image_on(name: str, host: str, builder: Builder) -> tuple[WantedImage, str]:
 def _upload(wanted: WantedImage, pool: WantedPool, host: str, builder: Builder) -> str:
     require_room(pool, host, builder)
     call = UploadImage(
-        pool=builder.libvirt_pool(pool, host), volume=wanted.volume, file=wanted.file, sha256=wanted.sha256
-    )
-    step = builder.add(wanted.ref, host, call, "upload", after=(builder.brought("pool", host, pool.name),))
+        pool=builder.libvirt_pool(pool, host), volume=wanted.volume, file=wanted.file, url=wanted.url,
+        checksum=wanted.checksum, format=wanted.format, iso=wanted.iso,
+        repository=builder.context.wanted.repository,
+    )  # fmt: skip
+    what = "fetch and upload" if wanted.url else "upload"
+    step = builder.add(wanted.ref, host, call, what, after=(builder.brought("pool", host, pool.name),))
     builder.brings["image", "" if pool.shared else host, wanted.name] = step
     builder.volumes(pool).update((wanted.volume, ready_marker(wanted.volume)))
     return step

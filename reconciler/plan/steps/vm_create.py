@@ -13,7 +13,7 @@ from drivers.mark import Device, kind_of
 from reconciler.desired import defaults
 from reconciler.desired.cloudinit import NO_CLOUD
 from reconciler.desired.hardware import device_lists
-from reconciler.desired.identity import free_uuid
+from reconciler.desired.identity import free_uuid, is_marker
 from reconciler.desired.wanted import WantedVm
 from reconciler.diff import devices
 from reconciler.diff.change import Change, HeldReason
@@ -167,7 +167,7 @@ def _refuse_orphans(wanted: WantedVm, uuid: str, builder: Builder) -> None:
     for disk in wanted.disks:
         pool = builder.context.wanted.pools[disk.pool]
         for volume in sorted(builder.volumes(pool)):
-            if volume.startswith(f"{prefix}{disk.name}-") and ".trash." not in volume and not volume.endswith(".ready"):
+            if volume.startswith(f"{prefix}{disk.name}-") and not is_marker(volume):
                 raise Withheld(
                     HeldReason.HOLDS_DATA,
                     f"{pool.name} holds {volume}, a disk of this VM, but no host has its definition",

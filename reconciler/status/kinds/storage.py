@@ -80,7 +80,7 @@ def _image(resource: Resource, users: dict[str, set[str]], situation: Situation)
         **sparse(storageDomain=wanted.pool, volume=wanted.volume, format=wanted.format, path=path),
         **{key: volume[key] for key in ("size", "allocation") if key in volume},
         "usedBy": len(users.get(path, ())),
-        "fileHere": wanted.file in situation.context.present,
+        "fileHere": wanted.source in situation.context.present,
         "hosts": places,
     }
     first = Condition(

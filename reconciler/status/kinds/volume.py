@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drivers.seen import SeenPool, SeenVolume
-from reconciler.desired.identity import ready_marker, trashed_since
+from reconciler.desired.identity import is_marker, ready_marker, trashed_since
 from reconciler.diff.pools import pool_on
 from reconciler.observe import backing
 from reconciler.status.situation import Machine, Situation
@@ -55,7 +55,7 @@ def _ours(situation: Situation) -> list[_Volume]:
     for domain, host, pool, shared in _pools(situation):
         trash = {marker[0]: marker[1] for name in pool.volumes if (marker := trashed_since(name))}
         for name, volume in pool.volumes.items():
-            if not name.startswith(ours) or name.endswith(".ready") or trashed_since(name):
+            if not name.startswith(ours) or is_marker(name):
                 continue
             key = (domain, "" if shared else host, name)
             each = found.setdefault(key, _Volume(domain=domain, volume=volume))

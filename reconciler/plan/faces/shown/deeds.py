@@ -37,6 +37,8 @@ class Deeds:
     def told(self, change: Change, alone: bool) -> list[str]:
         """What is done to the object as a whole."""
         steps = self.of(change)
+        if change.ref.kind == "Image" and change.verb is not Verb.CREATE:
+            return []  # its reason says it all
         if change.verb in (Verb.DELETE, Verb.PURGE):
             return _removal(steps)
         if change.verb is Verb.RESTORE:
@@ -56,8 +58,8 @@ def new(step: plan.Step, steps: Sequence[plan.Step], alone: bool) -> list[str]:
             return [_network(network.fields)]
         case plan.DefinePool(pool=pool):
             return [words.plain(pool.path)]
-        case plan.UploadImage(file=file):
-            return [words.plain(f"from {file}")]
+        case plan.UploadImage(file=file, url=url):
+            return [words.plain(f"from {url.partition('?')[0] or file}")]
     return []
 
 
