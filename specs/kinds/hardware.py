@@ -31,8 +31,9 @@ Sound = Literal["ich9", "ich6", "ac97", "es1370", "sb16", "usb", "none"]
 class Hardware(Model):
     """Everything that does not tell VMs of one size apart."""
 
-    cpu: Cpu | None = declared("Virtual CPUs.", effect="restart")
+    # before `cpu`, since fields change in this order, and a thread has to be there to be pinned
     iothreads: Threads | None = declared("Threads that do the I/O of disks.", effect="live")
+    cpu: Cpu | None = declared("Virtual CPUs.", effect="restart")
     memory: Size | None = declared("Memory that the guest shall have now.", effect="memory")
     memory_max: Size | None = declared("Memory that it can be given without a restart.", effect="restart")
     memory_policy: MemoryPolicy | None = declared("What the host does for its memory.", effect="restart")

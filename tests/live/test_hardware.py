@@ -1,0 +1,95 @@
+"""CPU, memory and machine: what a guest sees of it, and what changes under it while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drivers.lab.lab import Lab
+from tests.live.conftest import Guest
+from tests.live.site import LiveSite, machine, said
+
+pytestmark = pytest.mark.live
+
+SPEC: dict[str, Any] = {
+    "cpu": {
+        "count": 2, "max": 2, "model": "maximum", "features": ["-aes"], "pins": {"0": 0},
+    },
+    "iothreads": 1,
+    "smbios": {"system": {"serial": "S 1", "product": "Rack"}},
+    "clock": {"timers": {"hpet": False}},
+    "onCrash": "destroy",
+}  # fmt: skip
+
+
+@pytest.fixture
+def site(lab: Lab, tmp_path: Path) -> Iterator[LiveSite]:
+    found = LiveSite(lab, tmp_path)
+    yield found
+    found.close()
+
+
+def test_what_is_declared_reaches_the_guest_and_changes_under_it(site: LiveSite) -> None:
+    site.vms([machine("tuned", **SPEC)])
+    site.settle()
+    host, _ = site.vm("tuned")
+    guest = Guest(site.lab, host, "tuned")
+    guest.wait_for_agent(240)
+    told = guest.run(
+        "cat /sys/class/dmi/id/product_serial /sys/class/dmi/id/product_name;"
+        "grep -cw aes /proc/cpuinfo; cat /sys/devices/system/clocksource/*/available_clocksource"
+    ).splitlines()
+    assert told[:3] == ["S 1", "Rack", "0"]
+    assert "hpet" not in told[3]
+
+    process = guest.virsh("domid")
+    live = {
+        "cpu": {**SPEC["cpu"], "pins": {"0": "0-1", "1": 0}, "emulatorPin": 0, "iothreadPins": {"2": 1}},
+        "iothreads": 2,
+        "onReboot": "destroy",
+        "onCrash": "restart",
+    }
+    site.vms([machine("tuned", **{**SPEC, **live})])
+    site.settle()
+    _, seen = site.vm("tuned")
+    expected = {
+        "cpu.pins": "0=0-1;1=0", "cpu.emulatorPin": "0", "cpu.iothreadPins": "2=1", "iothreads": 2,
+        "onReboot": "destroy", "onCrash": "restart",
+    }  # fmt: skip
+    for view in (seen.live, seen.config):
+        assert view is not None
+        assert {path: view.get(path) for path in expected} == expected
+    assert guest.virsh("domid") == process
+
+
+def test_what_the_host_or_the_guest_does_not_take_waits_for_the_next_boot(site: LiveSite) -> None:
+    site.vms([machine("tuned")])
+    site.settle()
+    later = {
+        "cpu": {"count": 1, "shares": 512, "features": ["-aes"]},
+        "features": {"kvmHidden": True},
+        "hyperv": ["relaxed"],
+        "boot": {"order": ["hd"]},
+    }
+    site.vms([machine("tuned", **later)])
+    run = site.apply()
+    assert run.good
+    plan = site.plan()
+    waiting = {field.path: field.kind for change in plan.changes for field in change.fields}
+    assert {"features.kvmHidden", "hyperv", "cpu.features"} <= {
+        path for path, kind in waiting.items() if kind == "pending"
+    }, said(plan)
+    _, seen = site.vm("tuned")
+    assert seen.config["cpu.shares"] == 512
+    if seen.live is not None and seen.live.get("cpu.shares") != 512:  # a host without the control group
+        assert "cpu.shares" in waiting, said(plan)
+
+    site.vms([machine("tuned", **later, updatePolicy={"restart": "now"})])
+    site.settle()
+    _, seen = site.vm("tuned")
+    assert seen.live is not None
+    assert seen.live["hyperv"] == "relaxed"
+    assert seen.live["cpu.features"] == "-aes"
