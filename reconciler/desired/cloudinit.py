@@ -213,6 +213,7 @@ def _yaml(data: dict[str, Any]) -> str:
     writer = YAML(typ="safe", pure=True)
     writer.default_flow_style = False
     writer.version = (1, 1)
+    writer.allow_unicode = False  # no reader stumbles over line separators of Unicode
     writer.width = 2**16  # no line is broken: what reads it may be a shell
     text = io.StringIO()
     writer.dump(data, text)
