@@ -20,6 +20,7 @@ from reconciler.cli.plan import AllowOption, ForceOption, Format, RevOption, Tar
 if TYPE_CHECKING:
     from reconciler.app import App
     from reconciler.apply.outcome import Run
+    from reconciler.apply.text import Progress
     from reconciler.cycle import Pass
 
 TakeOverOption = Annotated[
@@ -61,7 +62,8 @@ def carry_out(looked: Pass, app: App, *, yes: bool, take_over: bool = False) -> 
         print("Nothing was done.")
         return Exit.ERROR
     with lock.writer(app.settings.state_folder, plan.repository, "apply"), interruptible(app):
-        run = app.act(looked, _progress(len(plan.steps)))
+        progress = _progress(len(plan.steps))
+        run = app.act(looked, progress.tell, progress.moved)
     return _ended(run)
 
 
@@ -88,12 +90,11 @@ def _commit(saved: dict[str, Any]) -> str | None:
     return None if "+" in revision or revision.startswith("folder-") else revision
 
 
-def _progress(total: int) -> Any:
-    """Prints a line when a step ends."""
+def _progress(total: int) -> Progress:
+    """Prints a line when a step ends, and how far long work came."""
     from reconciler.apply.text import Progress
 
-    progress = Progress(total)
-    return lambda step, outcome: progress.tell(step, outcome)
+    return Progress(total)
 
 
 def _ended(run: Run) -> Exit:

@@ -180,7 +180,7 @@ def digest(steps: tuple[Step, ...], changes: list[Change], context: Context) -> 
     return hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
-_TIMES = frozenset({"when", "trashed", "since", "revision"})
+_TIMES = frozenset({"when", "trashed", "since", "revision", "cached"})
 
 
 def _plain(value: Any, context: Context) -> Any:

@@ -85,9 +85,12 @@ def _container(
 
 
 def _batches(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Chunks of any length → batches of BATCH bytes and a rest."""
+    """Chunks of any length → batches of BATCH bytes and a rest. A chunk of just that length is not copied."""
     waiting = bytearray()
     for chunk in chunks:
+        if not waiting and len(chunk) == BATCH:
+            yield chunk
+            continue
         waiting += chunk
         while len(waiting) >= BATCH:
             yield bytes(waiting[:BATCH])

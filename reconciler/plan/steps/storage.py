@@ -89,7 +89,7 @@ def _upload(wanted: WantedImage, pool: WantedPool, host: str, builder: Builder) 
     call = UploadImage(
         pool=builder.libvirt_pool(pool, host), volume=wanted.volume, file=wanted.file, url=wanted.url,
         checksum=wanted.checksum, format=wanted.format, iso=wanted.iso,
-        repository=builder.context.wanted.repository,
+        repository=builder.context.wanted.repository, cached=builder.context.present.get(wanted.url, 0),
     )  # fmt: skip
     what = "fetch and upload" if wanted.url else "upload"
     step = builder.add(wanted.ref, host, call, what, after=(builder.brought("pool", host, pool.name),))

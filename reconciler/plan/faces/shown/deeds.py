@@ -15,6 +15,7 @@ from reconciler.plan import plan
 from reconciler.plan.faces import words
 from specs.fields import Fields, entries
 from specs.resource import Ref
+from specs.units import format_size
 
 
 class Deeds:
@@ -58,8 +59,9 @@ def new(step: plan.Step, steps: Sequence[plan.Step], alone: bool) -> list[str]:
             return [_network(network.fields)]
         case plan.DefinePool(pool=pool):
             return [words.plain(pool.path)]
-        case plan.UploadImage(file=file, url=url):
-            return [words.plain(f"from {url.partition('?')[0] or file}")]
+        case plan.UploadImage(file=file, url=url, cached=size):
+            here = f" ({format_size(-(-size >> 20) << 20)}, fetched already)" if size else ""
+            return [words.plain(f"from {url.partition('?')[0] or file}") + here]
     return []
 
 

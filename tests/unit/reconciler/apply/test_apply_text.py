@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from reconciler.apply.outcome import Outcome, Run, Status
 from reconciler.apply.text import Progress, line, seconds, summary
+from specs.resource import Ref
 from tests.unit.reconciler.plan.plans import plan, start
 
 
@@ -90,3 +92,25 @@ def test_a_permanent_refusal_says_that_trying_again_is_useless() -> None:
 def test_a_stopped_run_counts_what_was_never_begun() -> None:
     told = summary(run(ended("a"), steps=2, stopped=True))
     assert told[0] == "Stopped on request: 1 done, 2 never begun."
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()], ids=["a file", "a terminal"])
+def test_long_work_shows_its_way(stream: io.StringIO) -> None:
+    progress = Progress(12, stream)
+    step = dataclasses.replace(start("x"), ref=Ref("Image", "debian"))
+    for done in range(0, (100 << 20) + 1, 1 << 20):
+        progress.moved(step, "fetch", done, 100 << 20)
+    progress.moved(step, "upload", 1 << 20, 2 << 20)
+    if stream.isatty():
+        assert stream.getvalue().startswith("\r\033[K")
+        assert "kvm1  image/debian  fetch 0B of 100MiB (0 %)" in stream.getvalue()
+        assert "\n" not in stream.getvalue()
+    else:
+        told = [each.strip() for each in stream.getvalue().splitlines()]
+        assert [each.rpartition("(")[2] for each in told] == ["25 %)", "50 %)", "75 %)", "100 %)"]
+        assert told[0] == "kvm1  image/debian  fetch 25MiB of 100MiB (25 %)"
