@@ -16,7 +16,9 @@ from specs.kinds.common import SecretRef
 from specs.resource import Location, Resource
 from specs.shape import Shape
 
-_ELSEWHERE = frozenset(("uuid", "cluster", "xml", "disks[*].volume", "disks[*].storageDomain", "cdroms[*].image"))
+_ELSEWHERE = frozenset((
+    "uuid", "cluster", "xml", "disks[*].volume", "disks[*].device", "disks[*].storageDomain", "cdroms[*].image",
+))  # fmt: skip
 _NO_FIELDS = frozenset(("policy", "creation", "identity"))
 _TOPOLOGY = ("cpu.sockets", "cpu.cores", "cpu.threads")
 
@@ -28,6 +30,10 @@ def hardware(resource: Resource, reveal: Reveal) -> dict[str, Scalar]:
     found: dict[str, Scalar] = {}
     for path, value in _walk(_fields(), resource.spec, ""):
         found[path] = _scalar(value, path, resource, reveal)
+    for disk in resource.spec.disks or ():
+        if disk.device:
+            found[entry("disks", disk.name, "source")] = disk.device
+            found[entry("disks", disk.name, "format")] = "raw"
     for nic in resource.spec.nics or ():
         found.setdefault(entry("nics", nic.name, "network"), nic.name)
     return _processors(found)

@@ -71,13 +71,14 @@ def _hosts(spec: Any, hosts: Mapping[str, WantedHost]) -> tuple[str, ...]:
 def _disk(disk: Any, spec: Any) -> WantedDisk:
     return WantedDisk(
         name=disk.name,
-        pool=disk.storage_domain or spec.storage_domain or "",
+        pool="" if disk.device else disk.storage_domain or spec.storage_domain or "",
         size=disk.size,
         image=disk.image or "",
         clone=disk.clone or "linked",
-        format="qcow2" if disk.image and disk.clone != "copy" else disk.format or "qcow2",
+        format="raw" if disk.device else "qcow2" if disk.image and disk.clone != "copy" else disk.format or "qcow2",
         volume=disk.volume or "",
-        external=bool(disk.external),
+        external=bool(disk.external or disk.device),
+        path=disk.device or "",
     )
 
 

@@ -109,7 +109,10 @@ class WantedImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedDisk:
-    """A disk of a VM; `size` in bytes or None (the image's). `volume`: an existing one by name (adopted, external)."""
+    """A disk of a VM; `size` in bytes or None (the image's). `volume`: an existing one by name (adopted, external).
+
+    `path`: a block device of the host instead of a volume; then there is no pool, and nothing of it is made or removed.
+    """
 
     name: str
     pool: str
@@ -119,6 +122,7 @@ class WantedDisk:
     format: str = "qcow2"
     volume: str = ""
     external: bool = False
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from drivers.seen import SeenHost
 from reconciler.desired.wanted import WantedHost, WantedVm
+from reconciler.place import gates
 from specs.attachment import is_network
 from specs.fields import entries
 from specs.units import format_size
@@ -64,7 +65,7 @@ def demand(vm: WantedVm) -> Demand:
         vm=vm,
         memory=memory if isinstance(memory, int) else 0,
         networks=tuple(str(nic["network"]) for nic in nics if is_network(nic.get("network"))),
-        pools=tuple(dict.fromkeys(disk.pool for disk in vm.disks)),
+        pools=tuple(dict.fromkeys(disk.pool for disk in vm.disks if not disk.path)),
     )
 
 
@@ -135,4 +136,9 @@ def emulation(wanted: Demand, host: str, room: Room) -> str | None:
     return None
 
 
-FILTERS: tuple[Filter, ...] = (reachable, maintenance, on_hold, networks, storage, emulation, memory)
+def abilities(wanted: Demand, host: str, room: Room) -> str | None:
+    """libvirt and QEMU there can do what its fields ask for."""
+    return next((why for _, why in gates.lacking(wanted.vm.fields, room.seen[host])), None)
+
+
+FILTERS: tuple[Filter, ...] = (reachable, maintenance, on_hold, networks, storage, emulation, abilities, memory)

@@ -101,7 +101,7 @@ def aimed(changes: list[Change], context: Context) -> list[Change]:
     needed = set(targets)
     for vm in context.wanted.vms.values():
         if str(vm.ref) in targets:
-            needed |= {f"sd/{disk.pool}" for disk in vm.disks}
+            needed |= {f"sd/{disk.pool}" for disk in vm.disks if not disk.path}
             needed |= {f"image/{disk.image}" for disk in vm.disks if disk.image}
             needed |= {f"image/{image}" for image in vm.cdroms.values() if image}
             needed |= {

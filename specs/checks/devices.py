@@ -32,7 +32,10 @@ def findings(scope: Scope, vm: Resource) -> Iterator[Finding]:
 
 
 def _origin(vm: Resource, disk: Any, path: str) -> Iterator[Finding]:
-    """A disk begins empty (size), with an image, or is a volume that exists: exactly one of these."""
+    """A disk begins empty (size), with an image, or is a volume or a block device that exists: exactly one of these."""
+    if disk.device is not None:
+        yield from disks.of_device(vm, disk, path)
+        return
     if disk.external and disk.volume is None:
         yield wrong(
             vm, f"{path}.volume", "`volume` is missing", "an external disk is a volume already", "name that volume"
@@ -122,3 +125,5 @@ def _unique(device: Any) -> Iterator[tuple[str, str, object]]:
         yield "serial", "serial", device.serial
     if getattr(device, "volume", None) is not None:
         yield "volume", "volume", f"{device.storage_domain}/{device.volume}"
+    if getattr(device, "device", None) is not None:
+        yield "block device", "device", device.device

@@ -23,7 +23,7 @@ def findings(vm: Resource, disk: Any, path: str) -> Iterator[Finding]:
 def _shareable(vm: Resource, disk: Any, path: str) -> Iterator[Finding]:
     if not disk.shareable:
         return
-    if disk.format == "qcow2" or (disk.format is None and not disk.external):
+    if disk.format == "qcow2" or (disk.format is None and not disk.external and not disk.device):
         why = "two writers destroy a qcow2 image"
         yield wrong(vm, f"{path}.shareable", "a shareable disk must be raw", why, "write `format: raw`")
     if disk.cache in _CACHED:
@@ -34,9 +34,9 @@ def _shareable(vm: Resource, disk: Any, path: str) -> Iterator[Finding]:
 
 
 def _passthrough(vm: Resource, disk: Any, path: str) -> Iterator[Finding]:
-    if disk.lun and not _is_device(disk):
+    if disk.lun and disk.device is None:
         why = "only a block device of the host takes SCSI commands"
-        yield wrong(vm, f"{path}.lun", "`lun` of a disk that is a file", why, "use an external block device")
+        yield wrong(vm, f"{path}.lun", "`lun` of a disk that is a file", why, "name a block device: `device: /dev/…`")
     if disk.lun and disk.bus not in ("scsi", "virtio", None):
         yield wrong(vm, f"{path}.bus", f"no LUN on {disk.bus}", fix="use `bus: scsi`")
     for field, value in (("sgio", disk.sgio), ("rawIo", disk.raw_io), ("reservations", disk.reservations)):
@@ -46,8 +46,19 @@ def _passthrough(vm: Resource, disk: Any, path: str) -> Iterator[Finding]:
             )
 
 
-def _is_device(disk: Any) -> bool:
-    return bool(disk.external and (disk.volume or "").startswith("/dev/"))
+def of_device(vm: Resource, disk: Any, path: str) -> Iterator[Finding]:
+    """A block device of the host is used as it is: nothing that makes or names a volume goes with it."""
+    for field, value in (
+        ("size", disk.size),
+        ("image", disk.image),
+        ("clone", disk.clone),
+        ("volume", disk.volume),
+    ):
+        if value is not None:
+            why = "a block device of the host is used as it is"
+            yield wrong(vm, f"{path}.{field}", f"`{field}` of a disk that is a device", why, "take one of them away")
+    if disk.format not in (None, "raw"):
+        yield wrong(vm, f"{path}.format", f"a block device is raw, not {disk.format}", fix="leave it out")
 
 
 def _bus(vm: Resource, disk: Any, path: str) -> Iterator[Finding]:

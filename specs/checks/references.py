@@ -94,7 +94,8 @@ def _of_vm(resource: Resource) -> _Mentioned:
         yield "instanceType", "InstanceType", spec.instance_type
     yield from _several("hosts", "Host", spec.hosts)
     for disk in spec.disks or ():
-        yield f"disks[{disk.name}].storageDomain", "StorageDomain", disk.storage_domain
+        if disk.device is None:
+            yield f"disks[{disk.name}].storageDomain", "StorageDomain", disk.storage_domain
         if disk.image is not None:
             yield f"disks[{disk.name}].image", "Image", disk.image
     for drive in spec.cdroms or ():

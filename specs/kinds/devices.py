@@ -54,6 +54,18 @@ NetworkName = Annotated[
 Mtu = Annotated[int, Strict(), Field(ge=68, le=65535), Unit("bytes")]
 QueueSize = Annotated[Literal[256, 512, 1024, 2048, 4096], Unit("number")]
 
+BlockDevice = Annotated[
+    str,
+    AfterValidator(
+        matching(
+            r"/dev/[A-Za-z0-9][A-Za-z0-9/_.:+-]{0,250}",
+            "a block device",
+            "write its path below /dev, such as /dev/disk/by-id/wwn-0x5000c500a0b1c2d3",
+        )
+    ),
+    Unit("path"),
+]
+
 
 class Disk(Named):
     """A disk of the VM."""
@@ -66,6 +78,10 @@ class Disk(Named):
     )
     format: Literal["qcow2", "raw"] | None = declared("Format of the volume.", effect="creation")
     volume: VolumeName | None = declared("Name of a volume that exists already.", effect="restart")
+    device: BlockDevice | None = declared(
+        "Block device of the host instead of a volume: used as it is, never created, grown or removed.",
+        effect="restart",
+    )
     external: Yes | None = declared("The volume is another's: used, never created, grown or removed.", effect="policy")
     bus: Literal["virtio", "scsi", "sata", "ide", "usb"] | None = declared(
         "Bus that the guest sees it on.", effect="restart"
@@ -135,7 +151,7 @@ class Nic(Named):
     mode: Literal["bridge", "vepa", "private", "passthrough"] | None = declared(
         "How `direct:` (macvtap) shares the host's interface.", effect="restart"
     )
-    backend: Literal["default", "passt"] | None = declared("What carries a `user` network.", effect="restart")
+    backend: Literal["passt"] | None = declared("What carries a `user` network.", effect="restart")
     virtual_port: VirtualPort | None = declared("Port of a virtual switch.", effect="restart")
     vlan: Vlan | None = declared("VLAN tags.", effect="live")
     isolated: Yes | None = declared("It reaches no other isolated port of its bridge.", effect="live")

@@ -46,9 +46,10 @@ def again(wanted: WantedVm, uuid: str, where: tuple[str, str], nics: Fields, bui
 
 def pool_of(wanted: WantedVm, builder: Builder) -> WantedPool:
     """Where the medium is kept. Withheld without a disk."""
-    if not wanted.disks:
+    beside = next((disk.pool for disk in wanted.disks if not disk.path), None)
+    if beside is None:
         raise Withheld(HeldReason.STORAGE, "the first boot's medium needs a disk, beside which it is kept")
-    return builder.context.wanted.pools[wanted.disks[0].pool]
+    return builder.context.wanted.pools[beside]
 
 
 def _files(seed: Seed, uuid: str, nics: Fields) -> dict[str, Secret]:

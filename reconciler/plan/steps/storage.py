@@ -133,8 +133,8 @@ class PlannedDisk:
 
     @property
     def recorded(self) -> str:
-        """As a device table has it."""
-        return f"{self.pool}/{self.volume}"
+        """As a device table has it; "" for a block device of the host."""
+        return f"{self.pool}/{self.volume}" if self.volume else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +150,8 @@ class DiskOwner:
 
 def name_disk(disk: WantedDisk, owner: DiskOwner, builder: Builder) -> PlannedDisk:
     """Decides on the volume of a disk: the declared one, that of the unfinished attempt, or a new name."""
+    if disk.path:
+        return PlannedDisk(path=disk.path, volume="", pool="", format="raw", made=False)
     pool = builder.context.wanted.pools[disk.pool]
     if disk.volume or disk.external:
         volume = disk.volume or disk.name

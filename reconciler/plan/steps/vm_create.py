@@ -155,7 +155,7 @@ def _media(fields: Fields, wanted: WantedVm) -> dict[str, Scalar]:
 def starts_with_host(wanted: WantedVm, builder: Builder) -> bool:
     """libvirt may start a VM with its host if Git says so, or if nobody else can reach its disks."""
     pools = builder.context.wanted.pools
-    local = bool(wanted.disks) and all(not pools[disk.pool].shared for disk in wanted.disks)
+    local = bool(wanted.disks) and all(not disk.path and not pools[disk.pool].shared for disk in wanted.disks)
     return wanted.power == "running" and (wanted.autostart == "on" or (wanted.autostart == "auto" and local))
 
 
@@ -165,7 +165,9 @@ def _refuse_orphans(wanted: WantedVm, uuid: str, builder: Builder) -> None:
         return
     prefix = f"gv-{builder.context.wanted.repository[:8]}-{uuid[:8]}-"
     for disk in wanted.disks:
-        pool = builder.context.wanted.pools[disk.pool]
+        pool = builder.context.wanted.pools.get(disk.pool)
+        if pool is None:
+            continue  # a block device of the host
         for volume in sorted(builder.volumes(pool)):
             if volume.startswith(f"{prefix}{disk.name}-") and not is_marker(volume):
                 raise Withheld(

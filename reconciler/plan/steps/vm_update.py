@@ -65,15 +65,8 @@ def adopt_steps(change: Change, wanted: WantedVm, found: Found, builder: Builder
 
 def _matched(wanted: WantedVm, vm: SeenVm, builder: Builder) -> dict[str, Device]:
     """The device table of an adopted VM: disks by volume or target, NICs by MAC, drives by target."""
-    table: dict[str, Device] = {}
-    seen_disks, seen_nics = entries(vm.config, "disks"), entries(vm.config, "nics")
-    for disk in wanted.disks:
-        pool = builder.context.wanted.pools[disk.pool]
-        path = f"{pool.path.rstrip('/')}/{disk.volume}" if disk.volume else None
-        for target, seen in seen_disks.items():
-            if seen.get("source") == path or (path is None and target == disk.name):
-                volume = str(seen.get("source", "")).rpartition("/")[2]
-                table[f"disk/{disk.name}"] = Device(target=target, volume=f"{pool.name}/{volume}")
+    table = dict(_disks(wanted, vm, builder))
+    seen_nics = entries(vm.config, "nics")
     for name, nic in entries(wanted.fields, "nics").items():
         for address in seen_nics:
             if nic.get("mac") == address or name == address:
@@ -84,6 +77,16 @@ def _matched(wanted: WantedVm, vm: SeenVm, builder: Builder) -> dict[str, Device
     for list_name in device_lists():
         table.update(_alike(list_name, wanted, vm))
     return table
+
+
+def _disks(wanted: WantedVm, vm: SeenVm, builder: Builder) -> Iterator[tuple[str, Device]]:
+    for disk in wanted.disks:
+        pool = builder.context.wanted.pools.get(disk.pool)
+        path = f"{pool.path.rstrip('/')}/{disk.volume}" if pool and disk.volume else disk.path or None
+        for target, seen in entries(vm.config, "disks").items():
+            if seen.get("source") == path or (path is None and target == disk.name):
+                volume = str(seen.get("source", "")).rpartition("/")[2]
+                yield f"disk/{disk.name}", Device(target=target, volume=f"{pool.name}/{volume}" if pool else "")
 
 
 def _alike(list_name: str, wanted: WantedVm, vm: SeenVm) -> Iterator[tuple[str, Device]]:

@@ -17,6 +17,9 @@ Faults = Callable[..., list[str]]
         ("{size: 1GiB, shareable: true}", "disks[d].shareable: a shareable disk must be raw"),
         ("{size: 1GiB, format: raw, shareable: true, cache: writeback}", "disks[d].cache: cache writeback"),
         ("{size: 1GiB, format: raw, shareable: true, transient: true}", "a shareable disk cannot be transient"),
+        ("{device: /dev/sdz, size: 1GiB}", "disks[d].size: `size` of a disk that is a device"),
+        ("{device: /dev/sdz, format: qcow2}", "a block device is raw, not qcow2"),
+        ("{device: sdz}", "`sdz` is not a block device"),
         ("{size: 1GiB, lun: true, bus: scsi}", "disks[d].lun: `lun` of a disk that is a file"),
         ("{size: 1GiB, rawIo: true}", "`rawIo` without `lun: true`"),
         ("{size: 1GiB, bus: scsi, iothread: 1}", "disks[d].iothread: no `iothread` on scsi"),
@@ -35,6 +38,11 @@ def test_a_bad_combination_is_refused(disk: str, said: str, faults: Faults) -> N
     written = disk.replace("{", "{name: d, ", 1)
     found = faults(several(("VirtualMachine", "x", f"{{disks: [{written}]}}")))
     assert any(said in each for each in found), found
+
+
+def test_a_block_device_of_the_host_needs_no_more(faults: Faults) -> None:
+    disk = "{name: d, device: /dev/disk/by-id/wwn-0x5000c500, lun: true, bus: scsi, reservations: true, rawIo: true}"
+    assert faults(several(("VirtualMachine", "x", f"{{disks: [{disk}]}}"))) == []
 
 
 def test_a_disk_with_settings_that_fit_is_taken(faults: Faults) -> None:
