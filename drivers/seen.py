@@ -29,6 +29,21 @@ class Power(StrEnum):
     STOPPING = "stopping"
 
 
+class Address(str):
+    """An IP address of a guest: the text, with the MAC of its NIC in lower case ("" if not told) and who told it."""
+
+    __slots__ = ("mac", "source")
+
+    mac: str
+    source: str
+
+    def __new__(cls, text: str, mac: str = "", source: str = "") -> Address:
+        """`source` is agent, lease or arp."""
+        made = super().__new__(cls, text)
+        made.mac, made.source = mac, source
+        return made
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenVm:
     """One domain. `reason` is libvirt's reason for the state, lower case ("shutdown", "failed", "ioerror" …).
@@ -136,7 +151,10 @@ class SeenPool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a host can do, as far as planning asks. `kvm`: hardware virtualization works for the host's arch."""
+    """What a host can do, as far as planning asks. `kvm`: hardware virtualization works for the host's arch.
+
+    `offers` is what libvirt lists of QEMU's devices: `tpm.backendModel` → {"emulator", …}, `tpm.supported` → {"yes"}.
+    """
 
     arch: str = "x86_64"
     kvm: bool = False
@@ -144,6 +162,7 @@ class Capabilities:
     cpu_models: frozenset[str] = frozenset()
     graphics: frozenset[str] = frozenset()
     firmwares: frozenset[str] = frozenset()
+    offers: Mapping[str, frozenset[str]] = field(default_factory=dict)
     bridges: frozenset[str] | None = None  # the host's bridges; None where they cannot be read
 
 

@@ -125,7 +125,7 @@ def _sparse(seen: Any, *leave: str) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, frozenset):
         return sorted(value)
-    return dict(value) if isinstance(value, Mapping) else value
+    return {key: _plain(each) for key, each in value.items()} if isinstance(value, Mapping) else value
 
 
 def _default(each: dataclasses.Field[Any]) -> Any:
@@ -143,12 +143,17 @@ def _read_host(name: str, data: Mapping[str, Any]) -> SeenHost | Unseen:
     if "unseen" in data:
         return Unseen(name=name, reason=data["unseen"], denied=data.get("denied", False))
     parts = {
-        "capabilities": _make(Capabilities, data.get("capabilities", {})),
+        "capabilities": _capabilities(data.get("capabilities", {})),
         "vms": tuple(_read_vm(each, vm) for each, vm in data.get("vms", {}).items()),
         "networks": tuple(_read_network(each, network) for each, network in data.get("networks", {}).items()),
         "pools": tuple(_read_pool(each, pool) for each, pool in data.get("pools", {}).items()),
     }
     return _make(SeenHost, {**data, **parts}, name=name)
+
+
+def _capabilities(data: Mapping[str, Any]) -> Capabilities:
+    offers = {key: frozenset(words) for key, words in data.get("offers", {}).items()}
+    return _make(Capabilities, {**data, "offers": offers})
 
 
 def _read_vm(name: str, data: Mapping[str, Any]) -> SeenVm:

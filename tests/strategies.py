@@ -221,7 +221,15 @@ def seen_hosts(draw: st.DrawFn) -> SeenHost:
         libvirt=draw(st.sampled_from([0, 9_000_000])),
         cpus=draw(st.integers(0, 8)),
         memory=draw(st.integers(0, 1 << 40)),
-        capabilities=draw(st.builds(Capabilities, kvm=st.booleans(), machines=_words, bridges=st.none() | _words)),
+        capabilities=draw(
+            st.builds(
+                Capabilities,
+                kvm=st.booleans(),
+                machines=_words,
+                bridges=st.none() | _words,
+                offers=st.dictionaries(st.sampled_from(("tpm.model", "video.modelType")), _words, max_size=2),
+            )
+        ),
         vms=draw(_unique(seen_vms())),
         networks=draw(_unique(_networks)),
         pools=draw(_unique(_pools)),

@@ -35,7 +35,7 @@ CAPABILITIES = Capabilities(
     kvm=True,
     machines=frozenset({"pc", "q35", "pc-i440fx-7.1", "pc-i440fx-7.2", "pc-q35-7.1", "pc-q35-7.2"}),
     cpu_models=frozenset({"qemu64", "Nehalem", "Haswell", "Skylake-Server", "EPYC"}),
-    graphics=frozenset({"vnc"}),
+    graphics=frozenset({"vnc", "spice"}),
     firmwares=frozenset({"bios", "uefi"}),
     bridges=frozenset({"br0"}),
 )

@@ -56,6 +56,7 @@ class HeldReason(StrEnum):
     DEPENDENCY = "DependencyHeld"
     DISK_MISSING = "DiskMissing"
     DRIFT = "DriftNotRepaired"
+    UNSUPPORTED = "HostLacks"
     XML_REFUSED = "XmlRefused"
 
 

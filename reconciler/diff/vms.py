@@ -6,6 +6,7 @@ every question of whose object it is are decided there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from drivers.mark import Mark
@@ -16,6 +17,7 @@ from reconciler.diff.change import Change, FieldChange, HeldReason, Verb
 from reconciler.diff.context import Context
 from reconciler.diff.threeway import Sides, released, scalars
 from reconciler.observe.observed import Found
+from reconciler.place import gates
 from specs.effects import Effect
 from specs.fields import Fields, Scalar
 from specs.resource import Location
@@ -40,6 +42,7 @@ def compare(wanted: WantedVm, found: Found, mark: Mark, context: Context) -> Cha
     settled = frozenset(each.path for each in added_or_gone)
     fields = [each for each in scalars(sides, context) if each.path.partition("]")[0] + "]" not in settled]
     fields = added_or_gone + [_unsaved(_settling(each, vm), vm) for each in fields]
+    fields = [_able(each, found, context) for each in fields]
     fields += released(sides, settled) + _outside(wanted, vm, mark, context) + _moves(wanted, found, mark)
     changes = tuple(_timed(each, wanted, vm) for each in fields)
     if not changes:
@@ -193,6 +196,17 @@ def _unsaved(change: FieldChange, vm: SeenVm) -> FieldChange:
     return change.keep_back(
         HeldReason.SAVED_STATE, "the VM is suspended to disk, and wakes with the hardware it had", "start it first"
     )
+
+
+def _able(change: FieldChange, found: Found, context: Context) -> FieldChange:
+    """Held if libvirt or QEMU of its host cannot do it; what is in the definition already is not asked for again."""
+    host = context.observed.seen.get(found.host)
+    if host is None or change.held or not change.config or change.after is None:
+        return change
+    after = change.after if isinstance(change.after, Mapping) else {change.path: change.after}
+    within = {path if path == change.path else f"{change.path}.{path}": value for path, value in after.items()}
+    why = next((reason for _, reason in gates.lacking(within, host)), None)
+    return change.keep_back(HeldReason.UNSUPPORTED, why) if why else change
 
 
 def _timed(change: FieldChange, wanted: WantedVm, vm: SeenVm) -> FieldChange:

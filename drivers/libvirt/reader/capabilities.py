@@ -37,8 +37,21 @@ def read(capabilities: str, domain_capabilities: Sequence[str]) -> tuple[str, Ca
         firmwares=frozenset(
             _FIRMWARES.get(name, name) for name in ("bios", *_values(domains, "os/enum[@name='firmware']/value"))
         ),
+        offers=_offers(domains),
     )
     return root.findtext("host/uuid", ""), found
+
+
+def _offers(domains: Sequence[etree._Element]) -> dict[str, frozenset[str]]:
+    """Every enumeration of the devices: `tpm.model` → its values, and `tpm.supported` → {yes}, {no}."""
+    found: dict[str, set[str]] = {}
+    for domain in domains:
+        for part in (*domain.iterfind("os/loader"), *domain.iterfind("devices/*"), *domain.iterfind("features/hyperv")):
+            found.setdefault(f"{part.tag}.supported", set()).add(part.get("supported", "yes"))
+            for each in part.iterfind("enum"):
+                values = found.setdefault(f"{part.tag}.{each.get('name')}", set())
+                values.update(value.text or "" for value in each.iterfind("value"))
+    return {key: frozenset(values) for key, values in sorted(found.items())}
 
 
 def _cpus(domain: etree._Element) -> Iterator[str]:

@@ -54,6 +54,11 @@ REASONS: Mapping[HeldReason, tuple[str, str]] = {
         "A disk would become smaller, which cuts off its data.",
         "Write the size that it has, or more. To use less, add a smaller disk and move the data.",
     ),
+    HeldReason.UNSUPPORTED: (
+        "libvirt or QEMU of the host cannot do what is declared; the text names what it lacks, or the version that "
+        "can.",
+        "Upgrade the host, move the VM to one that can, or take the field away.",
+    ),
     HeldReason.IN_USE: (
         "A network would be removed or restarted while VMs use it.",
         "Move their NICs or stop them first; `--allow network/NAME` accepts the cut of a restart.",

@@ -40,3 +40,14 @@ def test_firmwares_bear_our_names_and_bios_is_always_there() -> None:
 def test_bridges_are_picked_from_the_interfaces() -> None:
     found = bridges(["<interface type='bridge' name='br0'/>", "<interface type='ethernet' name='eth0'/>"])
     assert found == {"br0"}
+
+
+def test_what_qemu_offers_is_kept_by_device_and_enumeration() -> None:
+    kvm = """<domainCapabilities><os><loader supported='yes'><enum name='secure'><value>no</value></enum></loader></os>
+        <devices><tpm supported='no'/></devices></domainCapabilities>"""
+    tcg = """<domainCapabilities><devices><tpm supported='yes'><enum name='model'><value>tpm-crb</value></enum></tpm>
+        </devices></domainCapabilities>"""
+    assert read(HOST, [kvm, tcg])[1].offers == {
+        "loader.secure": {"no"}, "loader.supported": {"yes"}, "tpm.model": {"tpm-crb"}, "tpm.supported": {"no", "yes"},
+    }  # fmt: skip
+    assert read(HOST, [])[1].offers == {}

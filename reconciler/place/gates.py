@@ -1,0 +1,95 @@
+"""Gates: what a host must have for a field of a VM, in one table: a version of libvirt or QEMU, or an ability.
+
+Pure. Called by place/choose.py for new VMs and by diff/vms.py for those that exist, so that what a host cannot do is
+held before anything is done, with the version that can. Adding a gate is one line in GATES. A host that does not say
+what it offers (an old libvirt, a recorded observation) is not kept from trying: libvirt has the last word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from drivers.seen import SeenHost
+from specs.fields import Fields, Scalar, pattern
+
+_OFF = (None, False, "none", "", 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What one field needs; `values` are the values that need it (empty: all but "off").
+
+    Versions as libvirt's integers (9001000 = 9.1.0). `offer` is a word that the host must have among `offers[key]`
+    (see Capabilities), "" for the field's own value. `what` names the thing in a sentence.
+    """
+
+    path: str
+    what: str
+    values: tuple[Scalar, ...] = ()
+    libvirt: int = 0
+    qemu: int = 0
+    key: str = ""
+    offer: str = ""
+
+    def concerns(self, value: Scalar) -> bool:
+        """Whether a field of this value needs it."""
+        return value in self.values if self.values else value not in _OFF
+
+    def lacks(self, value: Scalar, host: SeenHost) -> str:
+        """What the host lacks, "" if nothing."""
+        for program, least, has in (("libvirt", self.libvirt, host.libvirt), ("QEMU", self.qemu, host.hypervisor)):
+            if has and has < least:
+                return f"{self.what} needs {program} {version(least)}; {host.name} has {version(has)}"
+        offered = offers(host).get(self.key)
+        word = self.offer or str(value)
+        if offered is None or word in offered:
+            return ""
+        more = f" (it has {', '.join(sorted(offered))})" if offered - {"no"} else ""
+        return f"QEMU on {host.name} has no {self.what.format(value=value)}{more}"
+
+
+GATES: tuple[Gate, ...] = (
+    Gate(path="firmware", what="firmware {value}", key="firmware"),
+    Gate(path="uefi.secureBoot", what="firmware with secure boot", key="loader.secure", offer="yes"),
+    Gate(path="graphics.type", what="VNC", values=("vnc", "both"), key="graphics.type", offer="vnc"),
+    Gate(path="graphics.type", what="SPICE", values=("spice", "both"), key="graphics.type", offer="spice"),
+    Gate(path="graphics.vnc.clipboard", what="a clipboard by VNC", libvirt=8_004_000, qemu=6_001_000),
+    Gate(path="graphics.spice.agent", what="SPICE", key="channel.type", offer="spicevmc"),
+    Gate(path="video.model", what="video card {value}", key="video.modelType"),
+    Gate(path="usb.redirections", what="USB redirection", key="redirdev.bus", offer="usb"),
+    Gate(path="tpm.enabled", what="TPM", key="tpm.supported", offer="yes"),
+    Gate(path="tpm.enabled", what="emulated TPM", key="tpm.backendModel", offer="emulator"),
+    Gate(path="tpm.model", what="TPM {value}", key="tpm.model"),
+    Gate(path="tpm.version", what="TPM of version {value}", key="tpm.backendVersion"),
+    Gate(path="tpm.persistent", what="a persistent TPM", libvirt=7_000_000),
+    Gate(path="rngOptions.model", what="random number generator {value}", key="rng.model"),
+    Gate(path="rngOptions.backend", what="source {value} of random numbers", key="rng.backendModel"),
+    Gate(path="panic", what="the panic device on PCI", values=("pvpanic",), libvirt=9_001_000),
+    Gate(path="iommu.model", what="a virtio IOMMU", values=("virtio",), libvirt=8_003_000),
+)
+
+
+def lacking(fields: Fields, host: SeenHost) -> Iterator[tuple[str, str]]:
+    """(path, what the host lacks for it), for each field that the host cannot do."""
+    for path, value in fields.items():
+        for gate in _TABLE.get(pattern(path), ()):
+            if gate.concerns(value) and (why := gate.lacks(value, host)):
+                yield path, why
+
+
+def offers(host: SeenHost) -> Mapping[str, frozenset[str]]:
+    """What the host says that it has, with what capabilities say elsewhere; empty sets say nothing."""
+    able = host.capabilities
+    known = {"graphics.type": able.graphics, "firmware": able.firmwares}
+    return {**able.offers, **{key: words for key, words in known.items() if words}}
+
+
+def version(number: int) -> str:
+    """9001000 → 9.1.0."""
+    return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
+
+
+_TABLE: dict[str, list[Gate]] = {}
+for _each in GATES:
+    _TABLE.setdefault(_each.path, []).append(_each)

@@ -1,0 +1,50 @@
+"""Gates: what a host lacks for a field, in words that name what can."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from drivers.seen import Capabilities, SeenHost
+from reconciler.desired.hardware import patterns
+from reconciler.place.gates import GATES, lacking
+from specs.fields import Scalar
+
+
+def host(**given: Any) -> SeenHost:
+    able = Capabilities(**{key: given.pop(key) for key in ("offers", "graphics", "firmwares") if key in given})
+    return SeenHost(
+        **{"name": "kvm1", "uuid": "", "libvirt": 9_000_000, "hypervisor": 7_002_000, **given}, capabilities=able
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "given", "told"),
+    [
+        ("panic", "pvpanic", {}, "the panic device on PCI needs libvirt 9.1.0; kvm1 has 9.0.0"),
+        ("panic", "pvpanic", {"libvirt": 9_001_000}, None),
+        ("panic", "isa", {}, None),
+        ("graphics.vnc.clipboard", True, {"hypervisor": 6_000_000}, "needs QEMU 6.1.0; kvm1 has 6.0.0"),
+        ("graphics.vnc.clipboard", False, {"hypervisor": 6_000_000}, None),
+        ("graphics.type", "both", {"graphics": frozenset({"vnc"})}, "QEMU on kvm1 has no SPICE (it has vnc)"),
+        ("graphics.type", "vnc", {"graphics": frozenset({"vnc"})}, None),
+        ("graphics.type", "spice", {}, None),
+        ("firmware", "uefi", {"firmwares": frozenset({"bios"})}, "no firmware uefi (it has bios)"),
+        ("tpm.enabled", True, {"offers": {"tpm.supported": frozenset({"no"})}}, "QEMU on kvm1 has no TPM"),
+        ("tpm.model", "tpm-crb", {"offers": {"tpm.model": frozenset({"tpm-tis"})}}, "no TPM tpm-crb (it has tpm-tis)"),
+        ("video.model", "qxl", {"offers": {"video.modelType": frozenset({"vga"})}}, "no video card qxl (it has vga)"),
+        ("memory", 1 << 30, {}, None),
+    ],
+)
+def test_a_host_says_what_it_lacks(path: str, value: Scalar, given: dict[str, Any], told: str | None) -> None:
+    found = [why for where, why in lacking({path: value}, host(**given)) if where == path]
+    assert (found == []) if told is None else any(told in each for each in found), found
+
+
+def test_a_host_of_unknown_version_is_not_kept_from_trying() -> None:
+    assert list(lacking({"panic": "pvpanic", "tpm.enabled": True}, host(libvirt=0, hypervisor=0))) == []
+
+
+def test_every_gate_is_about_a_field() -> None:
+    assert {each.path for each in GATES} <= set(patterns())
