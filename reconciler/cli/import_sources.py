@@ -72,7 +72,7 @@ def from_files(path: str, name: str) -> Source:
     files = [start] if not start.is_dir() else list(_below(start))
     if not files:
         raise UsageError(f"{start} has no .xml file; export with `virsh dumpxml --inactive NAME > NAME.xml`")
-    found = read_files((str(each), _text(each)) for each in files)
+    found = read_files((str(each), text) for each in files if (text := _text(each)) is not None)
     for label, why in found.passed.items():
         _warn(f"{label}: {why}")
     return Source(name=name, uri="", seen=found.host(name), rests=found.rests, running=frozenset(found.running))
@@ -92,16 +92,16 @@ def _below(folder: Path) -> Iterator[Path]:
                 yield file
 
 
-def _text(file: Path) -> str:
-    """The content, "" (which is no XML) for what is too large or cannot be read as text."""
+def _text(file: Path) -> str | None:
+    """The content; None, and a word about it, for what is too large or cannot be read as text."""
     try:
         if file.stat().st_size > _LARGEST:
             _warn(f"{file}: larger than {_LARGEST >> 20} MiB")
-            return ""
+            return None
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         _warn(f"{file}: {error}")
-        return ""
+        return None
 
 
 def _warn(text: str) -> None:

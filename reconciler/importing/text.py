@@ -77,7 +77,7 @@ def _pair(key: str, value: Any, indent: str) -> Iterator[str]:
             yield head
             yield from _items(value, indent + "  ")
     else:
-        yield f"{head} {_flow(value)}"
+        yield f"{head} {scalar(value) if isinstance(value, str) else _flow(value)}"
 
 
 def _items(values: list[Any], indent: str) -> Iterator[str]:

@@ -142,13 +142,14 @@ def test_what_every_tool_made_is_adopted_and_nothing_of_it_changes(
     count = define(conn)
     run_two(lab, conn, clone_guest("by-virt-install"))
     before, pids = definitions(conn), processes(lab)
-    assert len(pids) == 2 and len(before) == count + 1
+    assert len(pids) == 2
+    assert len(before) == count + 1
 
     imported = gitvirt.run("import", lab.uri(HOST), "--repo", ".", code=0)
     assert "Nothing on the hosts was touched" in imported.stdout
     assert definitions(conn) == before, "import only reads"
     refused = [line for line in imported.stdout.splitlines() if line.startswith("  passed over  vm")]
-    assert len(refused) == 5 and all("rename it" in line for line in refused), refused
+    assert ["rename it" in line for line in refused] == [True] * 5, refused
     texts = [each.read_text() for each in gitvirt.site.folder.rglob("*.yaml")]
     assert not any("geheim" in each for each in texts), "no secret is written"
     assert "GITVIRT_SECRET_BY_VIRT_INSTALL_GRAPHICS_PASSWORD" in imported.stdout
