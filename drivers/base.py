@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from drivers.mark import Mark
-from drivers.seen import Rest, SeenHost, SeenNetwork, SeenPool, SeenVm, SeenVolume
+from drivers.seen import Address, Rest, SeenHost, SeenNetwork, SeenPool, SeenVm, SeenVolume
 from specs.fields import Fields, Scalar
 
 ShutdownMode = Literal["agent", "acpi"]
@@ -126,8 +126,8 @@ class Reader(Protocol):
     def pool(self, name: str) -> SeenPool | None:
         """One pool with its volumes, refreshed."""
 
-    def addresses(self, uuid: str) -> tuple[str, ...]:
-        """The IP addresses that the guest agent or the DHCP leases tell, agent first; empty if none."""
+    def addresses(self, uuid: str) -> tuple[Address, ...]:
+        """What the guest's agent, DHCP leases and, for NICs unknown to those, the host's neighbours (ARP) tell."""
 
     def ping(self) -> None:
         """Returns if the host answers within the deadline."""

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 
 from drivers.base import Host
 from drivers.errors import DriverError
-from drivers.seen import Power
+from drivers.seen import Address, Power
 from reconciler.observe.observed import Found
 
 DEADLINE = 6.0  # seconds; libvirt gives up on an agent that does not greet after 5, and asks for leases then
@@ -23,16 +23,16 @@ _AT_ONCE = 32
 
 def addresses(
     hosts: Mapping[str, Host], machines: Iterable[Found], deadline: float = DEADLINE
-) -> dict[str, tuple[str, ...]]:
+) -> dict[str, tuple[Address, ...]]:
     """What the guests that run are reached by."""
     todo: queue.SimpleQueue[Found] = queue.SimpleQueue()
     asked = [each for each in machines if each.vm.power is Power.RUNNING and each.host in hosts]
     for each in asked:
         todo.put(each)
-    answers: queue.SimpleQueue[tuple[str, tuple[str, ...] | None]] = queue.SimpleQueue()
+    answers: queue.SimpleQueue[tuple[str, tuple[Address, ...] | None]] = queue.SimpleQueue()
     for number in range(min(len(asked), _AT_ONCE)):
         threading.Thread(target=_work, args=(todo, answers, hosts), name=f"addresses {number}", daemon=True).start()
-    found: dict[str, tuple[str, ...]] = {}
+    found: dict[str, tuple[Address, ...]] = {}
     end = time.monotonic() + deadline
     with contextlib.suppress(queue.Empty):
         for _ in asked:
@@ -44,7 +44,7 @@ def addresses(
 
 def _work(
     todo: queue.SimpleQueue[Found],
-    answers: queue.SimpleQueue[tuple[str, tuple[str, ...] | None]],
+    answers: queue.SimpleQueue[tuple[str, tuple[Address, ...] | None]],
     hosts: Mapping[str, Host],
 ) -> None:
     with contextlib.suppress(queue.Empty):

@@ -66,7 +66,7 @@ def _facts(machine: Machine, status: dict[str, Any]) -> Iterable[tuple[str, str]
         return
     yield "uuid", seen.uuid
     if "addresses" in status:
-        yield "addresses", ", ".join(status["addresses"]) or "none known"
+        yield "addresses", ", ".join(_addresses(status)) or "none known"
     yield "guest agent", "connected" if seen.agent else "not connected"
     yield "autostart", "yes" if seen.autostart else "no"
     if not seen.persistent:
@@ -81,6 +81,14 @@ def declared(resource: Resource) -> Section:
     start = next((number for number, line in enumerate(lines) if line.startswith("spec:")), len(lines))
     rows = [[line.removeprefix("  ")] for line in lines[start + 1 :]]
     return Section(title=f"Declared at {resource.location}", rows=rows)
+
+
+def _addresses(status: dict[str, Any]) -> Iterable[str]:
+    """Every address, with the name of its NIC where there are several."""
+    nics = status.get("nics", ())
+    owner = {address: nic["name"] for nic in nics for address in nic.get("addresses", ())} if len(nics) > 1 else {}
+    for address in status["addresses"]:
+        yield f"{address} ({words.plain(owner[address])})" if address in owner else address
 
 
 def _hardware(seen: SeenVm) -> list[list[str]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from drivers.mark import Mark
-from drivers.seen import SeenVm
+from drivers.seen import Address, SeenVm
 from reconciler.desired.wanted import WantedVm
 from reconciler.diff.change import Change
 from reconciler.diff.context import Context
@@ -57,7 +57,7 @@ class Situation:
     catalog: Catalog
     context: Context
     plan: Plan
-    addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    addresses: Mapping[str, tuple[Address, ...]] = field(default_factory=dict)
 
     @cached_property
     def changes(self) -> Mapping[Ref, tuple[Change, ...]]:

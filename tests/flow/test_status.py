@@ -11,6 +11,7 @@ import pytest
 from drivers.mark import Override
 from drivers.seen import Power
 from reconciler import cycle
+from reconciler.observe.addresses import addresses
 from reconciler.status import differences, objects, overview, placement
 from reconciler.status.description import describe
 from reconciler.status.explanation import explain
@@ -385,3 +386,16 @@ def test_a_failed_daemon_makes_the_overview_an_error(site: Site) -> None:
     site.settle()
     assert overview.overview(situation(site), {"pid": 1, "since": 1})["status"]["level"] == "ready"
     assert overview.overview(situation(site), {"pid": 1, "since": 1, "failed": 2})["status"]["level"] == "errors"
+
+
+def test_addresses_are_told_with_the_nic_that_has_them(site: Site) -> None:
+    nics = "nics: [lan, {name: b, network: lan}]"
+    site.vms(vm_yaml("web", f"=cpu: 1, memory: 96MiB, disks: [{{name: root, image: guest}}], {nics}"))
+    site.settle()
+    looked = site.look()
+    told = addresses(looked.hosts, looked.context.observed.vms())
+    asked = replace(situation(site), addresses=told)
+    (item,) = objects.machines(asked)
+    one, two = item["status"]["addresses"]
+    assert [nic["addresses"] for nic in item["status"]["nics"]] == [[one], [two]]
+    assert f"{one} (lan), {two} (b)" in text(describe(ref("web"), asked))

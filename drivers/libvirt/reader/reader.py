@@ -18,7 +18,7 @@ from drivers.errors import DriverError, Missing, Refused, Unsupported
 from drivers.libvirt.connect import Connections
 from drivers.libvirt.domain import NotReadable
 from drivers.libvirt.reader import addresses, capabilities, networks, storage, vms
-from drivers.seen import Capabilities, Rest, SeenHost, SeenNetwork, SeenPool, SeenVm
+from drivers.seen import Address, Capabilities, Rest, SeenHost, SeenNetwork, SeenPool, SeenVm
 from specs.fields import Fields, entry_of
 
 PING_WAIT = 6.0  # seconds
@@ -76,7 +76,7 @@ class Reader:
         """One pool with its volumes, refreshed."""
         return storage.read_one(self._connections, name)
 
-    def addresses(self, uuid: str) -> tuple[str, ...]:
+    def addresses(self, uuid: str) -> tuple[Address, ...]:
         """Addresses of the running guest; none if it is not here or tells none."""
         try:
             return addresses.read(self._connections, uuid)

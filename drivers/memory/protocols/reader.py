@@ -10,7 +10,7 @@ from drivers.memory.model.domain import Domain
 from drivers.memory.model.places import HostState, Network, Pool
 from drivers.memory.model.said import Said
 from drivers.memory.protocols.pools import refresh
-from drivers.seen import Power, Rest, SeenHost, SeenNetwork, SeenPool, SeenVm
+from drivers.seen import Address, Power, Rest, SeenHost, SeenNetwork, SeenPool, SeenVm
 from specs.fields import Secret, entries
 
 
@@ -61,7 +61,7 @@ class MemoryReader:
             found = self._line.host.pools.get(name)
             return _pool(self._line.host, found) if found else None
 
-    def addresses(self, uuid: str) -> tuple[str, ...]:
+    def addresses(self, uuid: str) -> tuple[Address, ...]:
         """The agent's addresses, then the leases."""
         with self._line.call(self._line.reading("addresses", uuid)):
             found = self._line.host.domains.get(uuid)
@@ -118,16 +118,16 @@ def _pool(host: HostState, pool: Pool) -> SeenPool:
     )
 
 
-def _addresses(host: HostState, domain: Domain) -> tuple[str, ...]:
+def _addresses(host: HostState, domain: Domain) -> tuple[Address, ...]:
     if domain.live is None or domain.power is not Power.RUNNING:
         return ()
-    found = list(domain.guest.addresses) if domain.answers() else []
+    found = [Address(each, "", "agent") for each in domain.guest.addresses] if domain.answers() else []
     for device in domain.live.devices:
         network = host.networks.get(str(device.fields.get("network", "")))
         if device.kind == "nics" and device.fields["link"] == "up" and network:
             address = _lease(network, device.mac)
             if address and address not in found:
-                found.append(address)
+                found.append(Address(address, device.mac, "lease"))
     return tuple(found)
 
 

@@ -36,7 +36,11 @@ def vm(machine: Machine, situation: Situation) -> dict[str, Any]:
         revision=mark.revision if mark else "",
     )
     if seen and seen.uuid in situation.addresses:
-        found["addresses"] = list(situation.addresses[seen.uuid])
+        told = situation.addresses[seen.uuid]
+        found["addresses"] = [str(each) for each in told]
+        for nic in found.get("nics", ()):
+            if own := [str(each) for each in told if each.mac and each.mac == nic.get("mac")]:
+                nic["addresses"] = own
     return {"metadata": _metadata(machine), "spec": spec_data(machine.resource) if machine.resource else {}} | {
         "status": found
     }
