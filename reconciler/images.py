@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -52,16 +52,15 @@ class Images:
 
 @dataclass(slots=True, kw_only=True)
 class FileSource:
-    """A file, read from first to last. With a `checksum` it is verified on the way, at no cost of another reading."""
+    """A file of `size` bytes, read from first to last; with a `checksum` it is verified on the way."""
 
     file: BinaryIO
     name: str
     checksum: str = ""
+    size: int = field(init=False)
 
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return self.file.seek(0, 2)
+    def __post_init__(self) -> None:
+        self.size = self.file.seek(0, 2)
 
     def chunks(self) -> Iterator[bytes]:
         """The bytes; Refused at the end if they are not what the checksum says."""
