@@ -2,7 +2,7 @@
 
 A call into libvirt cannot be interrupted, so whoever waits for it must be able to walk away. The threads of the
 standard library's pools are joined at exit and would keep the process alive; these are not. A thread that hangs
-stays counted until its call returns. Used by connect.py only.
+stays counted until its call returns. Used by connect.py; `aside` by the reader.
 """
 
 from __future__ import annotations
@@ -90,3 +90,17 @@ class Workers:
 
 WORKERS = Workers()
 """The process's own."""
+
+
+def aside(name: str, work: Callable[[], T]) -> Future[T]:
+    """Begins work that makes calls of its own, not on a worker: one that waits for other workers could starve them."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # reaches whoever asks for the result
+            future.set_exception(error)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return future

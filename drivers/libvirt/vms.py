@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -19,6 +19,7 @@ import libvirt
 from drivers import errors
 from drivers import mark as marks
 from drivers.base import Edit, NewVm, Refusal, VmEdit
+from drivers.libvirt import loop
 from drivers.libvirt.connect import Connections
 from drivers.libvirt.domain import live, patches, reading, schema
 from drivers.libvirt.domain.aspect import NotNow
@@ -78,14 +79,14 @@ class Vms:
         """See drivers.base.Vms. Satisfied if exactly this domain, with this mark, is there already."""
         operation = f"define vm/{new.name}"
         with self._changing(new.uuid, operation) as conn:
-            if self._taken(conn, new, operation):
+            version, namesakes = self._call(operation, _before_defining, conn, new)
+            if self._taken(namesakes, new, operation):
                 return
-            version = self._call(operation, conn.getLibVersion)
             with self._writing(operation):
                 xml = build(new, version)
-            self._define(conn, xml, operation, patched=bool(new.xml))
+            domain = self._define(conn, xml, operation, patched=bool(new.xml))
             edits = tuple(Edit(path=path, after=value) for path, value in new.fields.items())
-            found = self._find(conn, new.uuid, operation)
+            found = self._again(domain, operation)
             self._prove(found, VmEdit(uuid=new.uuid, expects=None, mark=new.mark, config=edits, xml=new.xml), ())
 
     def check(self, request: NewVm | VmEdit) -> str:
@@ -132,7 +133,7 @@ class Vms:
             self._define(conn, write(found.config), operation, patched=bool(edit.xml))
             if found.running:
                 self._mark_live(found, written, operation)
-            self._prove(self._find(conn, edit.uuid, operation), edit, refusals)
+            self._prove(self._again(found.domain, operation), edit, refusals)
             return refusals
 
     def mark(self, uuid: str, expects: int | None, mark: Mark | None) -> None:
@@ -147,7 +148,7 @@ class Vms:
             if mark is None and get(found.config, UNDO_TAG):
                 args = (_ELEMENT, None, UNDO_PREFIX, UNDO_NAMESPACE, _CONFIG)
                 self._call(operation, found.domain.setMetadata, *args)
-            if reading.mark_of(self._find(conn, uuid, operation).config)[0] != mark:
+            if self._again(found.domain, operation).mark != mark:
                 raise errors.Refused(self._host, operation, "the mark cannot be read back")
 
     def rename(self, uuid: str, expects: int, name: str, mark: Mark) -> None:
@@ -208,14 +209,21 @@ class Vms:
             raise errors.Refused(self._host, operation, str(problem)) from None
 
     def _find(self, conn: libvirt.virConnect, uuid: str, operation: str) -> _Found:
-        domain = self._call(operation, conn.lookupByUUIDString, uuid)
-        if not self._call(operation, domain.isPersistent):
+        domain, xml = self._call(operation, _fetch, conn, uuid)
+        if xml is None:
             raise errors.Conflict(self._host, operation, "it is transient: it has no definition to change")
-        config = parse_to_edit(self._call(operation, domain.XMLDesc, _NEXT_BOOT))
+        return self._found(domain, xml, operation)
+
+    def _again(self, domain: libvirt.virDomain, operation: str) -> _Found:
+        """The same domain after the change, for the proof."""
+        return self._found(domain, self._call(operation, domain.XMLDesc, _NEXT_BOOT), operation)
+
+    def _found(self, domain: libvirt.virDomain, xml: str, operation: str) -> _Found:
+        config = parse_to_edit(xml)
         mark, damaged = reading.mark_of(config)
         if damaged:
             raise errors.Conflict(self._host, operation, "its mark cannot be understood by this version of gitvirt")
-        return _Found(domain, config, mark, bool(self._call(operation, domain.isActive)))
+        return _Found(domain, config, mark, running=domain.ID() != -1)
 
     def _check(self, found: _Found, expects: int | None, mark: Mark | None, operation: str) -> None:
         """The precondition of every change: the mark on the host is the one that was planned with."""
@@ -236,17 +244,10 @@ class Vms:
     def _conflict(self, operation: str, detail: str) -> NoReturn:
         raise errors.Conflict(self._host, operation, detail)
 
-    def _taken(self, conn: libvirt.virConnect, new: NewVm, operation: str) -> bool:
+    def _taken(self, namesakes: Sequence[tuple[str, str]], new: NewVm, operation: str) -> bool:
         """Whether the very domain exists; Conflict if another one has its name or uuid."""
-        for what, lookup, value in (
-            ("uuid", conn.lookupByUUIDString, new.uuid),
-            ("name", conn.lookupByName, new.name),
-        ):
-            try:
-                domain = self._call(operation, lookup, value)
-            except errors.Missing:
-                continue
-            config = parse_to_edit(self._call(operation, domain.XMLDesc, _NEXT_BOOT))
+        for what, xml in namesakes:
+            config = parse_to_edit(xml)
             same = config.findtext("uuid") == new.uuid and config.findtext("name") == new.name
             if same and reading.mark_of(config)[0] == marks.loads(marks.dumps(new.mark)):
                 return True
@@ -266,13 +267,13 @@ class Vms:
                     raise
                 yield Refusal(path=each.path, reason=without_passwords(problem.detail))
 
-    def _define(self, conn: libvirt.virConnect, xml: str, operation: str, *, patched: bool) -> None:
+    def _define(self, conn: libvirt.virConnect, xml: str, operation: str, *, patched: bool) -> libvirt.virDomain:
         """Checked against libvirt's schema only with somebody's patches in it: that takes 7 of 10 ms.
 
         What we wrote ourselves is proved by reading it back.
         """
         flags = libvirt.VIR_DOMAIN_DEFINE_VALIDATE if patched else 0
-        self._call(operation, conn.defineXMLFlags, xml, flags)
+        return self._call(operation, conn.defineXMLFlags, xml, flags)
 
     def _set_metadata(self, found: _Found, mark: Mark | None, flags: int, operation: str) -> None:
         xml = element(mark) if mark is not None else None
@@ -305,6 +306,25 @@ class Vms:
 
     def _call(self, operation: str, function: Callable[..., Any], *args: Any) -> Any:
         return self._connections.call(operation, function, *args)
+
+
+def _fetch(conn: libvirt.virConnect, uuid: str) -> tuple[libvirt.virDomain, str | None]:
+    """A domain, with its id as of now, and its next boot's definition, None if it has none; one turn on a thread."""
+    domain = conn.lookupByUUIDString(uuid)
+    return domain, domain.XMLDesc(_NEXT_BOOT) if domain.isPersistent() else None
+
+
+def _before_defining(conn: libvirt.virConnect, new: NewVm) -> tuple[int, list[tuple[str, str]]]:
+    """The daemon's version, and ("uuid" or "name", definition) of the domains that have these already."""
+    found: list[tuple[str, str]] = []
+    for what, lookup, value in (("uuid", conn.lookupByUUIDString, new.uuid), ("name", conn.lookupByName, new.name)):
+        try:
+            found.append((what, lookup(value).XMLDesc(_NEXT_BOOT)))
+        except libvirt.libvirtError as error:
+            loop.complete(error)
+            if not is_code(error, "NO_DOMAIN"):
+                raise
+    return conn.getLibVersion(), found
 
 
 def _waits(problem: errors.DriverError) -> bool:

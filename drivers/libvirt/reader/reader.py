@@ -1,8 +1,8 @@
 """The Reader protocol on libvirt.
 
-`read` costs one call for each kind of object, one per definition and volume, all of them side by side on one
-connection; capabilities are asked once per connection. Whatever cannot be read makes the whole reading fail, but for
-a pool's contents: a broken folder says nothing about the VMs.
+`read` costs one call for each kind of object, one per definition and volume, all of them side by side; the pools have
+a connection of their own and come while the definitions do. Capabilities are asked once per connection. Whatever
+cannot be read makes the whole reading fail, but for a pool's contents: a broken folder says nothing about the VMs.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import libvirt
 
 from drivers.errors import DriverError, Missing, Refused, Unsupported
+from drivers.libvirt.calls import aside
 from drivers.libvirt.connect import Connections
 from drivers.libvirt.domain import NotReadable
 from drivers.libvirt.reader import addresses, capabilities, networks, storage, vms
@@ -40,13 +41,15 @@ class Reader:
             uuid, abilities = self._capabilities(conn)
             host = self._host(conn)
             lists = self._lists(conn)
+            listed = [(each.name(), each.UUIDString()) for each in lists["pools"]]
+            reading_pools = aside("read pools", lambda: storage.read_all(self._connections, listed))
             seen_networks = networks.read_all(self._connections, lists["networks"])
             bridges = self._bridges(conn)
             states = {each.UUIDString(): _state(stats) for each, stats in lists["states"]}
             flags = {name: frozenset(each.UUIDString() for each in lists[name]) for name in vms.FLAGS}
             domains = [each for each, _ in lists["states"]]
             seen_vms = vms.read_all(self._connections, conn, vms.Bulk(flags=flags, states=states), domains)
-            pools = storage.read_all(self._connections, [(each.name(), each.UUIDString()) for each in lists["pools"]])
+            pools = reading_pools.result()
         return SeenHost(
             name=self._connections.host,
             uuid=uuid,

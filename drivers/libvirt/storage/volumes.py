@@ -45,12 +45,10 @@ class Volumes:
         operation = f"create volume {new.pool}/{new.name}"
         purpose = self._connections.long if new.copy_of else self._connections.changes
         with self._turn(operation, new.pool, adds=not new.copy_of), purpose() as conn:
-            pool = self._connections.call(operation, conn.storagePoolLookupByName, new.pool)
-            volume = self._make(conn, operation, pool, new)
-            seen = self._seen(operation, volume)
-            if seen.capacity < new.capacity:  # a copy gets its source's size, whatever was asked for
-                self._connections.call(operation, volume.resize, new.capacity, 0)
-                seen = self._seen(operation, volume)
+            if new.copy_of:
+                seen = self._copy(conn, operation, new)
+            else:
+                seen = read_volume(self._connections.call(operation, _make, conn, new.pool, volume_xml(new)))
         if new.capacity and seen.capacity != new.capacity:
             detail = f"the host made {seen.capacity} bytes of {new.capacity}"
             raise Refused(self._connections.host, operation, detail)
@@ -112,14 +110,16 @@ class Volumes:
                 raise Busy(self._connections.host, operation, f"other work on the pool took over {POOL_WAIT:g} s")
             yield
 
-    def _make(
-        self, conn: libvirt.virConnect, operation: str, pool: libvirt.virStoragePool, new: NewVolume
-    ) -> libvirt.virStorageVol:
-        """libvirt refuses an existing name, also of a file that it has not seen yet: the Conflict of the contract."""
-        if not new.copy_of:
-            return self._connections.call(operation, pool.createXML, volume_xml(new), 0)
+    def _copy(self, conn: libvirt.virConnect, operation: str, new: NewVolume) -> SeenVolume:
+        """A copy gets its source's size, whatever was asked for, so it is grown afterwards."""
+        pool = self._connections.call(operation, conn.storagePoolLookupByName, new.pool)
         source = self._volume(conn, operation, new.copy_pool or new.pool, new.copy_of)
-        return self._connections.call(operation, pool.createXMLFrom, volume_xml(new), source, 0)
+        volume = self._connections.call(operation, pool.createXMLFrom, volume_xml(new), source, 0)
+        seen = self._seen(operation, volume)
+        if seen.capacity >= new.capacity:
+            return seen
+        self._connections.call(operation, volume.resize, new.capacity, 0)
+        return self._seen(operation, volume)
 
     def _volume(self, conn: libvirt.virConnect, operation: str, pool: str, name: str) -> libvirt.virStorageVol:
         """The volume; one that libvirt does not know may have been made by another host, so it looks again."""
@@ -151,6 +151,15 @@ def sources(xml: str) -> frozenset[str]:
     """Every file and device that a domain's disks read or write, backing files included."""
     disks = parse(xml).iterfind("devices/disk//source")
     return frozenset(value for each in disks for name in ("file", "dev") if (value := each.get(name)))
+
+
+def _make(conn: libvirt.virConnect, pool: str, xml: str) -> str:
+    """Makes a volume and reads it back. libvirt refuses an existing name: the Conflict of the contract.
+
+    It does so also for a file that it has not seen yet.
+    """
+    made: str = conn.storagePoolLookupByName(pool).createXML(xml, 0).XMLDesc(0)
+    return made
 
 
 def _live_xml(domain: libvirt.virDomain) -> str:
