@@ -5,7 +5,10 @@ Pure. Called by plan/steps/vm_create.py; docs/defaults.md is this table in words
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from drivers.seen import Capabilities
+from reconciler.desired import presets
 from reconciler.desired.wanted import WantedVm
 from specs.fields import Fields, Scalar, entry
 
@@ -38,10 +41,15 @@ def new_vm(wanted: WantedVm, capabilities: Capabilities) -> Fields:
     emulation = emulated_as(wanted, capabilities)
     fields: dict[str, Scalar] = {**VM, "emulation": emulation}
     fields["cpu.model"] = wanted.cluster_cpu or ("host-model" if emulation == "kvm" else "maximum")
+    fields.update(presets.fields(wanted.creation, emulation))
     fields.update({path: value for path, value in wanted.fields.items() if "[" not in path})
     if fields["graphics.type"] == "none" or "graphics.network" in wanted.fields:
         fields.pop("graphics.listen", None)
     fields.setdefault("memoryMax", fields["memory"])
+    if fields["memoryMax"] != fields["memory"] and "memoryPolicy.ballooning" not in wanted.fields:
+        fields.pop("memoryPolicy.ballooning", None)  # what can be given later needs the balloon
+    if fields["firmware"] != "uefi":
+        fields.pop("uefi.secureBoot", None)
     _processors(fields)
     return fields
 
@@ -63,9 +71,14 @@ def _processors(fields: dict[str, Scalar]) -> None:
     fields.setdefault("cpu.max", count)
 
 
-def new_entry(list_name: str, name: str, declared: Fields) -> dict[str, Scalar]:
-    """The fields of one new device (without its list's prefix): declared ones over the built-in ones."""
-    return {**DEVICES.get(list_name, {}), **declared}
+def new_entry(
+    list_name: str, name: str, declared: Fields, creation: Mapping[str, Scalar] | None = None
+) -> dict[str, Scalar]:
+    """The fields of one new device (without its list's prefix): declared ones over the built-in ones.
+
+    `creation`: what the VM's presets go by.
+    """
+    return {**DEVICES.get(list_name, {}), **presets.entry(creation or {}, list_name), **declared}
 
 
 def prefixed(list_name: str, name: str, fields: Fields) -> dict[str, Scalar]:

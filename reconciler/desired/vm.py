@@ -39,7 +39,14 @@ def resolve_vm(
         fields=hardware(resource, reveal),
         disks=disks,
         cdroms=_media(resource),
-        creation=_creation(disks, {**_medium(spec, seed), **({"ignition": fingerprint(ignition)} if ignition else {})}),
+        creation=_creation(
+            disks,
+            {
+                **_presets(spec),
+                **_medium(spec, seed),
+                **({"ignition": fingerprint(ignition)} if ignition else {}),
+            },
+        ),
         seed=seed,
         ignition=ignition,
         xml=_patches(spec),
@@ -97,6 +104,11 @@ def _media(resource: Resource) -> dict[str, str | None]:
 def _medium(spec: Any, seed: Seed | None) -> dict[str, Scalar]:
     """What the mark remembers of the medium of the first boot."""
     return {"sysprep" if spec.sysprep else "cloudInit": seed.declaration} if seed else {}
+
+
+def _presets(spec: Any) -> dict[str, Scalar]:
+    """What presets.py goes by, where it is declared."""
+    return {path: value for path, value in (("type", spec.type), ("os", spec.os)) if value is not None}
 
 
 def _creation(disks: tuple[WantedDisk, ...], told: Mapping[str, Scalar]) -> dict[str, Scalar]:

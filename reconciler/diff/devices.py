@@ -92,7 +92,7 @@ def image_path(image: str, host: str, context: Context) -> str | None:
 def _added(sides: Sides, wanted: WantedVm, where: tuple[str, str], drifted: bool) -> FieldChange:
     path = entry(*where)
     asked = entries(sides.wanted, where[0]).get(where[1], {})
-    effect = effect_of(sides.kind, path, None, _bus(where[0], asked), sides.facts)
+    effect = effect_of(sides.kind, path, None, _bus(where[0], asked, wanted), sides.facts)
     in_config = where[1] in entries(sides.config, where[0])
     in_live = sides.live is not None and where[1] in entries(sides.live, where[0])
     change = FieldChange(
@@ -114,7 +114,7 @@ def _added(sides: Sides, wanted: WantedVm, where: tuple[str, str], drifted: bool
 def _removed(sides: Sides, wanted: WantedVm, where: tuple[str, str]) -> FieldChange:
     path = entry(*where)
     seen = entries(sides.config, where[0]).get(where[1]) or entries(sides.live or {}, where[0]).get(where[1], {})
-    effect = effect_of(sides.kind, path, _bus(where[0], seen), None, sides.facts)
+    effect = effect_of(sides.kind, path, _bus(where[0], seen, wanted), None, sides.facts)
     live = sides.live is not None and where[1] in entries(sides.live, where[0])
     return FieldChange(
         path=path,
@@ -128,9 +128,9 @@ def _removed(sides: Sides, wanted: WantedVm, where: tuple[str, str]) -> FieldCha
     )
 
 
-def _bus(list_name: str, device: Fields) -> Scalar:
+def _bus(list_name: str, device: Fields, wanted: WantedVm) -> Scalar:
     """What the effect rules of whole devices ask for: bus or type, built-in where nobody declared one, else ""."""
-    whole = new_entry(list_name, "", device)
+    whole = new_entry(list_name, "", device, wanted.creation)
     return whole.get("bus") or whole.get("type") or ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from specs.kinds.cloudinit import CloudInit
 from specs.kinds.common import Drift, Line
@@ -14,7 +14,7 @@ from specs.kinds.devices import Cdrom, Disk, Nic
 from specs.kinds.firstboot import Ignition
 from specs.kinds.hardware import Hardware
 from specs.kinds.xmlpatch import XmlPatch
-from specs.model import Duration, Model, Name, Unit, Uuid, Yes, declared
+from specs.model import Duration, Model, Name, Unit, Uuid, Yes, declared, matching
 
 CANONICAL: Mapping[str, str] = {
     "arch": "forbidden",
@@ -27,6 +27,12 @@ CANONICAL: Mapping[str, str] = {
     "nics[*]": "nic",
 }
 """Rules of canonical paths that the YAML has not, and of whole entries."""
+
+SystemId = Annotated[
+    str,
+    AfterValidator(matching(r"[a-z0-9][a-z0-9._-]{0,63}", "an id of libosinfo", "such as `win11` or `debian12`")),
+    Unit("short id of libosinfo, such as `win11`"),
+]
 
 
 class UpdatePolicy(Model):
@@ -44,6 +50,12 @@ class VirtualMachine(Hardware):
     """A virtual machine. The least one has a name, cpu, memory and a disk with an image."""
 
     description: Line | None = declared("Text for people.", effect="live")
+    type: Literal["desktop", "server", "highPerformance"] | None = declared(
+        "Kind of work, which says what a new VM gets that is not declared.", effect="creation"
+    )
+    os: SystemId | None = declared(
+        "The guest's system as libosinfo calls it (`win11`, `debian12`), which says the same.", effect="creation"
+    )
     cluster: Name | None = declared("Its cluster; may be left out if there is only one.", effect="migrate")
     instance_type: Name | None = declared("Size that gives the hardware which is not written here.", effect="policy")
     uuid: Uuid | None = declared("UUID; that of an existing unmarked VM adopts it.", effect="forbidden")
