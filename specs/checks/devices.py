@@ -106,7 +106,12 @@ def _out_of_reach(vm: Resource, path: str, target: Resource) -> Finding:
 
 def _twice(vm: Resource) -> Iterator[Finding]:
     """Boot orders, serial numbers and volumes that two devices of the VM share."""
-    lists = (("disks", vm.spec.disks), ("cdroms", vm.spec.cdroms), ("nics", vm.spec.nics))
+    lists = (
+        ("disks", vm.spec.disks),
+        ("cdroms", vm.spec.cdroms),
+        ("nics", vm.spec.nics),
+        ("hostDevices", vm.spec.host_devices),
+    )
     seen: dict[tuple[str, object], str] = {}
     for list_name, devices in lists:
         for device in devices or ():

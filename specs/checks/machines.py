@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from specs import units
-from specs.checks import console, devices, platform, policies
+from specs.checks import console, devices, hostdevices, platform, policies
 from specs.checks.scope import Scope, wrong
 from specs.errors import Finding
 from specs.resource import Resource
@@ -24,6 +24,7 @@ def findings(scope: Scope) -> Iterator[Finding]:
     for vm in scope.of("VirtualMachine"):
         yield from devices.findings(scope, vm)
         yield from policies.findings(scope, vm)
+    yield from hostdevices.findings(scope)
     yield from policies.of_repository(scope)
 
 

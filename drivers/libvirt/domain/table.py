@@ -23,6 +23,7 @@ from drivers.libvirt.domain.aspects import (
     features,
     firmware,
     graphics,
+    hostdevices,
     ignition,
     inputs,
     iommu,
@@ -80,7 +81,7 @@ ASPECTS: tuple[Aspect, ...] = (
     iommu.ASPECT,
 )
 
-LISTS: dict[str, DeviceList] = {each.name: each for each in (disks.LIST, cdroms.LIST, nics.LIST)}
+LISTS: dict[str, DeviceList] = {each.name: each for each in (disks.LIST, cdroms.LIST, nics.LIST, hostdevices.LIST)}
 
 
 def _joined(tables: Iterable[Mapping[str, Read]]) -> dict[object, Read]:

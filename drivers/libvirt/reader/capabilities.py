@@ -13,6 +13,9 @@ from drivers.seen import Capabilities
 
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
 VIRTUALIZATIONS = ("kvm", "qemu")
+MACHINES = {"x86_64": "q35"}
+"""Architecture → the machine that is asked about, where it is not libvirt's default: that one has no secure boot."""
+
 _FIRMWARES = {"efi": "uefi"}
 
 

@@ -116,7 +116,8 @@ class Reader:
         if self._facts is None or self._facts[0] is not conn:
             operation = "read the capabilities"
             xml = self._connections.call(operation, conn.getCapabilities)
-            ask = partial(conn.getDomainCapabilities, None, capabilities.arch(xml), None)
+            own = capabilities.arch(xml)
+            ask = partial(conn.getDomainCapabilities, None, own, capabilities.MACHINES.get(own))
             answers = self._connections.gather(operation, ask, capabilities.VIRTUALIZATIONS)
             self._facts = (conn, *capabilities.read(xml, _known(answers)))
         return self._facts[1:]
