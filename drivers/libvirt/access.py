@@ -56,6 +56,11 @@ def uri(host: str, access: Access) -> str:
     return f"{base}?{urlencode(parameters, quote_via=quote, safe='/')}" if parameters else base
 
 
+def is_side_by_side(access: Access) -> bool:
+    """Whether several calls may be under way on one connection. With libssh, libvirt 9.0's client crashes then."""
+    return not access.uri.startswith("qemu+libssh:")
+
+
 def _transport(transport: str, access: Access) -> dict[str, str]:
     if transport == "tls":
         return {"pkipath": str(access.pki)} if access.pki else {}

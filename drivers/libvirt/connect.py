@@ -144,6 +144,7 @@ class Connections:
         self.host = host
         self.on_lost: Callable[[], None] = _nothing
         self._where, self._workers, self._connect_wait = where, workers, connect_wait
+        self._side_by_side = access.is_side_by_side(where)
         self._lock = threading.Lock()
         self._opening: dict[Purpose, threading.Lock] = {purpose: threading.Lock() for purpose in DEADLINES}
         self._links: dict[Purpose, list[Link]] = {purpose: [] for purpose in DEADLINES}
@@ -217,6 +218,8 @@ class Connections:
         if not self._places.acquire(timeout=patience):
             return None
         link.begin()
+        if not self._side_by_side:
+            function = link.in_turn(function)
 
         def after() -> None:
             self._places.release()

@@ -11,12 +11,15 @@ import contextlib
 import queue
 import threading
 from collections.abc import Callable
+from typing import TypeVar
 
 import libvirt
 
 from drivers.errors import DriverError, Unreachable
 from drivers.libvirt import loop
 from drivers.libvirt.errors import is_code, translate
+
+T = TypeVar("T")
 
 CONNECT_WAIT = 8.0  # seconds
 KEEPALIVE = (2, 3)  # seconds between probes, probes: a silent peer is given up after about 8 s
@@ -36,10 +39,20 @@ class Link:
         self._before_close: list[Callable[[], None]] = []
         self._running = 0
         self._lock = threading.Lock()
+        self._turn = threading.Lock()
         self._lost = lost
         if lost is not None:
             with contextlib.suppress(libvirt.libvirtError):  # the test driver has none
                 connection.registerCloseCallback(_closed, self)
+
+    def in_turn(self, function: Callable[[], T]) -> Callable[[], T]:
+        """The function, for a transport that does not bear several calls at once."""
+
+        def waiting() -> T:
+            with self._turn:
+                return function()
+
+        return waiting
 
     @property
     def usable(self) -> bool:
