@@ -81,7 +81,7 @@ def _upload_seed(call: plan.UploadSeed, host: Host, tools: Tools) -> Notes | Non
     there = host.volumes.names(call.pool)
     if {call.volume, ready_marker(call.volume)} <= there:
         return None
-    content = seed.iso({name: text.reveal() for name, text in call.files.items()}, call.label)
+    content = seed.medium({name: text.reveal() for name, text in call.files.items()}, call.label)
     if call.volume in there:
         host.volumes.delete(call.pool, call.volume)
     host.volumes.upload(call.pool, call.volume, iter((content,)), len(content))
@@ -138,9 +138,11 @@ def _delete_volume(call: plan.DeleteVolume, host: Host, tools: Tools) -> Notes:
     if call.trashed and not markers:
         raise Conflict(host.name, "delete volume", f"{call.volume} is not in the trash any more")
     host.volumes.delete(call.pool, call.volume)
-    kept = (name for name in host.volumes.names(call.pool) if (found := kept_by(name)) and found[0] == call.volume)
-    for name in {*markers, *kept, ready_marker(call.volume)} & host.volumes.names(call.pool):
-        host.volumes.delete(call.pool, name)
+    there = host.volumes.names(call.pool)
+    keepers = [name for name in there if (found := kept_by(name)) and found[0] == call.volume]
+    for name in (ready_marker(call.volume), *markers, *keepers):  # what says whose it was goes last
+        if name in there:
+            host.volumes.delete(call.pool, name)
     return ()
 
 

@@ -64,7 +64,7 @@ def _places(context: Context) -> Iterator[_Place]:
                 if each:
                     keepers.setdefault(each[0], set()).add(each[1])
             trash = {each[0]: each[1] for each in map(trashed_since, names) if each}
-            images = tuple(each for each in names if not is_marker(each))
+            images = tuple(sorted({each for each in names if not is_marker(each)} | keepers.keys()))
             yield _Place(pool=pool, host=host, seen=seen, images=images, keepers=keepers, trash=trash)
             if pool.shared:
                 break
@@ -87,7 +87,8 @@ def _undeclared(left: list[tuple[_Place, str]], context: Context) -> Iterator[Ch
     users = backing.users(context.observed)
     for place, volume in left:
         change = _let_go(place, volume, context)
-        if change is None or users.get(place.seen.volumes[volume].path):
+        seen = place.seen.volumes.get(volume)
+        if change is None or (seen is not None and users.get(seen.path)):
             continue
         if context.observed.unseen:
             change = change.keep_back(HeldReason.PARTIAL_VIEW, "no image goes while hosts are unseen: one may use it")
@@ -99,6 +100,8 @@ def _let_go(place: _Place, volume: str, context: Context) -> Change | None:
     where = f"in {place.pool.name}"
     if len(place.keepers[volume]) > 1:
         return _because(change, f"no longer declared; stays {where} for another repository")
+    if volume not in place.seen.volumes:
+        return Change(ref=change.ref, verb=Verb.PURGE, host=place.host, reason=f"only its markers are left {where}")
     since = place.trash.get(volume)
     if since is None:
         return _because(change, f"no longer declared, and nothing uses it; goes to the trash {where}")

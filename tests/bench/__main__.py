@@ -12,12 +12,14 @@ import platform
 import sys
 from collections.abc import Iterable
 
+from tests.bench.importing import importing
 from tests.bench.peers.measure import peers
 from tests.bench.peers.tools import TOOLS
 from tests.bench.rows import changing, looking
 from tests.bench.sample import Comparison
 from tests.bench.site import site
 from tests.bench.table import table
+from tests.bench.upload import upload
 
 
 def main() -> None:
@@ -31,8 +33,10 @@ def main() -> None:
     with site() as place:
         for count in options.sizes:
             found += _told(looking(place, count, options.rounds))
+        found += _told(importing(place, max(options.sizes), max(2, options.rounds // 2)))
         if not options.looking:
             found += _told(changing(place, max(2, options.rounds // 2)))
+            found += _told(upload(place, options.rounds))
         if options.peers:
             for line in peers(place, options.peer_vms, options.peers):
                 print(line, flush=True)

@@ -16,7 +16,7 @@ from drivers.errors import DriverError, Missing, Refused
 from drivers.libvirt.connect import Lease
 from drivers.libvirt.storage.document import physical_size, read_volume, volume_xml
 
-PIECE = 256 * 1024  # bytes; the most that one message of a stream carries
+PIECE = 128 * 1024  # bytes; a message carries up to 262120, so a whole 256 KiB would be two of them
 BATCH = 4 * 1024 * 1024  # bytes per call: a call costs a hand-over to another thread
 STALL = 120.0  # seconds that one batch may take
 _ZEROS = bytes(PIECE)

@@ -27,5 +27,6 @@ def steps(change: Change, builder: Builder) -> None:
             trash = TrashVolume(pool=name, volume=volume, when=context.now)
             builder.add(change.ref, host, trash, "move to the trash")
         case Verb.PURGE:
-            delete = DeleteVolume(pool=name, volume=volume, trashed=True)
+            there = volume in builder.volumes(pool)
+            delete = DeleteVolume(pool=name, volume=volume, trashed=there)
             builder.add(change.ref, host, delete, "delete")
