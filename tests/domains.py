@@ -1,7 +1,7 @@
 """Domain XML in the shapes of the tools that make VMs, for tests of the import: every tool writes its own dialect.
 
-`every(count)` yields (name, xml); the same number always gives the same XML. Disks are below /srv/vms (a pool in the
-tests), /srv/elsewhere (none) or not files at all; NICs are on the network `lan`, on bridges, or on nothing with a name.
+`every(count)` yields (name, xml); the same number always gives the same XML. Disks are below POOL (a pool in the tests),
+ELSEWHERE (none) or not files at all; NICs are on the network `lan`, on bridges, or on nothing with a name.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 
-POOL = "/srv/vms"
+POOL = "/var/lib/libvirt/vms"
+ELSEWHERE = "/var/lib/libvirt/elsewhere"
 NETWORK = "lan"
 NODE = uuid.UUID("7d0a1c52-9e3b-4d0e-8a52-1f4b6c000000")
 
@@ -254,7 +255,7 @@ _HAND = (
      "<source dev='/dev/vg0/lv0'/><target dev='vdb' bus='virtio'/></disk>"),
     ("", f"<disk type='network' device='disk'>{_RAW}<source protocol='rbd' name='rbd/x'>"
      "<host name='mon' port='6789'/></source><target dev='vdb' bus='virtio'/></disk>"),
-    ("", f"<disk type='file' device='disk'>{_RAW}<source file='/srv/elsewhere/x.img'/>"
+    ("", f"<disk type='file' device='disk'>{_RAW}<source file='{ELSEWHERE}/x.img'/>"
      "<target dev='vdc' bus='virtio'/><shareable/></disk>"),
     ("", "<vsock model='virtio'><cid auto='yes'/></vsock><shmem name='shm0'><model type='ivshmem-plain'/>"
      "<size unit='M'>4</size></shmem>"),

@@ -30,7 +30,7 @@ def from_host(uri: str, place: Path, known: Known, taken: Container[str]) -> Sou
 
     check_uri(uri)
     declared = known.host_at(uri)
-    wish = declared or (urlsplit(uri).hostname or "").partition(".")[0]
+    wish = declared or _first_label(urlsplit(uri).hostname or "")
     existing = next(each for each in (place.resolve(), *place.resolve().parents) if each.is_dir())
     app = App(open_repository(existing))
     try:
@@ -45,6 +45,11 @@ def from_host(uri: str, place: Path, known: Known, taken: Container[str]) -> Sou
         return Source(name=name, uri=uri, seen=seen, rests=rests(host, seen), declared=declared is not None)
     finally:
         app.close()
+
+
+def _first_label(server: str) -> str:
+    """`kvm1` of `kvm1.example.org`; nothing of an address, which is no name."""
+    return "" if ":" in server or server.replace(".", "").isdigit() else server.partition(".")[0]
 
 
 def rests(host: Host, seen: SeenHost) -> dict[str, Rest]:

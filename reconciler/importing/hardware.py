@@ -65,7 +65,7 @@ class _View:
         parts = entry_of(path)
         built_in: Fields = new_entry(parts[0], parts[1], {}) if parts else VM
         for key, values in ((parts[2] if parts else path, built_in), (path, self.usual)):
-            if key in values:
+            if key in values and value != "":
                 return same(key, values[key], value)
         return value in (False, "", "none")
 

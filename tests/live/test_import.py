@@ -19,7 +19,7 @@ from drivers.lab.lab import Lab
 from drivers.lab.paths import SHARED_IN_HOST
 from drivers.libvirt.domain import marks
 from drivers.libvirt.domain.tree import parse_to_edit, write
-from tests.domains import NETWORK, POOL, every, identity
+from tests.domains import ELSEWHERE, NETWORK, POOL, every, identity
 from tests.live.command import Gitvirt
 from tests.live.conftest import virsh
 from tests.live.site import LiveSite
@@ -48,6 +48,7 @@ def conn(lab: Lab) -> Iterator[libvirt.virConnect]:
             each.destroy()
         each.undefineFlags(libvirt.VIR_DOMAIN_UNDEFINE_NVRAM)
     opened.close()
+    subprocess.run(lab.inside(HOST, ["rm", "-rf", POOL, ELSEWHERE]), check=True, timeout=60)
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def furnish(lab: Lab, conn: libvirt.virConnect) -> None:
     conn.networkDefineXML(IDLE)
     texts = "".join(xml for _, xml in every(COUNT, "qemu"))
     files = sorted(set(re.findall(rf"'({POOL}/[^'/]+)'", texts)))
-    script = f"mkdir -p {POOL} /srv/elsewhere && cd {POOL} && xargs touch && : > /srv/elsewhere/x.img"
+    script = f"mkdir -p {POOL} {ELSEWHERE} && cd {POOL} && xargs touch && : > {ELSEWHERE}/x.img"
     script += " && qemu-img create -q -f qcow2 vm158-vda.qcow2 64M"
     told = " ".join(each.rpartition("/")[2] for each in files)
     subprocess.run(lab.inside(HOST, ["sh", "-c", script]), input=told, text=True, check=True, timeout=60)

@@ -32,8 +32,8 @@ _KIND = (
     "agent", "rng", "graphics.type", "graphics.listen",
 )  # fmt: skip
 """Fields that say what kind of VM it is: always told, unless they have their built-in value."""
-_ADDED: Fields = {"boot.order": "hd"}
-"""What libvirt adds to a definition by itself."""
+_ADDED: Fields = {"boot.order": "hd", "clock.timers": "hpet=no,pit=delay,rtc=catchup"}
+"""What libvirt adds to a definition by itself, and every tool under emulation too."""
 _LONGEST = 16 * 1024  # what specs/kinds/xmlpatch.py takes
 _OURS = frozenset(("name", "uuid", "metadata", "devices", "vcpus", "resource", "pm"))
 """Of a domain: identity, what others keep there, and what libvirt writes out by itself."""
@@ -180,7 +180,7 @@ def _usual_fields(found: Draft) -> Fields:
     """What a new VM has that is told no more than the kind of machine, as it will be read back."""
     built = _built(_NOBODY, {path: found.fields[path] for path in _KIND if path in found.fields})
     fields = dict(draft(built, Names({})).fields)
-    return {**_ADDED, **{path: value for path, value in fields.items() if path not in _KIND}}
+    return {**{path: value for path, value in fields.items() if path not in _KIND}, **_ADDED}
 
 
 def _built(identity: str, fields: dict[str, Scalar]) -> Element:

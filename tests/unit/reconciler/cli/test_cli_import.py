@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.cli import main
-from tests.domains import every, identity
+from tests.domains import POOL, every, identity
 
-WEB = dict(every(1))["virt-install-0"].replace("virt-install-0", "imported")
+WEB = dict(every(1))["virt-install-0"].replace("virt-install-0", "imported").replace(POOL, "/srv/vms")
 NETWORK = "<network><name>lan</name><uuid>{}</uuid><ip address='10.1.0.1' netmask='255.255.0.0'/></network>"
 POOL = "<pool type='dir'><name>vms</name><uuid>{}</uuid><target><path>/srv/vms</path></target></pool>"
 
