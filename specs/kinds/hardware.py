@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, Strict
 from specs.kinds.console import Graphics, Inputs, Usb, Video
 from specs.kinds.cpu import Cpu
 from specs.kinds.machine import Boot, Clock, Enlightenments, Features, Kernel, OnCrash, OnPoweroff
-from specs.kinds.memory import MemoryPolicy, Numa
+from specs.kinds.memory import MemoryHotplug, MemoryPolicy, Numa
 from specs.kinds.platform import Iommu, RngOptions, Tpm, Uefi, Vsock, Watchdog
 from specs.kinds.smbios import Smbios
 from specs.model import Model, Size, Unit, Yes, declared, matching
@@ -37,6 +37,7 @@ class Hardware(Model):
     memory: Size | None = declared("Memory that the guest shall have now.", effect="memory")
     memory_max: Size | None = declared("Memory that it can be given without a restart.", effect="restart")
     memory_policy: MemoryPolicy | None = declared("What the host does for its memory.", effect="restart")
+    memory_hotplug: MemoryHotplug | None = declared("Room for memory modules.", effect="restart")
     numa: Numa | None = declared("NUMA cells of the guest, nodes of the host.", effect="restart")
     features: Features | None = declared("Features of the machine.", effect="restart")
     hyperv: Enlightenments | None = declared("Hyper-V enlightenments, for Windows.", effect="restart")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator, Field, Strict, WithJsonSchema
 
 from specs import compound
 from specs.kinds.tuning import Assignments, Numbers, WholeSize
-from specs.model import Count, Model, Unit, Yes, declared
+from specs.model import Count, Model, Named, Unit, Yes, declared
 from specs.units import format_size, parse_size
 
 
@@ -26,6 +26,8 @@ Cells = Annotated[
     Unit("list of `{cpus: 0-1, memory: 1GiB}`"),
     WithJsonSchema({"anyOf": [{"type": "array", "items": _CELL}, {"type": "string"}]}),
 ]
+
+CellNumber = Annotated[int, Strict(), Field(ge=0, le=127), Unit("number")]
 
 
 class MemoryPolicy(Model):
@@ -58,3 +60,20 @@ class Numa(Model):
     )
     nodes: Numbers | None = declared("The host's nodes that all memory comes from.", effect="live")
     pins: Assignments | None = declared("The host's nodes of single cells.", effect="restart")
+
+
+class MemoryHotplug(Model):
+    """Room for memory modules; goes with `numa.cells`."""
+
+    max: WholeSize | None = declared("Most memory with all modules.", effect="restart")
+    slots: Count | None = declared("Most modules.", effect="restart")
+
+
+class MemoryModule(Named):
+    """Memory that comes and goes while the VM runs: a DIMM, or virtio-mem, which also grows and shrinks."""
+
+    model: Literal["dimm", "virtio-mem"] | None = declared("Kind of module.", effect="restart")
+    size: WholeSize | None = declared("Its size; of virtio-mem, the most that it can have.", effect="restart")
+    requested: WholeSize | None = declared("virtio-mem: what it shall have now; by itself all.", effect="live")
+    block: WholeSize | None = declared("virtio-mem: the steps in which it changes.", effect="restart")
+    node: CellNumber | None = declared("NUMA cell of the guest that it belongs to.", effect="restart")

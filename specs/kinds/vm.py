@@ -14,6 +14,7 @@ from specs.kinds.devices import Cdrom, Disk, Nic
 from specs.kinds.firstboot import Ignition
 from specs.kinds.hardware import Hardware
 from specs.kinds.hostdevices import HostDevice
+from specs.kinds.memory import MemoryModule
 from specs.kinds.xmlpatch import XmlPatch
 from specs.model import Duration, Model, Name, Unit, Uuid, Yes, declared, matching
 
@@ -27,6 +28,7 @@ CANONICAL: Mapping[str, str] = {
     "cdroms[*].source": "live",
     "nics[*]": "nic",
     "hostDevices[*]": "hotplug",
+    "memoryModules[*]": "hotplug",
 }
 """Rules of canonical paths that the YAML has not, and of whole entries."""
 
@@ -67,6 +69,9 @@ class VirtualMachine(Hardware):
     cdroms: tuple[Cdrom, ...] | None = declared("CD-ROM drives.", effect="cdrom")
     nics: tuple[Nic, ...] | None = declared("Network interfaces.", effect="nic")
     host_devices: tuple[HostDevice, ...] | None = declared("Devices of the host, given to the VM.", effect="hotplug")
+    memory_modules: tuple[MemoryModule, ...] | None = declared(
+        "Memory that comes and goes while it runs.", effect="hotplug"
+    )
     cloud_init: CloudInit | None = declared("What the guest is told at its first boot.", effect="creation")
     ignition: Ignition | None = declared("Ignition config for the first boot.", effect="creation")
     sysprep: Content | None = declared("Answer file of Windows Setup (unattend.xml), on a CD-ROM.", effect="creation")

@@ -10,6 +10,7 @@ import pytest
 
 from drivers.lab.lab import Lab
 from tests.live.conftest import Guest
+from tests.live.facts import wait_until
 from tests.live.site import LiveSite, machine, said
 
 pytestmark = pytest.mark.live
@@ -22,6 +23,8 @@ SPEC: dict[str, Any] = {
     "smbios": {"system": {"serial": "S 1", "product": "Rack"}},
     "clock": {"timers": {"hpet": False}},
     "onCrash": "destroy",
+    "numa": {"cells": [{"cpus": "0-1", "memory": "112MiB"}]},
+    "memoryHotplug": {"max": "1GiB", "slots": 2},
 }  # fmt: skip
 
 
@@ -46,12 +49,17 @@ def test_what_is_declared_reaches_the_guest_and_changes_under_it(site: LiveSite)
     assert "hpet" not in told[3]
 
     process = guest.virsh("domid")
-    live = {
+    live: dict[str, Any] = {
         "cpu": {**SPEC["cpu"], "pins": {"0": "0-1", "1": 0}, "emulatorPin": 0, "iothreadPins": {"2": 1}},
         "iothreads": 2,
         "onReboot": "destroy",
         "onCrash": "restart",
+        "memoryModules": [
+            {"name": "elastic", "model": "virtio-mem", "size": "256MiB", "requested": "0B", "block": "2MiB"},
+            {"name": "plain", "size": "128MiB"},
+        ],
     }
+    before = memory(guest)
     site.vms([machine("tuned", **{**SPEC, **live})])
     site.settle()
     _, seen = site.vm("tuned")
@@ -62,7 +70,18 @@ def test_what_is_declared_reaches_the_guest_and_changes_under_it(site: LiveSite)
     for view in (seen.live, seen.config):
         assert view is not None
         assert {path: view.get(path) for path in expected} == expected
+    assert seen.config["memory"] == seen.config["memoryMax"] == 112 << 20
+    wait_until(lambda: memory(guest) >= before + (100 << 10), what="the guest has the DIMM")
+    live["memoryModules"][0]["requested"] = "128MiB"
+    site.vms([machine("tuned", **{**SPEC, **live})])
+    site.settle()
+    wait_until(lambda: memory(guest) >= before + (200 << 10), what="virtio-mem has grown")
     assert guest.virsh("domid") == process
+
+
+def memory(guest: Guest) -> int:
+    """KiB that the guest has."""
+    return int(guest.run("grep MemTotal /proc/meminfo").split()[1])
 
 
 def test_what_the_host_or_the_guest_does_not_take_waits_for_the_next_boot(site: LiveSite) -> None:

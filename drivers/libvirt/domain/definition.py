@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from drivers.base import NewVm, VmEdit
 from drivers.libvirt.domain import boot, controllers, marks, patches
 from drivers.libvirt.domain.aspect import DeviceList, Place
-from drivers.libvirt.domain.aspects import cpu
+from drivers.libvirt.domain.aspects import cpu, modules
 from drivers.libvirt.domain.draft import Draft, Names, alias_of
 from drivers.libvirt.domain.reading import draft
 from drivers.libvirt.domain.table import CHECKS, LISTS, WRITE
@@ -76,6 +76,7 @@ def _surroundings(domain: Element, fields: Fields, libvirt: int) -> None:
 
 def change(domain: Element, edit: VmEdit, context: Context) -> Mark:
     """Makes the edits of the next boot's definition in place; returns the mark that it now bears."""
+    modules.exclude(domain)
     patches.revert(domain, edit.xml_before, edit.xml)
     known = draft(domain, Names(context.devices))
     whole = [each for each in edit.config if each.path.endswith("]")]
@@ -206,5 +207,6 @@ def _following(mark: Mark, known: Draft) -> Mark:
 
 def _settle(domain: Element) -> None:
     boot.settle(domain)
+    modules.include(domain)
     for check in CHECKS:
         check(domain)

@@ -29,6 +29,7 @@ from drivers.libvirt.domain.aspects import (
     iommu,
     lifecycle,
     memory,
+    modules,
     nics,
     numa,
     panic,
@@ -60,6 +61,7 @@ ASPECTS: tuple[Aspect, ...] = (
     booting.ASPECT,
     smbios.ASPECT,
     memory.ASPECT,
+    modules.ASPECT,
     backing.ASPECT,
     balloon.ASPECT,
     description.ASPECT,
@@ -81,7 +83,7 @@ ASPECTS: tuple[Aspect, ...] = (
     iommu.ASPECT,
 )
 
-LISTS: dict[str, DeviceList] = {each.name: each for each in (disks.LIST, cdroms.LIST, nics.LIST, hostdevices.LIST)}
+LISTS: dict[str, DeviceList] = {each.name: each for each in (disks.LIST, cdroms.LIST, nics.LIST, hostdevices.LIST, modules.LIST)}
 
 
 def _joined(tables: Iterable[Mapping[str, Read]]) -> dict[object, Read]:

@@ -208,6 +208,11 @@ def _nic(context: _Context) -> str:
     return ""
 
 
+def _requested(context: _Context) -> str:
+    context.device().fields["requested"] = context.edit.after
+    return ""
+
+
 _TUNED = (
     "iothreads", "cpu.shares", "cpu.limit", "cpu.pins", "cpu.emulatorPin", "cpu.iothreadPins",
     "memoryPolicy.hardLimit", "memoryPolicy.softLimit", "memoryPolicy.swapLimit", "numa.nodes",
@@ -225,6 +230,7 @@ _LIVE: dict[str, Callable[[_Context], str]] = {
     "cpu.count": _cpus,
     "memory": _balloon,
     **dict.fromkeys(_TUNED, _scalar),
+    "memoryModules[*].requested": _requested,
     "disks[*].size": _grow,
     **{f"disks[*].{field}": _limit for field in LIMITS},
     "cdroms[*].source": _media,

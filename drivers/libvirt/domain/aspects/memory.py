@@ -6,6 +6,7 @@ In bytes here, in KiB in the XML; libvirt rounds up to KiB. The balloon moves on
 from __future__ import annotations
 
 from drivers.libvirt.domain.aspect import Aspect, NotNow, Running
+from drivers.libvirt.domain.aspects import modules
 from drivers.libvirt.domain.draft import Draft
 from drivers.libvirt.domain.tree import CannotWrite, Element, ensure, size
 from specs.fields import Scalar
@@ -62,7 +63,7 @@ def _live(running: Running, path: str, value: Scalar) -> None:
         raise NotNow("the memory of the running VM is not known")
     if value > most:
         raise NotNow(f"the running VM was started with at most {most >> 20} MiB")
-    running.set_memory(value)
+    running.set_memory(value + modules.plugged(running.live()))
 
 
 ASPECT = Aspect(

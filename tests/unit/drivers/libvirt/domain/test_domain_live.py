@@ -64,6 +64,9 @@ class PaperVm:
         self.deeds.append(f"describe {text}")
         self.xml.find("description").text = text  # type: ignore[union-attr]
 
+    def limit(self, target: str, **limits: int) -> None:
+        self.deeds.append(f"limit {target} {limits}")
+
     def tune(self, what: str, **parameters: int | str) -> None:
         self.deeds.append(f"tune {what} {parameters}")
 
