@@ -11,6 +11,7 @@ import typer
 from reconciler.cli.context import RepoArgument, RepoOption, repository_at
 from reconciler.cli.exits import Exit
 from reconciler.cli.passes import Asked, application, load_revision, look
+from reconciler.errors import UsageError
 
 
 def observe(
@@ -19,8 +20,14 @@ def observe(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to write it; stdout by default.")
     ] = None,
+    sign: Annotated[
+        Path | None,
+        typer.Option("--sign", metavar="KEY", help="Sign it with this SSH key; the signature goes to FILE.sig."),
+    ] = None,
 ) -> Exit:
     """Read all hosts and write down what they report, secrets left out. Exit 3 if a host could not be read."""
+    if sign is not None and output is None:
+        raise UsageError("--sign needs -o FILE: the signature is a file beside it")
     from reconciler.key import load as load_key
     from reconciler.observe import recorded
 
@@ -32,9 +39,7 @@ def observe(
         if output is None:
             recorded.write(observed, key, sys.stdout.write)
         else:
-            fresh = output.with_name(f".{output.name}.new")
-            recorded.write(observed, key, fresh.write_text)
-            fresh.replace(output)
+            recorded.save(output, observed, key, sign)
     for name, host in observed.unseen.items():
         print(f"host/{name} was not read: {host.reason}", file=sys.stderr)
     return Exit.HELD if observed.unseen else Exit.OK

@@ -76,6 +76,15 @@ class Asked:
         return Allowed(deletions=self.deletions, refs=refs, force_revision=self.force_revision, targets=targets)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """An observation in a file, and what is demanded of it besides what the settings demand."""
+
+    file: Path
+    signers: Path | None = None
+    max_age: int | None = None
+
+
 def load_revision(app: App, place: Place, rev: str | None) -> Revision:
     """The revision that the user means: a commit, or the files as they lie there (`commit+dirty`)."""
     from specs.load import load
@@ -101,17 +110,23 @@ def application(place: Place) -> Iterator[App]:
         app.close()
 
 
-def look(app: App, revision: Revision, asked: Asked, observed: Path | None = None) -> Pass:
+def look(app: App, revision: Revision, asked: Asked, observed: Recorded | None = None) -> Pass:
     """One look at the hosts, or at what a file says of them."""
     from reconciler import cycle
 
     allowed = asked.allowed(revision)
     if observed is None:
         return cycle.look(revision, app.outside(), allowed)
-    from reconciler.desired.resolve import resolve
-    from reconciler.observe.recorded import read
+    from dataclasses import replace
 
-    wanted = resolve(revision.catalog, revision.name, revision.sources)
-    seen = read(observed, wanted)
-    context, plan = cycle.think(wanted, seen, revision, app.outside(), allowed)
+    from reconciler.desired.resolve import resolve
+    from reconciler.observe.recorded import Demands, read
+    from reconciler.sources import unrevealed
+
+    wanted = resolve(revision.catalog, revision.name, replace(revision.sources, reveal=unrevealed))
+    settled, outside = app.settings.observations, app.outside()
+    signers = observed.signers or (Path(settled.signers).expanduser() if settled.signers else None)
+    demands = Demands(signers=signers, max_age=observed.max_age or settled.max_age)
+    seen = read(observed.file, wanted, demands, outside.now())
+    context, plan = cycle.think(wanted, seen, revision, outside, allowed)
     return cycle.Pass(context=context, plan=plan)

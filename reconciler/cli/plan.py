@@ -15,7 +15,8 @@ import typer
 
 from reconciler.cli.context import RepoArgument, RepoOption, repository_at
 from reconciler.cli.exits import Exit, of_plan
-from reconciler.cli.passes import Asked, application, load_revision, look
+from reconciler.cli.passes import Asked, Recorded, application, load_revision, look
+from reconciler.errors import UsageError
 
 if TYPE_CHECKING:
     from reconciler.app import App
@@ -51,6 +52,13 @@ BaseOption = Annotated[
 ObservedOption = Annotated[
     Path | None, typer.Option("--observed", metavar="FILE", help="Plan for what `gitvirt observe -o FILE` saw.")
 ]
+SignersOption = Annotated[
+    Path | None,
+    typer.Option("--signers", metavar="FILE", help="Whose signature --observed must have: ssh's allowed signers."),
+]
+MaxAgeOption = Annotated[
+    str | None, typer.Option("--max-age", metavar="TIME", help="How old --observed may be: 30m, 2h, 1d.")
+]
 OutOption = Annotated[
     Path | None, typer.Option("--out", metavar="FILE", help="Save the plan for `gitvirt apply FILE`.")
 ]
@@ -65,14 +73,17 @@ def plan(
     rev: RevOption = None,
     base: BaseOption = None,
     observed: ObservedOption = None,
+    signers: SignersOption = None,
+    max_age: MaxAgeOption = None,
     output: Annotated[Format, typer.Option("-o", "--output", help="What to print.")] = Format.text,
     out: OutOption = None,
 ) -> Exit:
     """Show what `apply` would do: every change with its effect, and what is held back and why."""
     asked = Asked.of(target, allow, force_revision, rev)
+    source = recorded_at(observed, signers, max_age)
     place = repository_at(repo, repo_option)
     with application(place) as app:
-        looked = look(app, load_revision(app, place, rev), asked, observed)
+        looked = look(app, load_revision(app, place, rev), asked, source)
         if base is not None:
             looked = replace(looked, plan=against(looked, app, load_revision(app, place, base), asked))
         print(shown(looked, app, output), end="")
@@ -81,6 +92,20 @@ def plan(
 
             write(out, data(looked, app, asked))
         return of_plan(steps=len(looked.plan.steps), held=int(looked.plan.anything_held))
+
+
+def recorded_at(observed: Path | None, signers: Path | None, max_age: str | None) -> Recorded | None:
+    """Where the observation is, and what it has to be like; UsageError for what makes no sense."""
+    from specs.errors import BadValue
+    from specs.units import parse_duration
+
+    if observed is None and (signers is not None or max_age is not None):
+        raise UsageError("--signers and --max-age are about an observation in a file; add --observed FILE")
+    try:
+        seconds = None if max_age is None else parse_duration(max_age)
+    except BadValue as error:
+        raise UsageError(f"--max-age: {error}") from error
+    return None if observed is None else Recorded(file=observed, signers=signers, max_age=seconds)
 
 
 def against(looked: Pass, app: App, base: object, asked: Asked) -> Plan:

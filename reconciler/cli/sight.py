@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler.cli.context import repository_at
-from reconciler.cli.passes import Asked, application, load_revision, look
+from reconciler.cli.passes import Asked, Recorded, application, load_revision, look
 
 if TYPE_CHECKING:
     from drivers.base import Host
@@ -58,7 +58,7 @@ def sight(repo: Path | None, observed: Path | None = None) -> Iterator[Sight]:
     place = repository_at(None, repo)
     with application(place) as app:
         revision = load_revision(app, place, None)
-        looked = look(app, revision, Asked(), observed)
+        looked = look(app, revision, Asked(), Recorded(file=observed) if observed is not None else None)
         situation = Situation(catalog=revision.catalog, context=looked.context, plan=looked.plan)
         yield Sight(app, looked, situation)
 

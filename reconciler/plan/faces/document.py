@@ -120,5 +120,6 @@ class PlanDocument(_Part):
 
 
 def plan_schema() -> dict[str, Any]:
-    """The JSON Schema of `gitvirt.plan/v1`."""
-    return PlanDocument.model_json_schema()
+    """The JSON Schema of `gitvirt.plan/v1`, as `gitvirt schema plan` prints it; documented in docs/plan-format.md."""
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return {**dialect, **PlanDocument.model_json_schema()}
