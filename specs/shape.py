@@ -22,7 +22,7 @@ class Shape:
     `form` is "group" (a mapping of known fields), "named" (a list of entries that have a name; `fields` are those of
     an entry) or "leaf" (one value, whatever it is made of). `atomic` leaves are mappings that never merge.
     `shorthand` are the fields that a scalar stands for. `empty`: a null counts as declared. `type` is for people.
-    `many`: the one value is a list of plain ones.
+    `many`: the one value is a list of plain ones, of that type.
     `written` turns a value into its text where it is not its own; `attribute` is the field's name in Python.
     """
 
@@ -36,7 +36,7 @@ class Shape:
     required: bool = False
     type: str = ""
     empty: bool = False
-    many: bool = False
+    many: Any = None
     written: Callable[[Any], str] | None = None
     attribute: str = ""
 
@@ -74,7 +74,7 @@ def _field(name: str, attribute: str, info: Any) -> Shape:
         required=info.is_required(),
         type=_words(info.annotation, [each.text for each in units], inner, form),
         empty=extra.get("empty", False),
-        many=form == "leaf" and any(get_origin(each) is tuple for each in _alternatives(info.annotation)),
+        many=_many(info.annotation) if form == "leaf" else None,
         written=next((each.written for each in units if each.written is not None), None),
         attribute=attribute,
     )
@@ -90,6 +90,12 @@ def _form(annotation: Any) -> tuple[Literal["group", "named", "leaf"], type[Mode
                 return "named", item
             return "leaf", item if isinstance(item, type) and issubclass(item, Model) else None
     return "leaf", None
+
+
+def _many(annotation: Any) -> Any:
+    """The type of the members, if the annotation is a tuple of them."""
+    tuples = [each for each in _alternatives(annotation) if get_origin(each) is tuple]
+    return _bare(get_args(tuples[0])[0]) if tuples else None
 
 
 def _alternatives(annotation: Any) -> tuple[Any, ...]:

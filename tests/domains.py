@@ -1,6 +1,6 @@
 """Domain XML in the shapes of the tools that make VMs, for tests of the import: every tool writes its own dialect.
 
-`every(count)` yields (name, xml); the same number always gives the same XML. Disks are below POOL (a pool in the tests),
+`every(count)` yields (name, xml); the same number always gives the same XML. Disks are below POOL (a pool in tests),
 ELSEWHERE (none) or not files at all; NICs are on the network `lan`, on bridges, or on nothing with a name.
 """
 

@@ -103,8 +103,8 @@ def _declarable() -> frozenset[str]:
 def _written(shape: Shape, path: str, value: Scalar, view: _View) -> Any:
     if shape.type == "secret" or isinstance(value, Secret):
         return view.refer(path)
-    if shape.many:
-        return str(value).split(",")
+    if shape.many is not None:
+        return [int(each) if shape.many is int and each.isdigit() else each for each in str(value).split(",")]
     if shape.written is not None and not isinstance(value, bool):
         return shape.written(value)
     return value

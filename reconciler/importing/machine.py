@@ -20,6 +20,7 @@ from specs.resource import Ref
 from specs.units import format_size
 
 _NO_VARIABLE = re.compile(r"[^A-Z0-9]+")
+_USER = "user"  # QEMU's own network
 PREFIX = "GITVIRT_SECRET_"
 
 
@@ -68,8 +69,8 @@ def document(source: Source, vm: SeenVm, around: Surroundings) -> Document:
 def _hoist(spec: dict[str, Any]) -> None:
     """Names a storage domain that all disks share once."""
     disks = spec.get("disks", [])
-    domains = {each["storageDomain"] for each in disks}
-    if len(disks) > 1 and len(domains) == 1:
+    domains = {each.get("storageDomain") for each in disks}
+    if len(disks) > 1 and len(domains) == 1 and None not in domains:
         spec["storageDomain"] = domains.pop()
         for each in disks:
             del each["storageDomain"]
@@ -131,6 +132,8 @@ def _disk(found: Document, key: str, given: _Given, around: Surroundings) -> dic
     place = around.places.at(found.machine.source.name, source)
     if not source:
         return "it has no source"
+    if source.startswith("/dev/"):
+        return {**data, "device": source}
     if place is None:
         return f"no active storage pool has {source}"
     form = fields.get("format")
@@ -154,7 +157,7 @@ def _cdrom(found: Document, key: str, given: _Given, around: Surroundings) -> di
 def _nic(found: Document, key: str, given: _Given, around: Surroundings) -> dict[str, Any] | str:
     data, fields = given
     network, mac = str(fields.get("network") or ""), str(fields.get("mac") or "")
-    if network not in around.networks:
+    if network not in around.networks and ":" not in network and network != _USER:
         return f"{network or 'nothing'} is no network that can be named here"
     if not mac or key != mac:
         return "it has no MAC of its own"
@@ -172,7 +175,7 @@ _MAKERS = {"disks": _disk, "cdroms": _cdrom, "nics": _nic}
 
 def _name(list_name: str, key: str, data: dict[str, Any], taken: set[str]) -> str:
     """The entry's name in the YAML: a NIC's network, else what libvirt calls the device."""
-    wish = str(data["network"]) if list_name == "nics" else key
+    wish = str(data["network"]).replace(":", "/").rpartition("/")[2] if list_name == "nics" else key
     if re.fullmatch(ENTRY_PATTERN, wish, re.ASCII) and wish not in taken:
         return wish
     return name_for(re.sub(r"[^A-Za-z0-9_-]+", "-", wish)[:24], taken, "device")

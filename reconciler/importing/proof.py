@@ -34,7 +34,7 @@ from specs.resource import Location
 from specs.tree import Tree, TreeFile
 
 _ROUNDS = 30
-_ESSENTIAL = frozenset(("", "name", "volume", "storageDomain", "network", "mac", "source", "image"))
+_ESSENTIAL = frozenset(("", "name", "volume", "storageDomain", "network", "mac", "source", "image", "device"))
 """Parts of an entry without which it would be another device."""
 _NEVER = frozenset(("uuid", "state", "external", "cluster"))
 """What an object is not left without: then it is passed over."""

@@ -118,8 +118,8 @@ def mutated(text: str, edits: list[tuple[int, str]]) -> str:
 
 PIECES = st.sampled_from(
     ["", "<", ">", "'", "&", "&#x1;", "&#x85;", "]", "[", "/", "-1", "9" * 30, "0", "\x00", "\u2028", "é", "name",
-     "vda", "sata", "<disk/>", "<a:b/>", "<interface/>", "<x>" * 50, "{", ": ", "# ", "\n---\n", "!!python", "..", "scsi",
-     "rbd", "none"]
+     "vda", "sata", "<disk/>", "<a:b/>", "<interface/>", "<x>" * 50, "{", ": ", "# ", "\n---\n", "!!python", "..",
+     "scsi", "rbd", "none"]
 )  # fmt: skip
 WHICH = dict(every(9))
 
