@@ -40,9 +40,10 @@ def compare(wanted: WantedVm, found: Found, mark: Mark, context: Context) -> Cha
     )
     added_or_gone = devices.entries_changed(wanted, found, mark, sides)
     settled = frozenset(each.path for each in added_or_gone)
-    fields = [each for each in scalars(sides, context) if each.path.partition("]")[0] + "]" not in settled]
+    begun = frozenset(each.path for each in added_or_gone if each.make and not each.config)
+    fields = [each for each in scalars(sides, context) if _speaks(each.path, settled, begun)]
     fields = added_or_gone + [_unsaved(_settling(each, vm), vm) for each in fields]
-    fields = [_able(each, found, context) for each in fields]
+    fields = [_able(each, wanted, found, context) for each in fields]
     fields += released(sides, settled) + _outside(wanted, vm, mark, context) + _moves(wanted, found, mark)
     changes = tuple(_timed(each, wanted, vm) for each in fields)
     if not changes:
@@ -51,6 +52,15 @@ def compare(wanted: WantedVm, found: Found, mark: Mark, context: Context) -> Cha
         ref=wanted.ref, verb=Verb.UPDATE, host=found.host, fields=changes, where=wanted.location,
         reason="changed outside gitvirt" if all(each.kind == "drift" for each in changes) else "",
     )  # fmt: skip
+
+
+def _speaks(path: str, settled: frozenset[str], begun: frozenset[str]) -> bool:
+    """Whether a field is compared by itself: not of a device that comes or goes as a whole.
+
+    A disk whose volume was begun stands in the definition already; only its size comes with the volume.
+    """
+    device = path.partition("]")[0] + "]"
+    return device not in settled or (device in begun and not path.endswith("].size"))
 
 
 _OUTSIDE = frozenset({"state", "xml", "name", "autostart", "stopTimeout", "stopLastResort"})
@@ -198,14 +208,18 @@ def _unsaved(change: FieldChange, vm: SeenVm) -> FieldChange:
     )
 
 
-def _able(change: FieldChange, found: Found, context: Context) -> FieldChange:
+def _able(change: FieldChange, wanted: WantedVm, found: Found, context: Context) -> FieldChange:
     """Held if libvirt or QEMU of its host cannot do it; what is in the definition already is not asked for again."""
     host = context.observed.seen.get(found.host)
     if host is None or change.held or not change.config or change.after is None:
         return change
     after = change.after if isinstance(change.after, Mapping) else {change.path: change.after}
     within = {path if path == change.path else f"{change.path}.{path}": value for path, value in after.items()}
-    why = next((reason for _, reason in gates.lacking(within, host)), None)
+    lacking = [*gates.lacking(within, host)]
+    if wanted.power != "stopped":
+        lacking += gates.absent({**wanted.fields, **within}, host) if change.path.startswith("hostDevices[") else ()
+    mine = (reason for path, reason in lacking if path.startswith(change.path))
+    why = next(mine, None)
     return change.keep_back(HeldReason.UNSUPPORTED, why) if why else change
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from drivers.errors import Busy, Refused
 from drivers.memory.faults import Crash
-from tests.flow.site import Site, vm_yaml
+from tests.flow.site import IMAGE, Site, vm_yaml
 
 TWO_DISKS = "=cpu: 1, memory: 96MiB, nics: [lan], disks: [{name: root, image: guest}, {name: data, size: 1GiB}]"
 
@@ -147,3 +147,13 @@ def test_a_call_that_hangs_is_unknown_and_the_next_pass_converges(effect: bool, 
         assert not site.world.doubles
         assert not site.world.damage
     assert number > 5
+
+
+def test_what_is_declared_of_a_disk_while_its_volume_is_unfinished_comes_with_it(site: Site) -> None:
+    (site.repository / "guest.qcow2").write_bytes(IMAGE + b"other bytes")
+    site.vms(vm_yaml("web", "=cpu: 1, memory: 96MiB, disks: [{name: root, image: guest, cache: none}]"))
+    assert not site.apply().good
+    (site.repository / "guest.qcow2").write_bytes(IMAGE)
+    site.vms(vm_yaml("web", "=cpu: 1, memory: 96MiB, disks: [{name: root, image: guest, cache: writeback}]"))
+    site.settle()
+    assert site.domain("web")[1].config["disks[root].cache"] == "writeback"
