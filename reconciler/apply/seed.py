@@ -8,7 +8,18 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 
+from reconciler.desired.cloudinit import IGNITION
+
+_SECTOR = 512  # bytes
 _LABEL = 11  # characters; what FAT, ISO 9660 and everybody who reads them can hold
+
+
+def medium(files: Mapping[str, str], label: str) -> bytes:
+    """What is uploaded: the image; an Ignition config as it is, in whole sectors, which JSON allows."""
+    if label == IGNITION:
+        text = files["config"].encode()
+        return text + b" " * (-len(text) % _SECTOR)
+    return iso(files, label)
 
 
 def iso(files: Mapping[str, str], label: str) -> bytes:

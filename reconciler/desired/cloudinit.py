@@ -18,30 +18,26 @@ from typing import Any
 from reconciler.desired.wanted import Seed
 from specs import texts
 from specs.catalog import Catalog
+from specs.errors import SpecError
 from specs.fields import Scalar, Secret
 from specs.kinds.content import Content
 from specs.resource import Location, Resource
 
 Reveal = Callable[[object, Location], Any]
 
-NO_CLOUD, ANSWERS = "cidata", "UNATTEND"
+NO_CLOUD, ANSWERS, IGNITION = "cidata", "UNATTEND", "ignition"
+"""Volume labels of the media; an Ignition config is a file by itself."""
 _ANSWER_FILES = ("Autounattend.xml", "Unattend.xml")
 """Windows Setup from an ISO looks for the one, an image that was generalized for the other."""
+
+
+class NotIgnition(SpecError):
+    """The secret in the place of an Ignition config is none."""
 
 
 def seed(resource: Resource, catalog: Catalog, reveal: Reveal) -> Seed | None:
     """The medium that the VM is given for its first boot; None if nothing is declared that needs one."""
     return _Writer(resource, catalog, reveal).seed()
-
-
-def ignition(resource: Resource, catalog: Catalog) -> str:
-    """The Ignition config as JSON on one line; "" without one."""
-    declared = resource.spec.ignition
-    if declared is None:
-        return ""
-    place = next((each for each in texts.places(resource) if each.path == "ignition"), None)
-    config = declared.config if place is None else json.loads(texts.text_of(place, catalog.contents) or "{}")
-    return json.dumps(config, separators=(",", ":"))
 
 
 def fingerprint(value: str) -> str:
@@ -72,6 +68,8 @@ class _Writer:
         self.hidden = False
 
     def seed(self) -> Seed | None:
+        if self.resource.spec.ignition is not None:
+            return self._made(IGNITION, {"config": self._ignition()}, None, None)
         if self.resource.spec.sysprep is not None:
             text = self.text("sysprep", self.resource.spec.sysprep)
             return self._made(ANSWERS, {name: text for name in _ANSWER_FILES}, None, None)
@@ -104,6 +102,16 @@ class _Writer:
             return content.text
         file = texts.file_of(self.resource, path, content)
         return self.catalog.contents[file or ""].decode()
+
+    def _ignition(self) -> str:
+        """The config as JSON on one line, however it was written."""
+        declared = self.resource.spec.ignition
+        try:
+            config = declared.config if declared.source is None else json.loads(self.text("ignition", declared.source))
+        except (ValueError, RecursionError):  # of a secret: what is no secret was checked when it was loaded
+            where = self.resource.where("ignition")
+            raise NotIgnition(f"{where}: the secret {declared.secret} is no JSON, so no Ignition config") from None
+        return json.dumps(config, separators=(",", ":"))
 
     def _user_data(self, init: Any, name: str) -> str:
         if init.user_data is not None:

@@ -47,9 +47,9 @@ def image_volume(checksum: str, format_: str) -> str:
     return f"{IMAGES}{checksum.partition(':')[2][:16]}.{format_}"
 
 
-def seed_volume(vm_uuid: str, digest: str) -> str:
-    """`gv-seed-<uid8>-<digest/16>.iso`."""
-    return f"gv-seed-{vm_uuid[:8]}-{digest[:16]}.iso"
+def seed_volume(vm_uuid: str, digest: str, ending: str = "iso") -> str:
+    """`gv-seed-<uid8>-<digest/16>.iso`: what the VM is told at its first boot; `.ign` for an Ignition config."""
+    return f"gv-seed-{vm_uuid[:8]}-{digest[:16]}.{ending}"
 
 
 def disk_volume(owner: tuple[str, str], disk: str, format_: str, taken: Container[str]) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from reconciler.desired import cloudinit
-from reconciler.desired.cloudinit import fingerprint
 from reconciler.desired.drift import drift_of
 from reconciler.desired.hardware import hardware
 from reconciler.desired.wanted import Seed, Update, WantedDisk, WantedHost, WantedVm
@@ -27,7 +26,7 @@ def resolve_vm(
     """The WantedVm of one resource of a checked catalog."""
     spec = resource.spec
     cluster = catalog.resources[Ref("Cluster", spec.cluster)].spec
-    seed, ignition = cloudinit.seed(resource, catalog, reveal), cloudinit.ignition(resource, catalog)
+    seed = cloudinit.seed(resource, catalog, reveal)
     disks = tuple(_disk(each, spec) for each in spec.disks or ())
     update = spec.update_policy
     return WantedVm(
@@ -44,11 +43,9 @@ def resolve_vm(
             {
                 **_presets(spec),
                 **_medium(spec, seed),
-                **({"ignition": fingerprint(ignition)} if ignition else {}),
             },
         ),
         seed=seed,
-        ignition=ignition,
         xml=_patches(spec),
         power=spec.state or "running",
         restart=spec.restart or "onFailure",
@@ -103,7 +100,8 @@ def _media(resource: Resource) -> dict[str, str | None]:
 
 def _medium(spec: Any, seed: Seed | None) -> dict[str, Scalar]:
     """What the mark remembers of the medium of the first boot."""
-    return {"sysprep" if spec.sysprep else "cloudInit": seed.declaration} if seed else {}
+    way = "ignition" if spec.ignition else "sysprep" if spec.sysprep else "cloudInit"
+    return {way: seed.declaration} if seed else {}
 
 
 def _presets(spec: Any) -> dict[str, Scalar]:

@@ -169,7 +169,6 @@ class WantedVm:
     cdroms: Mapping[str, str | None]
     creation: Mapping[str, Scalar]
     seed: Seed | None
-    ignition: str
     xml: str
     power: Literal["running", "stopped", "manual"]
     restart: Literal["onFailure", "always", "never"]

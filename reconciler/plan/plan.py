@@ -97,7 +97,7 @@ class KeepImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadSeed:
-    """Build the medium of a first boot (a small ISO with that label) from its files, and bring it into a pool."""
+    """Build what a first boot needs (a small ISO with that label, or an Ignition config) and bring it into a pool."""
 
     pool: str
     volume: str

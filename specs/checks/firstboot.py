@@ -20,7 +20,6 @@ from specs.resource import Resource
 from specs.tree import within
 from specs.yaml import parse
 
-LONGEST_IGNITION = 60 * 1024  # bytes; QEMU gets it as one argument, of which Linux takes 128 KiB
 _SCRIPTS = ("#!", "#include", "#cloud-boothook", "#part-handler", "#cloud-config-archive", "## template:", "Content-")
 _PART_OF_USER_DATA: Mapping[str, str] = {
     "users": "users", "packages": "packages", "writeFiles": "write_files", "runCommands": "run_commands",
@@ -176,14 +175,6 @@ def _ignition_config(vm: Resource, config: Any) -> Iterator[Finding]:
     if not isinstance(version, Mapping) or not isinstance(version.get("version"), str):
         fix = 'write `ignition: {version: "3.4.0"}` at its top'
         yield wrong(vm, "ignition", "an Ignition config says its version", fix=fix)
-        return
-    size = len(json.dumps(config, separators=(",", ":"), default=str))
-    if size > LONGEST_IGNITION:
-        fix = "keep the big parts elsewhere, and refer to them by `ignition.config.merge`"
-        yield wrong(vm, "ignition", f"this config has {size} bytes", f"the limit is {LONGEST_IGNITION}", fix)
-    if "passwordHash" in json.dumps(config, default=str):
-        why = "everybody on the host can read the arguments of QEMU"
-        yield doubtful(vm, "ignition", "a password hash in an Ignition config", why, "use `sshAuthorizedKeys`")
 
 
 def _xml(vm: Resource, place: texts.Place, text: str) -> Iterator[Finding]:

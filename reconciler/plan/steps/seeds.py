@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from reconciler.desired.cloudinit import final
+from reconciler.desired.cloudinit import ANSWERS, IGNITION, NO_CLOUD, final
 from reconciler.desired.identity import ready_marker, seed_volume
 from reconciler.desired.wanted import Seed, WantedPool, WantedVm
 from reconciler.diff import pools
@@ -19,13 +19,16 @@ from reconciler.plan.builder import Builder, Withheld
 from reconciler.plan.plan import UploadSeed
 from specs.fields import Fields, Secret, entries
 
+_WHAT: Mapping[str, str] = {NO_CLOUD: "cloud-init seed", ANSWERS: "answer file", IGNITION: "Ignition config"}
+
 
 def new_medium(wanted: WantedVm, uuid: str, host: str, nics: Fields, builder: Builder) -> tuple[str, str]:
     """(path, step id or "") of the medium of a new VM, whose NICs have the fields `nics`."""
     assert wanted.seed is not None
     pool = pool_of(wanted, builder)
     files = _files(wanted.seed, uuid, nics)
-    volume = seed_volume(uuid, _name(wanted.seed, files, builder))
+    ending = "ign" if wanted.seed.label == IGNITION else "iso"
+    volume = seed_volume(uuid, _name(wanted.seed, files, builder), ending)
     return f"{pool.path.rstrip('/')}/{volume}", _upload(wanted, (host, pool, volume), files, builder)
 
 
@@ -72,5 +75,5 @@ def _upload(wanted: WantedVm, place: tuple[str, WantedPool, str], files: Mapping
     if seen and {volume, ready_marker(volume)} <= set(seen.volumes):
         return ""
     call = UploadSeed(pool=builder.libvirt_pool(pool, host), volume=volume, files=files, label=wanted.seed.label)
-    what = "write the cloud-init seed" if wanted.seed.meta is not None else "write the answer file"
+    what = f"write the {_WHAT[wanted.seed.label]}"
     return builder.add(wanted.ref, host, call, what, after=(builder.brought("pool", host, pool.name),))

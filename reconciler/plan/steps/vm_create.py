@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from drivers.base import NewVm
 from drivers.mark import Device, kind_of
 from reconciler.desired import defaults
-from reconciler.desired.cloudinit import NO_CLOUD
+from reconciler.desired.cloudinit import IGNITION, NO_CLOUD
 from reconciler.desired.hardware import device_lists
 from reconciler.desired.identity import free_uuid, is_marker
 from reconciler.desired.wanted import WantedVm
@@ -55,7 +55,7 @@ def create_steps(change: Change, wanted: WantedVm, host: str, builder: Builder) 
         declared=marks.declared(wanted, {**wanted.fields, **_media(parts.fields, wanted)}, context),
         devices=parts.table,
     )
-    whole = {**fields, **parts.fields, **({"ignition": wanted.ignition} if wanted.ignition else {})}
+    whole = {**fields, **parts.fields}
     define = _define(change, wanted, host, (builder, NewVm(
         name=wanted.name, uuid=uuid, fields=whole, mark=mark, xml=wanted.xml
     ), parts))  # fmt: skip
@@ -138,9 +138,16 @@ def _drives(
     if wanted.seed is not None:
         path, step = seeds.new_medium(wanted, uuid, host, nics, builder)
         after.append(step)
-        drive = defaults.SEED if wanted.seed.label == NO_CLOUD else defaults.CDROM  # Windows has no driver for SCSI yet
-        fields |= defaults.prefixed("cdroms", devices.SEED_DRIVE, {**drive, "source": path})
+        fields |= _told(wanted.seed.label, path)
     return fields, tuple(each for each in after if each)
+
+
+def _told(label: str, path: str) -> dict[str, Scalar]:
+    """How the VM gets at what it is told at its first boot."""
+    if label == IGNITION:
+        return {"ignition": path}
+    drive = defaults.SEED if label == NO_CLOUD else defaults.CDROM  # Windows Setup has no driver for SCSI
+    return defaults.prefixed("cdroms", devices.SEED_DRIVE, {**drive, "source": path})
 
 
 def _media(fields: Fields, wanted: WantedVm) -> dict[str, Scalar]:

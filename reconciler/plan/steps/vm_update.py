@@ -139,7 +139,7 @@ def _require_disks(work: Work) -> None:
 
 def _reseed(work: Work) -> None:
     """Writes the first boot's medium that the definition names, if it is not there: never finished, or lost."""
-    source = work.vm.config.get(f"cdroms[{devices.SEED_DRIVE}].source")
+    source = work.vm.config.get(f"cdroms[{devices.SEED_DRIVE}].source") or work.vm.config.get("ignition")
     if source:
         where = (work.host, str(source))
         work.last = seeds.again(work.wanted, work.vm.uuid, where, work.vm.config, work.builder) or work.last

@@ -1,6 +1,7 @@
-"""Ignition: the config of a first boot, as a fw_cfg entry of QEMU: `<sysinfo type='fwcfg'>`, given inline.
+"""Ignition: the config of a first boot, as a fw_cfg entry of QEMU: `<sysinfo type='fwcfg'>` with a file of the host.
 
-QEMU gets it as an argument, so it is no place for secrets. Other entries are kept as they are.
+Never inline: libvirt hands an inline text to QEMU with its quotes spelled `&quot;` and its commas as they are. Other
+entries are kept as they are.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ ENTRY = "opt/com.coreos/config"
 
 
 def _read(element: Element, draft: Draft) -> None:
-    if element.get("type") == "fwcfg" and (entry := _entry(element)) is not None and entry.text:
-        draft.fields["ignition"] = entry.text
+    if element.get("type") == "fwcfg" and (entry := _entry(element)) is not None and entry.get("file"):
+        draft.fields["ignition"] = entry.get("file")
 
 
 def _write(domain: Element, value: Scalar) -> None:
@@ -31,7 +32,8 @@ def _write(domain: Element, value: Scalar) -> None:
     if entry is None:
         entry = new("entry", name=ENTRY)
         own.append(entry)
-    entry.text = str(value)
+    entry.text = None
+    entry.set("file", str(value))
 
 
 def _entry(sysinfo: Element) -> Element | None:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from reconciler.apply.seed import iso
+from reconciler.apply.seed import iso, medium
 from reconciler.desired import cloudinit
 from reconciler.desired.wanted import Seed
 from specs.fields import Secret
@@ -194,15 +194,21 @@ def test_ignition_is_the_same_however_it_is_written(tmp_path: Path) -> None:
     }
     found = []
     for spec in ({"config": config}, json.dumps(config, indent=2), {"file": "c.ign"}):
-        (tmp_path / "c.ign").write_text(json.dumps(config, indent=4))
-        (tmp_path / "ops.yaml").write_text("sops: {}\n")
-        body = json.dumps({"cpu": 1, "memory": "64MiB", "ignition": spec})
-        (tmp_path / "gitvirt.yaml").write_text(HEAD + "spec: " + body + "\n")
-        catalog = load(Folder(tmp_path))
-        found.append(cloudinit.ignition(catalog.of("VirtualMachine")[0], catalog))
-    assert [json.loads(each) for each in found] == [config] * 3
+        seed = made(tmp_path, {"ignition": spec}, **{"c.ign": json.dumps(config, indent=4)})
+        found.append(medium(cloudinit.final(seed, UUID, MACS), seed.label))
+    hidden = made(tmp_path, {"ignition": {"secret": "ops/ignition"}}, secret=json.dumps(config))
+    found.append(medium(cloudinit.final(hidden, UUID, MACS), hidden.label))
     assert len(set(found)) == 1
-    assert found[0].isascii()
+    assert json.loads(found[0]) == config
+    assert len(found[0]) % 512 == 0
+    assert hidden.hidden
+    assert not seed.hidden
+
+
+def test_a_secret_that_is_no_ignition_config_is_told_without_showing_it(tmp_path: Path) -> None:
+    with pytest.raises(cloudinit.NotIgnition, match=r"gitvirt.yaml:\d+:\d+: the secret ops/x is no JSON") as told:
+        made(tmp_path, {"ignition": {"secret": "ops/x"}}, secret="s3cret")
+    assert "s3cret" not in str(told.value)
 
 
 def test_only_what_holds_a_secret_is_hidden_and_what_is_remembered_follows_every_part(tmp_path: Path) -> None:
