@@ -17,6 +17,11 @@ from drivers.libvirt.domain.tree import without_passwords
 _FILE = Path("/usr/share/libvirt/schemas/domain.rng")
 
 
+def installed() -> bool:
+    """Whether the schema's files are here and can be understood."""
+    return _schema() is not None
+
+
 def refusal(xml: str, version: int) -> str:
     """What the schema has against the definition, for a host with libvirt of that version; "" if nothing is known."""
     schema = _schema() if version <= libvirt.getVersion() else None
