@@ -10,7 +10,6 @@ Used by specs/kinds; the shapes are used by specs/reading, specs/merge, specs/sc
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar
@@ -20,8 +19,6 @@ from pydantic.alias_generators import to_camel
 
 from specs import units
 from specs.errors import BadValue
-
-os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for some took 11 ms of every command
 
 
 class Model(BaseModel):
