@@ -113,8 +113,10 @@ class RunningVm:
                 raise NotNow("libvirt took the new size, but the disk has not grown")
 
     def limit(self, target: str, **limits: int) -> None:
-        """Sets I/O limits of a disk; what is not named stays."""
-        self._call(self._domain.setBlockIoTune, target, limits, _LIVE)
+        """Sets I/O limits of a disk; what is not named stays: libvirt would lift the like of what is named."""
+        now = self._call(self._domain.blockIoTune, target, _LIVE)
+        kept = {name: value for name, value in now.items() if isinstance(value, int)}
+        self._call(self._domain.setBlockIoTune, target, {**kept, **limits}, _LIVE)
 
     def shows(self, edit: Edit) -> bool:
         """Whether the live XML shows the edit; libvirt hears of the balloon's size by an event, a little late."""

@@ -32,7 +32,8 @@ DISK: dict[str, Scalar] = {"bus": "virtio", "discard": "unmap", "readOnly": Fals
 CDROM: dict[str, Scalar] = {"bus": "sata"}
 SEED: dict[str, Scalar] = {"bus": "scsi"}
 NIC: dict[str, Scalar] = {"model": "virtio", "link": "up"}
-DEVICES: dict[str, dict[str, Scalar]] = {"disks": DISK, "cdroms": CDROM, "nics": NIC}
+CHANNEL: dict[str, Scalar] = {"type": "unix"}
+DEVICES: dict[str, dict[str, Scalar]] = {"disks": DISK, "cdroms": CDROM, "nics": NIC, "channels": CHANNEL}
 """List of devices → what a new entry gets; a list that is not here has no built-in values."""
 
 

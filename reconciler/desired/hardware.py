@@ -36,6 +36,8 @@ def hardware(resource: Resource, reveal: Reveal) -> dict[str, Scalar]:
             found[entry("disks", disk.name, "format")] = "raw"
     for nic in resource.spec.nics or ():
         found.setdefault(entry("nics", nic.name, "network"), nic.name)
+    for channel in resource.spec.channels or ():
+        found.setdefault(entry("channels", channel.name, "target"), channel.name)
     return _processors(found)
 
 

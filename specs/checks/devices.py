@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from specs import units
-from specs.checks import disks, nics
+from specs.checks import channels, disks, nics
 from specs.checks.scope import Scope, wrong
 from specs.errors import Finding
 from specs.resource import Resource
@@ -28,6 +28,7 @@ def findings(scope: Scope, vm: Resource) -> Iterator[Finding]:
         yield from _bus(vm, drive, f"cdroms[{drive.name}]")
         yield from _image(scope, vm, (f"cdroms[{drive.name}].image", drive.image, "disk", "a CD-ROM drive"))
     yield from _networks(scope, vm)
+    yield from channels.findings(vm)
     yield from _twice(vm)
 
 

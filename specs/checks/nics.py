@@ -30,7 +30,6 @@ def _place(vm: Resource, nic: Any, path: str, network: str) -> Iterator[Finding]
     for field, value, kinds in (
         ("portgroup", nic.portgroup, ("network",)),
         ("mode", nic.mode, ("direct",)),
-        ("backend", nic.backend, ("user",)),
         ("filter", nic.filter, ("network", "bridge")),
         ("isolated", nic.isolated, ("network", "bridge")),
         ("virtualPort", nic.virtual_port, ("network", "bridge", "direct")),

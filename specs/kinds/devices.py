@@ -151,7 +151,6 @@ class Nic(Named):
     mode: Literal["bridge", "vepa", "private", "passthrough"] | None = declared(
         "How `direct:` (macvtap) shares the host's interface.", effect="restart"
     )
-    backend: Literal["passt"] | None = declared("What carries a `user` network.", effect="restart")
     virtual_port: VirtualPort | None = declared("Port of a virtual switch.", effect="restart")
     vlan: Vlan | None = declared("VLAN tags.", effect="live")
     isolated: Yes | None = declared("It reaches no other isolated port of its bridge.", effect="live")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
+from specs.kinds.channel import Channel
 from specs.kinds.cloudinit import CloudInit
 from specs.kinds.common import Drift, Line
 from specs.kinds.content import Content
@@ -27,6 +28,7 @@ CANONICAL: Mapping[str, str] = {
     "cdroms[*]": "cdrom",
     "cdroms[*].source": "live",
     "nics[*]": "nic",
+    "channels[*]": "hotplug",
     "hostDevices[*]": "hotplug",
     "memoryModules[*]": "hotplug",
 }
@@ -68,6 +70,7 @@ class VirtualMachine(Hardware):
     disks: tuple[Disk, ...] | None = declared("Disks.", effect="disk")
     cdroms: tuple[Cdrom, ...] | None = declared("CD-ROM drives.", effect="cdrom")
     nics: tuple[Nic, ...] | None = declared("Network interfaces.", effect="nic")
+    channels: tuple[Channel, ...] | None = declared("Virtio channels to programs in the guest.", effect="hotplug")
     host_devices: tuple[HostDevice, ...] | None = declared("Devices of the host, given to the VM.", effect="hotplug")
     memory_modules: tuple[MemoryModule, ...] | None = declared(
         "Memory that comes and goes while it runs.", effect="hotplug"

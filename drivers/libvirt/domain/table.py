@@ -14,6 +14,7 @@ from drivers.libvirt.domain.aspects import (
     balloon,
     booting,
     cdroms,
+    channels,
     clipboard,
     clock,
     cpu,
@@ -83,7 +84,9 @@ ASPECTS: tuple[Aspect, ...] = (
     iommu.ASPECT,
 )
 
-LISTS: dict[str, DeviceList] = {each.name: each for each in (disks.LIST, cdroms.LIST, nics.LIST, hostdevices.LIST, modules.LIST)}
+LISTS: dict[str, DeviceList] = {
+    each.name: each for each in (disks.LIST, cdroms.LIST, nics.LIST, channels.LIST, hostdevices.LIST, modules.LIST)
+}
 
 
 def _joined(tables: Iterable[Mapping[str, Read]]) -> dict[object, Read]:

@@ -17,7 +17,6 @@ Faults = Callable[..., list[str]]
     [
         ("{network: 'bridge:br0', portgroup: blue}", "nics[n].portgroup: no `portgroup` on bridge:br0"),
         ("{network: lan, mode: vepa}", "nics[n].mode: no `mode` on lan"),
-        ("{network: lan, backend: passt}", "no `backend` on lan"),
         ("{network: user, filter: clean-traffic}", "no `filter` on user"),
         ("{network: 'direct:eth0', vlan: {tags: [1]}}", "no `vlan` on direct:eth0"),
         ("{network: lan, vlan: {trunk: true}}", "nics[n].vlan.tags: a VLAN without tags"),

@@ -28,7 +28,6 @@ ATTRIBUTES = Attributes({
     "isolated": At("port", "isolated", "yes"),
     "portgroup": At("source", "portgroup"),
     "mode": At("source", "mode"),
-    "backend": At("backend", "type"),
     "rom.enabled": At("rom", "enabled", "yes"),
     "rom.bar": At("rom", "bar", "on"),
     "rom.file": At("rom", "file"),
