@@ -35,9 +35,7 @@ def main(arguments: list[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # names may hold bytes that are no UTF-8
             stream.reconfigure(errors="backslashreplace")
-    os.environ.setdefault(
-        "PYDANTIC_DISABLE_PLUGINS", "__all__"
-    )  # looking for some reads the metadata of all packages: 4 ms
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for them took 4 ms of every command
     gc.set_threshold(100_000, 20, 100)  # what is imported and read stays; looking for garbage in it took 5 % of a plan
     code = run(sys.argv[1:] if arguments is None else arguments)
     atexit._run_exitfuncs()

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from drivers.libvirt.calls import Workers
+from drivers.libvirt.calls import Workers, aside
 
 
 def test_more_calls_than_the_budget_are_all_made() -> None:
@@ -60,3 +60,17 @@ def test_the_end_of_a_call_is_told_before_its_result() -> None:
 
 def test_threads_do_not_keep_the_process() -> None:
     assert Workers().submit(lambda: threading.current_thread().daemon).result(10)
+
+
+def test_work_aside_may_wait_for_workers_even_if_all_of_them_wait_too() -> None:
+    workers = Workers(budget=1)
+    outer = [aside("outer", lambda: workers.submit(lambda: "inner").result(10)) for _ in range(5)]
+    assert [each.result(10) for each in outer] == ["inner"] * 5
+
+
+def test_an_exception_of_work_aside_reaches_whoever_asks_for_its_result() -> None:
+    def fail() -> None:
+        raise ValueError("as it was")
+
+    with pytest.raises(ValueError, match="as it was"):
+        aside("failing", fail).result(10)
