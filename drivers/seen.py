@@ -44,21 +44,6 @@ class Address(str):
         return made
 
 
-class Address(str):
-    """An IP address of a guest: the text, with the MAC of its NIC in lower case ("" if not told) and who told it."""
-
-    __slots__ = ("mac", "source")
-
-    mac: str
-    source: str
-
-    def __new__(cls, text: str, mac: str = "", source: str = "") -> Address:
-        """`source` is agent, lease or arp."""
-        made = super().__new__(cls, text)
-        made.mac, made.source = mac, source
-        return made
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenVm:
     """One domain. `reason` is libvirt's reason for the state, lower case ("shutdown", "failed", "ioerror" …).
@@ -179,6 +164,7 @@ class Capabilities:
     firmwares: frozenset[str] = frozenset()
     offers: Mapping[str, frozenset[str]] = field(default_factory=dict)
     bridges: frozenset[str] | None = None  # the host's bridges; None where they cannot be read
+    devices: frozenset[str] | None = None  # addresses of devices that VMs can be given; None where they cannot be read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

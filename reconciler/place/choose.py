@@ -141,4 +141,21 @@ def abilities(wanted: Demand, host: str, room: Room) -> str | None:
     return next((why for _, why in gates.lacking(wanted.vm.fields, room.seen[host])), None)
 
 
-FILTERS: tuple[Filter, ...] = (reachable, maintenance, on_hold, networks, storage, emulation, abilities, memory)
+def host_devices(wanted: Demand, host: str, room: Room) -> str | None:
+    """The devices that it is to be given are there; one that is kept off can wait for them."""
+    if wanted.vm.power == "stopped":
+        return None
+    return next((why for _, why in gates.absent(wanted.vm.fields, room.seen[host])), None)
+
+
+FILTERS: tuple[Filter, ...] = (
+    reachable,
+    maintenance,
+    on_hold,
+    networks,
+    storage,
+    emulation,
+    abilities,
+    host_devices,
+    memory,
+)

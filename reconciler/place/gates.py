@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from drivers.seen import SeenHost
-from specs.fields import Fields, Scalar, pattern
+from specs.fields import Fields, Scalar, entries, entry, pattern
 
 _OFF = (None, False, "none", "", 0)
 
@@ -76,6 +76,17 @@ def lacking(fields: Fields, host: SeenHost) -> Iterator[tuple[str, str]]:
         for gate in _TABLE.get(pattern(path), ()):
             if gate.concerns(value) and (why := gate.lacks(value, host)):
                 yield path, why
+
+
+def absent(fields: Fields, host: SeenHost) -> Iterator[tuple[str, str]]:
+    """(path, why) for each device that a VM is to be given and that the host does not have; optional ones may lack."""
+    there = host.capabilities.devices
+    if there is None:
+        return
+    for name, device in entries(fields, "hostDevices").items():
+        address = device.get("address")
+        if address is not None and address not in there and device.get("startup") != "optional":
+            yield entry("hostDevices", name, "address"), f"{host.name} has no device {address}"
 
 
 def offers(host: SeenHost) -> Mapping[str, frozenset[str]]:

@@ -18,7 +18,7 @@ from drivers.errors import DriverError, Missing, Refused, Unsupported
 from drivers.libvirt.calls import aside
 from drivers.libvirt.connect import Connections
 from drivers.libvirt.domain import NotReadable
-from drivers.libvirt.reader import addresses, capabilities, networks, storage, vms
+from drivers.libvirt.reader import addresses, capabilities, hostdevices, networks, storage, vms
 from drivers.seen import Address, Capabilities, Rest, SeenHost, SeenNetwork, SeenPool, SeenVm
 from specs.fields import Fields, entry_of
 
@@ -45,6 +45,7 @@ class Reader:
             reading_pools = aside("read pools", lambda: storage.read_all(self._connections, listed))
             seen_networks = networks.read_all(self._connections, lists["networks"])
             bridges = self._bridges(conn)
+            given = hostdevices.addresses(self._connections, conn)
             states = {each.UUIDString(): _state(stats) for each, stats in lists["states"]}
             flags = {name: frozenset(each.UUIDString() for each in lists[name]) for name in vms.FLAGS}
             domains = [each for each, _ in lists["states"]]
@@ -53,7 +54,7 @@ class Reader:
         return SeenHost(
             name=self._connections.host,
             uuid=uuid,
-            capabilities=dataclasses.replace(abilities, bridges=bridges),
+            capabilities=dataclasses.replace(abilities, bridges=bridges, devices=given),
             vms=tuple(_sized(seen_vms, pools)),
             networks=tuple(seen_networks),
             pools=tuple(pools),

@@ -8,12 +8,14 @@ import pytest
 
 from drivers.seen import Capabilities, SeenHost
 from reconciler.desired.hardware import patterns
-from reconciler.place.gates import GATES, lacking
+from reconciler.place.gates import GATES, absent, lacking
 from specs.fields import Scalar
 
 
 def host(**given: Any) -> SeenHost:
-    able = Capabilities(**{key: given.pop(key) for key in ("offers", "graphics", "firmwares") if key in given})
+    able = Capabilities(
+        **{key: given.pop(key) for key in ("offers", "graphics", "firmwares", "devices") if key in given}
+    )
     return SeenHost(
         **{"name": "kvm1", "uuid": "", "libvirt": 9_000_000, "hypervisor": 7_002_000, **given}, capabilities=able
     )
@@ -40,6 +42,16 @@ def host(**given: Any) -> SeenHost:
 def test_a_host_says_what_it_lacks(path: str, value: Scalar, given: dict[str, Any], told: str | None) -> None:
     found = [why for where, why in lacking({path: value}, host(**given)) if where == path]
     assert (found == []) if told is None else any(told in each for each in found), found
+
+
+def test_a_device_that_the_host_does_not_have_is_told_unless_it_may_lack() -> None:
+    fields = {
+        "hostDevices[gpu].address": "0000:65:00.0", "hostDevices[net].address": "0000:01:00.0",
+        "hostDevices[key].address": "046d:c52b", "hostDevices[key].startup": "optional",
+    }  # fmt: skip
+    found = list(absent(fields, host(devices=frozenset({"0000:01:00.0"}))))
+    assert found == [("hostDevices[gpu].address", "kvm1 has no device 0000:65:00.0")]
+    assert list(absent(fields, host())) == []
 
 
 def test_a_host_of_unknown_version_is_not_kept_from_trying() -> None:
