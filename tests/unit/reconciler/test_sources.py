@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconciler import sources
+from reconciler.desired.resolve import resolve
 from reconciler.settings import Settings
 from specs.catalog import Catalog
 from specs.load import load
@@ -93,3 +94,36 @@ def test_an_image_without_checksum_gets_that_of_its_file_and_follows_it(tmp_path
     second = sources.read(found, tmp_path, settings(tmp_path)).files["disk.qcow2"]
     assert second.format == "raw"
     assert second.sha256 != first.sha256
+
+
+def test_of_an_image_behind_a_url_only_the_cache_of_this_machine_is_asked(tmp_path: Path) -> None:
+    checksum = f"sha256:{'a' * 64}"
+    url = "https://images.invalid/debian.qcow2"
+    found = catalog(tmp_path, IMAGE.replace("{file: %s}", f"{{url: '{url}', checksum: '{checksum}'}}"))
+    assert sources.read(found, tmp_path, settings(tmp_path)).files == {}
+    cache = tmp_path / "state" / "images"
+    cache.mkdir(parents=True)
+    (cache / f"{checksum.replace(':', '-')}.source").write_bytes(b"x" * 5000)
+    facts = sources.read(found, tmp_path, settings(tmp_path)).files[url]
+    assert (facts.size, facts.format) == (5000, "qcow2")
+
+
+@pytest.mark.parametrize(
+    ("spec", "volume"),
+    [
+        ("url: 'https://x/a.raw.xz'", "qcow2"),
+        ("url: 'https://x/a.ISO?token=1'", "raw"),
+        ("url: 'https://x/a.img', type: iso", "raw"),
+        ("url: 'https://x/a.qcow2', format: raw", "raw"),
+        ("file: a.vmdk", "qcow2"),
+        ("file: a.raw", "raw"),
+        ("file: a.img", "raw"),
+    ],
+)
+@pytest.mark.parametrize("checksum", [f"sha256:{'ab' * 32}", f"sha512:{'ab' * 64}"])
+def test_an_images_volume_is_named_before_anything_is_fetched(
+    spec: str, volume: str, checksum: str, tmp_path: Path
+) -> None:
+    found = catalog(tmp_path, IMAGE.replace("{file: %s}", f"{{{spec}, checksum: '{checksum}'}}"))
+    wanted = resolve(found, "r1", sources.read(found, tmp_path, settings(tmp_path)))
+    assert wanted.images["i"].volume == f"gv-img-{'ab' * 8}.{volume}"
