@@ -10,11 +10,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 
+from drivers.seen import SeenPool, SeenVm
 from reconciler.desired.cloudinit import ANSWERS, IGNITION, NO_CLOUD, final
 from reconciler.desired.identity import ready_marker, seed_volume
 from reconciler.desired.wanted import Seed, WantedPool, WantedVm
 from reconciler.diff import pools
 from reconciler.diff.change import HeldReason
+from reconciler.diff.devices import SEED_DRIVE
 from reconciler.plan.builder import Builder, Withheld
 from reconciler.plan.plan import UploadSeed
 from specs.fields import Fields, Secret, entries
@@ -45,6 +47,18 @@ def again(wanted: WantedVm, uuid: str, where: tuple[str, str], nics: Fields, bui
     if folder != pool.path.rstrip("/") or not volume.startswith(seed_volume(uuid, "").rpartition("-")[0]):
         return ""
     return _upload(wanted, (host, pool, volume), _files(wanted.seed, uuid, nics), builder)
+
+
+def of(vm: SeenVm, host: str, builder: Builder) -> list[tuple[SeenPool, str]]:
+    """(pool, volume) of the medium that the definition names, if it is one of ours and there."""
+    own = seed_volume(vm.uuid, "").rpartition("-")[0]
+    paths = {str(vm.config.get(path) or "") for path in (f"cdroms[{SEED_DRIVE}].source", "ignition")}
+    return [
+        (pool, volume)
+        for pool in builder.context.observed.seen[host].pools
+        for volume, seen in sorted(pool.volumes.items())
+        if seen.path in paths and volume.startswith(f"{own}-")
+    ]
 
 
 def pool_of(wanted: WantedVm, builder: Builder) -> WantedPool:

@@ -16,6 +16,7 @@ from reconciler.observe.observed import Found
 from reconciler.plan import marks
 from reconciler.plan.builder import Builder
 from reconciler.plan.plan import AutostartVm, DeleteVolume, MarkVm, StopVm, TrashVolume, UndefineVm
+from reconciler.plan.steps import seeds
 from specs.effects import Effect
 from specs.resource import Ref
 
@@ -51,7 +52,8 @@ def purge_steps(change: Change, found: Found, users: dict[str, set[str]], builde
     vm, mark = found.vm, found.vm.mark
     assert mark is not None
     undefine = UndefineVm(uuid=vm.uuid, expects=mark.generation)
-    last = builder.add(change.ref, found.host, undefine, "undefine", effect=Effect.RECREATE)
+    told = _untold(change, found, users, builder)
+    last = builder.add(change.ref, found.host, undefine, "undefine", after=told, effect=Effect.RECREATE)
     itself = {f"vm/{vm.name} on {found.host}"}
     for key, pool, volume in (*_made(mark), *_removed(mark)):
         name = _libvirt_pool(pool, found.host, builder)
@@ -62,6 +64,23 @@ def purge_steps(change: Change, found: Found, users: dict[str, set[str]], builde
             call = DeleteVolume(pool=name, volume=volume, trashed=not unfinished)
             builder.add(change.ref, found.host, call, f"delete {key}", key=key, after=(last,), effect=Effect.RECREATE)
     return replace(change, host=found.host)
+
+
+def _untold(change: Change, found: Found, users: dict[str, set[str]], builder: Builder) -> tuple[str, ...]:
+    """Deletes what the VM was told at its first boot. Before the definition, which alone tells whose it is."""
+    itself = {f"vm/{found.vm.name} on {found.host}"}
+    return tuple(
+        builder.add(
+            change.ref,
+            found.host,
+            DeleteVolume(pool=pool.name, volume=volume, trashed=False),
+            "delete what its first boot was told",
+            key="seed",
+            effect=Effect.RECREATE,
+        )
+        for pool, volume in seeds.of(found.vm, found.host, builder)
+        if not users.get(pool.volumes[volume].path, set()) - itself
+    )
 
 
 def expired_volumes(users: dict[str, set[str]], builder: Builder) -> list[Change]:

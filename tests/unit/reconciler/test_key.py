@@ -59,3 +59,43 @@ def test_a_state_directory_that_cannot_be_made_is_told_with_the_way_out(tmp_path
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match="set `state:`"):
         key.load(tmp_path / "file" / "state")
+
+
+def test_rotating_makes_another_key_and_remembers_the_former_one_until_it_is_forgotten(tmp_path):
+    first = key.load(tmp_path)
+    begun = key.rotate(tmp_path)
+    assert begun.current != first
+    assert begun.former == (first,)
+    assert key.keys(tmp_path) == begun
+    assert key.load(tmp_path) == begun.current
+    assert key.rotate(tmp_path) == begun, "one that has begun is gone on with"
+    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
+    ended = key.forget(tmp_path)
+    assert (ended.current, ended.former) == (begun.current, ())
+    assert key.keys(tmp_path) == ended
+    assert os.listdir(tmp_path) == ["key"]
+
+
+def test_repositories_that_are_done_are_remembered_only_while_it_goes_on(tmp_path):
+    assert key.finished(tmp_path, "one").done == ()
+    key.rotate(tmp_path)
+    key.finished(tmp_path, "two")
+    assert key.finished(tmp_path, "one").done == ("one", "two")
+    assert key.keys(tmp_path).done == ("one", "two")
+    assert key.forget(tmp_path).done == ()
+
+
+def test_a_secret_has_a_digest_under_each_key(tmp_path):
+    from specs.fields import Secret
+
+    secret = Secret("s3cret")
+    before = key.keys(tmp_path).digest(secret)
+    begun = key.rotate(tmp_path)
+    assert begun.digests(secret) == (before,)
+    assert begun.digest(secret) != before
+
+
+def test_keys_are_not_shown(tmp_path):
+    begun = key.rotate(tmp_path)
+    assert begun.current.hex() not in repr(begun)
+    assert str(begun.current) not in repr(begun)
