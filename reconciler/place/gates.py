@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from drivers.seen import SeenHost
 from specs.fields import Fields, Scalar, entries, entry, pattern
 
+_MOST_SHOWN = 12
 _OFF = (None, False, "none", "", 0)
 
 
@@ -45,11 +46,12 @@ class Gate:
         word = self.offer or str(value)
         if offered is None or word in offered:
             return ""
-        more = f" (it has {', '.join(sorted(offered))})" if offered - {"no"} else ""
+        more = f" (it has {', '.join(sorted(offered))})" if 0 < len(offered - {"no"}) <= _MOST_SHOWN else ""
         return f"QEMU on {host.name} has no {self.what.format(value=value)}{more}"
 
 
 GATES: tuple[Gate, ...] = (
+    Gate(path="machine", what="machine {value}", key="machine"),
     Gate(path="firmware", what="firmware {value}", key="firmware"),
     Gate(path="uefi.secureBoot", what="firmware with secure boot", key="loader.secure", offer="yes"),
     Gate(path="graphics.type", what="VNC", values=("vnc", "both"), key="graphics.type", offer="vnc"),
@@ -92,7 +94,7 @@ def absent(fields: Fields, host: SeenHost) -> Iterator[tuple[str, str]]:
 def offers(host: SeenHost) -> Mapping[str, frozenset[str]]:
     """What the host says that it has, with what capabilities say elsewhere; empty sets say nothing."""
     able = host.capabilities
-    known = {"graphics.type": able.graphics, "firmware": able.firmwares}
+    known = {"graphics.type": able.graphics, "firmware": able.firmwares, "machine": able.machines}
     return {**able.offers, **{key: words for key, words in known.items() if words}}
 
 

@@ -264,6 +264,16 @@ def _live(running: Running, path: str, value: Scalar) -> None:
         running.update(graphics)
 
 
+def _check(domain: Element) -> None:
+    """libvirt defines two of a type without a word, and then cannot start the VM."""
+    kinds = [each.get("type", "") for each in consoles(domain)]
+    for kind in kinds:
+        if kinds.count(kind) > 1:
+            raise CannotWrite(
+                "graphics", f"there are two {kind.upper()} graphics; QEMU has one of a type, take one away"
+            )
+
+
 _PORTS = ("graphics.vnc.port", "graphics.vnc.websocket", "graphics.spice.port", "graphics.spice.tlsPort")
 
 ASPECT = Aspect(
@@ -278,5 +288,6 @@ ASPECT = Aspect(
         **{path: _own(path, attribute) for path, attribute in (VNC | SPICE).items()},
         **{path: _port(path) for path in _PORTS},
     },
+    check=_check,
     live={"graphics.password": _live, "graphics.passwordExpires": _live},
 )

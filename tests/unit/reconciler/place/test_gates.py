@@ -14,7 +14,7 @@ from specs.fields import Scalar
 
 def host(**given: Any) -> SeenHost:
     able = Capabilities(
-        **{key: given.pop(key) for key in ("offers", "graphics", "firmwares", "devices") if key in given}
+        **{key: given.pop(key) for key in ("offers", "graphics", "firmwares", "devices", "machines") if key in given}
     )
     return SeenHost(
         **{"name": "kvm1", "uuid": "", "libvirt": 9_000_000, "hypervisor": 7_002_000, **given}, capabilities=able
@@ -36,6 +36,13 @@ def host(**given: Any) -> SeenHost:
         ("tpm.enabled", True, {"offers": {"tpm.supported": frozenset({"no"})}}, "QEMU on kvm1 has no TPM"),
         ("tpm.model", "tpm-crb", {"offers": {"tpm.model": frozenset({"tpm-tis"})}}, "no TPM tpm-crb (it has tpm-tis)"),
         ("video.model", "qxl", {"offers": {"video.modelType": frozenset({"vga"})}}, "no video card qxl (it has vga)"),
+        (
+            "machine",
+            "pc-q35-9.2",
+            {"machines": frozenset({"q35", "pc-q35-7.2"})},
+            "QEMU on kvm1 has no machine pc-q35-9.2",
+        ),
+        ("machine", "q35", {"machines": frozenset({"q35", "pc-q35-7.2"})}, None),
         ("memory", 1 << 30, {}, None),
     ],
 )
