@@ -11,6 +11,7 @@ from specs.kinds.cpu import Cpu
 from specs.kinds.machine import Boot, Clock, Enlightenments, Features, Kernel, OnCrash, OnPoweroff
 from specs.kinds.memory import MemoryHotplug, MemoryPolicy, Numa
 from specs.kinds.platform import Iommu, RngOptions, Tpm, Uefi, Vsock, Watchdog
+from specs.kinds.scsi import Scsi
 from specs.kinds.smbios import Smbios
 from specs.model import Model, Size, Unit, Yes, declared, matching
 
@@ -55,6 +56,7 @@ class Hardware(Model):
     graphics: Graphics | None = declared("Graphical console.", effect="restart")
     video: Video | None = declared("Video card.", effect="restart")
     sound: Sound | None = declared("Sound card.", effect="restart")
+    scsi: Scsi | None = declared("Controller of the SCSI disks.", effect="restart")
     usb: Usb | None = declared("USB controller and redirection.", effect="restart")
     inputs: Inputs | None = declared("Tablet, mouse and keyboard.", effect="hotplug")
     smartcard: Literal["passthrough", "host", "none"] | None = declared(
