@@ -87,6 +87,7 @@ def memory(guest: Guest) -> int:
 def test_what_the_host_or_the_guest_does_not_take_waits_for_the_next_boot(site: LiveSite) -> None:
     site.vms([machine("tuned")])
     site.settle()
+    Guest(site.lab, site.vm("tuned")[0], "tuned").wait_for_agent(240)
     later = {
         "cpu": {"count": 1, "shares": 512, "features": ["-aes"]},
         "features": {"kvmHidden": True},
@@ -106,7 +107,7 @@ def test_what_the_host_or_the_guest_does_not_take_waits_for_the_next_boot(site: 
     if seen.live is not None and seen.live.get("cpu.shares") != 512:  # a host without the control group
         assert "cpu.shares" in waiting, said(plan)
 
-    site.vms([machine("tuned", **later, updatePolicy={"restart": "now"})])
+    site.vms([machine("tuned", **later, updatePolicy={"restart": "now"}, stopTimeout="120s")])
     site.settle()
     _, seen = site.vm("tuned")
     assert seen.live is not None
