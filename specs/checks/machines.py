@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from specs import units
-from specs.checks import console, devices, hostdevices, platform, policies
+from specs.checks import console, devices, hostdevices, platform, policies, tuning
 from specs.checks.scope import Scope, wrong
 from specs.errors import Finding
 from specs.resource import Resource
@@ -21,6 +21,7 @@ def findings(scope: Scope) -> Iterator[Finding]:
         yield from _cpu(resource)
         yield from console.findings(resource)
         yield from platform.findings(resource)
+        yield from tuning.findings(resource)
     for vm in scope.of("VirtualMachine"):
         yield from devices.findings(scope, vm)
         yield from policies.findings(scope, vm)
