@@ -78,6 +78,11 @@ def _keep_image(call: plan.KeepImage, host: Host, tools: Tools) -> Notes | None:
 
 
 def _upload_seed(call: plan.UploadSeed, host: Host, tools: Tools) -> Notes | None:
+    return write_seed(call, host)
+
+
+def write_seed(call: plan.UploadSeed, host: Host) -> Notes | None:
+    """Writes what a first boot needs, if it is not there already."""
     there = host.volumes.names(call.pool)
     if {call.volume, ready_marker(call.volume)} <= there:
         return None

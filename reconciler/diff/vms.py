@@ -179,11 +179,19 @@ def _creation(wanted: WantedVm, mark: Mark, context: Context) -> list[FieldChang
     return [
         FieldChange(
             path=path, before=mark.creation[path], after=context.stored(after), effect=Effect.CREATION, kind="note",
-            where=_written(path, wanted), note="no effect on an existing VM",
+            where=_written(path, wanted),
+            note="no effect on an existing VM" + _WAYS.get(path, "").format(wanted.name),
         )
         for path, after in wanted.creation.items()
         if path in mark.creation and context.comparable(after) and not context.knows(mark.creation[path], after)
     ]  # fmt: skip
+
+
+_WAYS: Mapping[str, str] = {
+    "cloudInit": "; `gitvirt cdrom seed {}` hands it over",
+    "sysprep": "; `gitvirt cdrom seed {}` hands it over",
+    "ignition": "; declare a new one",
+}
 
 
 def _written(path: str, wanted: WantedVm) -> Location | None:
@@ -215,7 +223,7 @@ def _able(change: FieldChange, wanted: WantedVm, found: Found, context: Context)
         return change
     after = change.after if isinstance(change.after, Mapping) else {change.path: change.after}
     within = {path if path == change.path else f"{change.path}.{path}": value for path, value in after.items()}
-    lacking = [*gates.lacking(within, host)]
+    lacking = [*gates.lacking(within, host), *gates.untagged({**wanted.fields, **within}, host)]
     if wanted.power != "stopped":
         lacking += gates.absent({**wanted.fields, **within}, host) if change.path.startswith("hostDevices[") else ()
     mine = (reason for path, reason in lacking if path.startswith(change.path))

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from drivers.memory.faults import Crash
+from reconciler.operations.reseed import reseed
+from tests.flow.operator import Operator
 from tests.flow.site import Site, vm_yaml
 
 WAYS = {
@@ -114,3 +116,31 @@ def test_killed_while_it_is_made_and_edited_before_the_next_pass_it_starts_with_
         assert site.plan().empty
         assert str(site.domain("web")[1].power) == "running"
         assert source(site).rpartition("/")[2] in media(site)
+
+
+@pytest.mark.parametrize("way", ["cloudInit", "sysprep"])
+@pytest.mark.parametrize("state", ["running", "stopped"])
+def test_by_hand_a_vm_gets_a_new_medium_and_the_note_goes(way: str, state: str, site: Site) -> None:
+    site.vms(vm_yaml("web", f"{WAYS[way]}, state: {state}"))
+    site.settle()
+    before = source(site)
+    operator = Operator(site)
+    assert operator.done(reseed, "vm/web") == "has the medium that is declared on kvm1"
+    site.vms(vm_yaml("web", f"{EDITED[way]}, state: {state}"))
+    assert site.plan().changes
+    assert operator.done(reseed, "vm/web").startswith("has a new medium of its first boot on kvm1")
+    assert not site.plan().changes
+    assert source(site) != before
+    assert source(site).rpartition("/")[2] in media(site)
+    live = site.domain("web")[1].live
+    assert live is None or live["cdroms[cloud-init].source"] == source(site)
+
+
+def test_a_vm_without_such_a_drive_is_declined(site: Site) -> None:
+    site.vms(vm_yaml("web"), vm_yaml("core", WAYS["ignition"]))
+    site.settle()
+    operator = Operator(site)
+    assert "has nothing declared" in operator.declined(reseed, "vm/web")
+    assert "was made without such a drive" in operator.declined(reseed, "vm/core")
+    site.vms(vm_yaml("web", WAYS["cloudInit"]), vm_yaml("core"))
+    assert "was made without such a drive" in operator.declined(reseed, "vm/web")

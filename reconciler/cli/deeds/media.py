@@ -1,4 +1,4 @@
-"""`gitvirt cdrom insert VM [DRIVE] IMAGE`, `gitvirt cdrom eject VM [DRIVE]`: media by hand."""
+"""`gitvirt cdrom insert VM [DRIVE] IMAGE`, `gitvirt cdrom eject VM [DRIVE]`, `gitvirt cdrom seed VM`: media by hand."""
 
 from __future__ import annotations
 
@@ -46,3 +46,12 @@ def eject(
 
     with session(repo, reason, duration) as here:
         return here.do(here.vms(Which(targets=(vm,))), partial(media.eject, drive=drive))
+
+
+@app.command()
+def seed(vm: Vm, repo: RepoOption = None) -> Exit:
+    """Write what the first boot is told as it is declared now, and put it into its drive; the guest is left alone."""
+    from reconciler.operations.reseed import reseed
+
+    with session(repo, "", "") as here:
+        return here.do(here.vms(Which(targets=(vm,))), reseed)

@@ -132,6 +132,8 @@ EFFECTS: Mapping[Effect, str] = {
 
 def effect(change: FieldChange) -> str:
     """The effect of a field with its note: `restart, at the next power cycle`."""
+    if change.kind == "note":
+        return _SAID["note"] + "".join(plain(change.note).partition(";")[1:])
     if change.kind in _SAID:
         return plain(change.note) if change.kind in ("record", "release") and change.note else _SAID[change.kind]
     word = _power(change) if change.path == "state" else EFFECTS[change.effect]

@@ -16,6 +16,7 @@ from reconciler.desired.identity import ready_marker, seed_volume
 from reconciler.desired.wanted import Seed, WantedPool, WantedVm
 from reconciler.diff import pools
 from reconciler.diff.change import HeldReason
+from reconciler.diff.context import Context
 from reconciler.diff.devices import SEED_DRIVE
 from reconciler.plan.builder import Builder, Withheld
 from reconciler.plan.plan import UploadSeed
@@ -28,9 +29,7 @@ def new_medium(wanted: WantedVm, uuid: str, host: str, nics: Fields, builder: Bu
     """(path, step id or "") of the medium of a new VM, whose NICs have the fields `nics`."""
     assert wanted.seed is not None
     pool = pool_of(wanted, builder)
-    files = _files(wanted.seed, uuid, nics)
-    ending = "ign" if wanted.seed.label == IGNITION else "iso"
-    volume = seed_volume(uuid, _name(wanted.seed, files, builder), ending)
+    volume, files = content(wanted.seed, uuid, nics, builder.context)
     return f"{pool.path.rstrip('/')}/{volume}", _upload(wanted, (host, pool, volume), files, builder)
 
 
@@ -69,17 +68,24 @@ def pool_of(wanted: WantedVm, builder: Builder) -> WantedPool:
     return builder.context.wanted.pools[beside]
 
 
+def content(seed: Seed, uuid: str, nics: Fields, context: Context) -> tuple[str, dict[str, Secret]]:
+    """(volume's name, files) of the medium of a VM whose NICs have the fields `nics`."""
+    files = _files(seed, uuid, nics)
+    ending = "ign" if seed.label == IGNITION else "iso"
+    return seed_volume(uuid, _name(seed, files, context), ending), files
+
+
 def _files(seed: Seed, uuid: str, nics: Fields) -> dict[str, Secret]:
     macs = {name: str(nic["mac"]) for name, nic in entries(nics, "nics").items() if nic.get("mac")}
     return {name: Secret(text) for name, text in final(seed, uuid, macs).items()}
 
 
-def _name(seed: Seed, files: Mapping[str, Secret], builder: Builder) -> str:
+def _name(seed: Seed, files: Mapping[str, Secret], context: Context) -> str:
     """A digest of label and files; under our key if there are secrets, which a plain one would let people guess."""
-    content = json.dumps([seed.label, {name: text.reveal() for name, text in files.items()}], sort_keys=True)
+    text = json.dumps([seed.label, {name: text.reveal() for name, text in files.items()}], sort_keys=True)
     if seed.hidden:
-        return builder.context.digest(Secret(content)).removeprefix("hmac:")
-    return hashlib.sha256(content.encode()).hexdigest()
+        return context.digest(Secret(text)).removeprefix("hmac:")
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _upload(wanted: WantedVm, place: tuple[str, WantedPool, str], files: Mapping[str, Secret], builder: Builder) -> str:
