@@ -47,7 +47,7 @@ def empty(lab: Lab, host: str) -> None:
     script = """
         for each in $(virsh -q list --name); do virsh -q destroy $each; done
         for each in $(virsh -q list --all --name); do
-            virsh -q undefine $each --managed-save --snapshots-metadata --checkpoints-metadata --nvram
+            virsh -q undefine $each --managed-save --snapshots-metadata --checkpoints-metadata --nvram --tpm
         done
         for each in $(virsh -q net-list --name); do virsh -q net-destroy $each; done
         for each in $(virsh -q net-list --all --name); do virsh -q net-undefine $each; done
