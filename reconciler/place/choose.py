@@ -138,7 +138,8 @@ def emulation(wanted: Demand, host: str, room: Room) -> str | None:
 
 def abilities(wanted: Demand, host: str, room: Room) -> str | None:
     """libvirt and QEMU there can do what its fields ask for."""
-    return next((why for _, why in gates.lacking(wanted.vm.fields, room.seen[host])), None)
+    fields, seen = wanted.vm.fields, room.seen[host]
+    return next((why for _, why in (*gates.lacking(fields, seen), *gates.untagged(fields, seen))), None)
 
 
 def host_devices(wanted: Demand, host: str, room: Room) -> str | None:

@@ -14,6 +14,7 @@ from drivers.seen import SeenHost
 from specs.fields import Fields, Scalar, entries, entry, pattern
 
 _MOST_SHOWN = 12
+BRIDGE_TAGS = 11_000_000
 _OFF = (None, False, "none", "", 0)
 
 
@@ -68,6 +69,7 @@ GATES: tuple[Gate, ...] = (
     Gate(path="rngOptions.model", what="random number generator {value}", key="rng.model"),
     Gate(path="rngOptions.backend", what="source {value} of random numbers", key="rng.backendModel"),
     Gate(path="panic", what="the panic device on PCI", values=("pvpanic",), libvirt=9_001_000),
+    Gate(path="nics[*].model", what="network card igb", values=("igb",), libvirt=9_003_000, qemu=8_000_000),
     Gate(path="iommu.model", what="a virtio IOMMU", values=("virtio",), libvirt=8_003_000),
 )
 
@@ -89,6 +91,24 @@ def absent(fields: Fields, host: SeenHost) -> Iterator[tuple[str, str]]:
         address = device.get("address")
         if address is not None and address not in there and device.get("startup") != "optional":
             yield entry("hostDevices", name, "address"), f"{host.name} has no device {address}"
+
+
+def untagged(fields: Fields, host: SeenHost) -> Iterator[tuple[str, str]]:
+    """(path, why) for each NIC whose VLAN tags the host would not take; it refuses to start a VM with such a NIC.
+
+    Bridges of Linux take tags from libvirt 11.0 on, NAT-ed and isolated networks of libvirt none before. A network that
+    the host does not have yet, or that forwards to a bridge or to hardware, is left to libvirt: it may be a switch.
+    """
+    if not host.libvirt or host.libvirt >= BRIDGE_TAGS:
+        return
+    types = {each.name: each.config.get("type") for each in host.networks}
+    for name, nic in entries(fields, "nics").items():
+        network = str(nic.get("network", ""))
+        plain = network.startswith("bridge:") or types.get(network) in ("nat", "isolated", "route", "open")
+        if nic.get("vlan.tags") and plain and nic.get("virtualPort.type") != "openvswitch":
+            need = f"needs Open vSwitch, or libvirt {version(BRIDGE_TAGS)}"
+            told = f"a VLAN tag on {network} {need}; {host.name} has {version(host.libvirt)}"
+            yield entry("nics", name, "vlan.tags"), told
 
 
 def offers(host: SeenHost) -> Mapping[str, frozenset[str]]:

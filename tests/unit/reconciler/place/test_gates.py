@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from drivers.seen import Capabilities, SeenHost
+from drivers.seen import Capabilities, SeenHost, SeenNetwork
 from reconciler.desired.hardware import patterns
-from reconciler.place.gates import GATES, absent, lacking
+from reconciler.place.gates import GATES, absent, lacking, untagged
 from specs.fields import Scalar
 
 
@@ -67,3 +67,25 @@ def test_a_host_of_unknown_version_is_not_kept_from_trying() -> None:
 
 def test_every_gate_is_about_a_field() -> None:
     assert {each.path for each in GATES} <= set(patterns())
+
+
+@pytest.mark.parametrize(
+    ("nic", "libvirt", "told"),
+    [
+        ({"network": "bridge:br0"}, 9_000_000, "a VLAN tag on bridge:br0 needs Open vSwitch, or libvirt 11.0.0"),
+        ({"network": "lan"}, 10_000_000, "a VLAN tag on lan needs"),
+        ({"network": "bridge:br0"}, 11_000_000, None),
+        ({"network": "bridge:br0", "virtualPort.type": "openvswitch"}, 9_000_000, None),
+        ({"network": "switch"}, 9_000_000, None),
+        ({"network": "new"}, 9_000_000, None),
+    ],
+)
+def test_tags_that_a_bridge_would_not_take_are_told(nic: dict[str, Scalar], libvirt: int, told: str | None) -> None:
+    there = tuple(
+        SeenNetwork(name=name, uuid="", active=True, config={"type": kind})
+        for name, kind in (("lan", "nat"), ("switch", "bridge"))
+    )
+    fields = {f"nics[n].{key}": value for key, value in {**nic, "vlan.tags": "42"}.items()}
+    found = list(untagged(fields, host(libvirt=libvirt, networks=there)))
+    assert (found == []) if told is None else (found[0][0] == "nics[n].vlan.tags" and told in found[0][1]), found
+    assert list(untagged({"nics[n].network": "lan"}, host(networks=there))) == []
