@@ -17,7 +17,11 @@ from ruamel.yaml import YAML
 from drivers.lab.lab import Lab
 from drivers.seen import SeenVm
 from reconciler import key
+from reconciler.app import Pause
 from reconciler.operations import rekey
+from reconciler.operations.reseed import reseed
+from reconciler.operations.scene import By, Scene
+from specs.resource import Ref
 from tests.live.conftest import Guest, virsh
 from tests.live.facts import inside, qemu, wait_until
 from tests.live.site import LiveSite, machine
@@ -124,8 +128,12 @@ def test_a_guest_is_told_once_and_never_again(site: LiveSite, lab: Lab) -> None:
     assert site.apply().good
     assert medium(site, web).stat().st_mtime_ns == before
     assert sorted(each.name for each in site.lab.paths.shared.rglob("gv-seed-*")) == volumes
-    site.vms(documents())
+    by = By(author="alice@desk", reason="", since=0, until=0)
+    scene = Scene(looked=site.look(), by=by, pause=Pause(site.app.stop))
+    assert "has a new medium" in reseed(Ref.parse("vm/web"), scene)
     assert not site.plan().changes
+    assert "second" in guest.run("mount -o ro /dev/sr0 /mnt && cat /mnt/user-data && umount /mnt")
+    assert guest.run("cat /data/told") == "first"
 
     state = Path(site.settings.state)
     processes, old = qemu(web.uuid), site.vm("web")[1]
