@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
 
-from drivers.lab import machine, network, pki, processes, settings_entry, ssh, state, storage
+from drivers.lab import machine, network, pki, processes, settings_entry, ssh, state, storage, system
 from drivers.lab.bmc import access
 from drivers.lab.bmc import process as bmc
 from drivers.lab.command import run
@@ -39,6 +39,8 @@ class HostStatus:
     uuid: str
     init: int | None
     """The machine's process id of the host's process 1."""
+    system: str
+    """The Debian release that it runs, empty if it is the machine's own system."""
     storage: str
     """The fault of its shared storage, or "well"; empty when it is off."""
     ssh: str = ""
@@ -63,14 +65,19 @@ class Lab:
         self.paths = paths or LabPaths.from_environment()
         self._say = say
 
-    def up(self, hosts: int) -> tuple[str, ...]:
-        """Have `hosts` hosts run (more stay); gives the names of those that had to be booted."""
+    def up(self, hosts: int, debian: str | None = None) -> tuple[str, ...]:
+        """Have `hosts` hosts run (more stay); gives the names of those that had to be booted.
+
+        Hosts that are new run the libvirt and QEMU of that Debian release, if one is given.
+        """
         machine.require_fit()
         if not 1 <= hosts <= MAX_HOSTS:
             raise LabConflict(f"A lab has 1 to {MAX_HOSTS} hosts, not {hosts}.")
         with state.changing(self.paths):
             network.require_alone(self.paths.state)
-            record = self._recorded(hosts)
+            if debian is not None:
+                system.ensure(self.paths, debian)
+            record = self._recorded(hosts, debian)
             network.ensure_bridge(self.paths.state, IPv4Interface(f"{record.gateway}/{record.subnet.prefixlen}"))
             pki.ensure_authority(self.paths.authority)
             pki.ensure_client(self.paths.authority, self.paths.client_pki)
@@ -82,7 +89,7 @@ class Lab:
                 bmcs.result()
             return booted
 
-    def _recorded(self, hosts: int) -> LabRecord:
+    def _recorded(self, hosts: int, debian: str | None) -> LabRecord:
         """The record with at least `hosts` hosts, on disk before anything of them is made."""
         record = state.load(self.paths)
         if record is None:
@@ -92,7 +99,8 @@ class Lab:
         wanted = {**record.hosts, **{name: str(uuid4()) for name in names if name not in record.hosts}}
         wanted = dict(sorted(wanted.items(), key=lambda item: host_index(item[0]) or 0))
         if wanted != record.hosts or not self.paths.record.exists():
-            record = replace(record, hosts=wanted)
+            systems = {name: debian for name in wanted if name not in record.hosts} if debian else {}
+            record = replace(record, hosts=wanted, systems={**record.systems, **systems})
             state.save(self.paths, record)
         return record
 
@@ -116,8 +124,9 @@ class Lab:
 
     def _boot_all(self, record: LabRecord) -> tuple[str, ...]:
         booted = self._boot(list(record.hosts), record)
-        if booted and not self.paths.capabilities.is_dir():
-            self._probe_once(booted[0], record)
+        own = [name for name in booted if name not in record.systems]
+        if own and not self.paths.capabilities.is_dir():
+            self._probe_once(own[0], record)
         return tuple(booted)
 
     def _probe_once(self, prober: str, record: LabRecord) -> None:
@@ -133,7 +142,7 @@ class Lab:
             shutil.rmtree(draft, ignore_errors=True)
             shutil.copytree(found, draft)
             draft.rename(self.paths.capabilities)
-            for name in record.hosts:
+            for name in record.hosts.keys() - record.systems.keys():
                 boot.seed_capabilities(self.paths, name)
 
     def _boot(self, names: Sequence[str], record: LabRecord) -> list[str]:
@@ -275,6 +284,7 @@ class Lab:
             uri=self.uri(name, record),
             uuid=record.hosts[name],
             init=init,
+            system=record.systems.get(name, ""),
             storage=storage.shown(process) if process else "",
         )
 

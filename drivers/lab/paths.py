@@ -113,6 +113,10 @@ class LabPaths:
         """The ssh server, unpacked from Debian's package, for a machine that has none."""
         return self.cache / "sshd"
 
+    def system(self, release: str) -> Path:
+        """Another release of Debian, whole; hosts take its /usr and /etc."""
+        return self.cache / f"system-{release}"
+
     @property
     def hosts(self) -> Path:
         return self.state / "hosts"

@@ -26,11 +26,13 @@ PATIENCE = 60
 
 @dataclass(frozen=True, slots=True)
 class LabRecord:
-    """What one lab is. `hosts` maps a host's name to its libvirt host UUID."""
+    """What one lab is. `hosts` maps a host's name to its libvirt host UUID, `systems` to a Debian release if it has
+    another than the machine."""
 
     subnet: IPv4Network
     settings_file: Path
     hosts: dict[str, str] = field(default_factory=dict)
+    systems: dict[str, str] = field(default_factory=dict)
 
     @property
     def gateway(self) -> IPv4Address:
@@ -56,7 +58,8 @@ def load(paths: LabPaths) -> LabRecord | None:
         if data["format"] != FORMAT:
             raise ValueError(f"format {data['format']}, this gitvirt writes {FORMAT}")
         hosts = {str(name): str(uuid) for name, uuid in data["hosts"].items() if host_index(name)}
-        return LabRecord(IPv4Network(data["subnet"]), Path(data["settings_file"]), hosts)
+        systems = {str(name): str(release) for name, release in data.get("systems", {}).items() if name in hosts}
+        return LabRecord(IPv4Network(data["subnet"]), Path(data["settings_file"]), hosts, systems)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StateDamaged(
             f"The lab's record {paths.record} cannot be understood ({type(error).__name__}: {error}). "
@@ -70,6 +73,7 @@ def save(paths: LabPaths, record: LabRecord) -> None:
         "subnet": str(record.subnet),
         "settings_file": str(record.settings_file),
         "hosts": record.hosts,
+        "systems": record.systems,
     }
     write_private(paths.record, json.dumps(data, indent=2) + "\n")
 

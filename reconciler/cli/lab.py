@@ -42,10 +42,13 @@ def up(
     transport: Annotated[
         Literal["tls", "ssh", "libssh", "libssh2"], typer.Option(help="How that repository reaches the hosts.")
     ] = "tls",
+    debian: Annotated[
+        str | None, typer.Option(metavar="RELEASE", help="New hosts run the libvirt of that Debian release: trixie.")
+    ] = None,
 ) -> None:
     """Bring up the lab. Running it again changes nothing; a higher number adds hosts."""
     lab = _lab()
-    if not lab.up(hosts):
+    if not lab.up(hosts, debian):
         typer.echo("All hosts are on already.")
     if repo is not None:
         from drivers.lab.repository import write_repository
@@ -100,8 +103,9 @@ def _as_text(seen: LabStatus) -> str:
 def _host_lines(host: HostStatus) -> list[str]:
     ill = f"   storage: {host.storage}" if host.storage not in ("", "well") else ""
     further = [each for each in (host.ssh, host.bmc) if each]
+    other = f"   Debian {host.system}" if host.system else ""
     return [
-        f"  {host.name:8} {host.power:10} {host.address:14} {host.uri}{ill}",
+        f"  {host.name:8} {host.power:10} {host.address:14} {host.uri}{other}{ill}",
         *(f"  {'':34} {each}" for each in further),
     ]
 

@@ -49,6 +49,12 @@ class HostPlan:
         return self.record.hosts[self.name]
 
     @property
+    def system(self) -> Path | None:
+        """The other Debian that it runs, None if it is the machine's."""
+        release = self.record.systems.get(self.name)
+        return None if release is None else self.lab.system(release)
+
+    @property
     def address(self) -> IPv4Address:
         return self.record.address(self.name)
 
@@ -107,7 +113,8 @@ def _prepare(plan: HostPlan) -> None:
         if not (folders.etc / name).exists():
             (folders.etc / name).write_text(text, encoding="utf-8")
     pki.ensure_host(plan.lab.authority, folders.pki, plan.name, plan.address)
-    seed_capabilities(plan.lab, plan.name)
+    if plan.system is None:
+        seed_capabilities(plan.lab, plan.name)
 
 
 def seed_capabilities(lab: LabPaths, name: str) -> None:
@@ -141,10 +148,12 @@ def _start(plan: HostPlan) -> None:
 def _boot_order(plan: HostPlan) -> dict[str, object]:
     folders = plan.lab.host(plan.name)
     indexes = range(1, plan.record.subnet.num_addresses - 2)
-    accounts = {file: Path(file).read_text(encoding="utf-8") for file in config.ACCOUNTS}
+    root = plan.system or Path("/")
+    accounts = {file: (root / file.lstrip("/")).read_text(encoding="utf-8") for file in config.ACCOUNTS}
     peers = {host_name(i): str(plan.record.subnet.network_address + i) for i in indexes if host_index(host_name(i))}
     return {
         "name": plan.name,
+        "system": str(plan.system) if plan.system else None,
         "address": f"{plan.address}/{plan.record.subnet.prefixlen}",
         "gateway": str(plan.record.gateway),
         "binds": [

@@ -90,6 +90,8 @@ def be_init() -> None:
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, 0)
         os.dup2(2, 1)
+        _mount("", "/", MS_REC | MS_PRIVATE)
+        take_system(order.get("system"))
         build_file_system(order)
         bring_up_network(order)
         watch([Service(entry) for entry in order["services"]])
@@ -98,9 +100,14 @@ def be_init() -> None:
     os._exit(1)
 
 
+def take_system(folder: str | None) -> None:
+    """Another Debian's /usr and /etc over the machine's; /bin and /lib lead into /usr. We have all our modules."""
+    for name in ("usr", "etc") if folder else ():
+        _mount("", f"/{name}", MS_BIND, source=f"{folder}/{name}")
+
+
 def build_file_system(order: dict[str, Any]) -> None:
     """The machine's own file system, with everything private that makes a host a host of its own."""
-    _mount("", "/", MS_REC | MS_PRIVATE)
     _mount("proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     # A sysfs of the new network namespace; the machine's cgroups go out of sight with the old one.
     _check(_libc.umount2(b"/sys", MNT_DETACH), "umount /sys")
