@@ -64,6 +64,7 @@ TIMERS = (
 EVENTS = "<on_poweroff>destroy</on_poweroff><on_reboot>restart</on_reboot><on_crash>destroy</on_crash>"
 NO_SLEEP = "<pm><suspend-to-mem enabled='no'/><suspend-to-disk enabled='no'/></pm>"
 AGENT = "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
+SPICE_CHANNEL = "<channel type='spicevmc'><target type='virtio' name='com.redhat.spice.0'/></channel>"
 RNG = "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"
 SERIAL = "<serial type='pty'><target port='0'/></serial><console type='pty'><target type='serial' port='0'/></console>"
 
@@ -158,6 +159,7 @@ def terraform(number: int, name: str, virt: str) -> str:
 
 def ovirt(number: int, name: str, virt: str) -> str:
     disk = identity(number + 10_000)
+    spice = "<graphics type='spice' autoport='yes'/>" + SPICE_CHANNEL if number % 20 == 5 else ""
     body = f"""<metadata xmlns:ovirt-tune='http://ovirt.org/vm/tune/1.0' xmlns:ovirt-vm='http://ovirt.org/vm/1.0'>
         <ovirt-tune:qos/><ovirt-vm:vm><ovirt-vm:clusterVersion>4.7</ovirt-vm:clusterVersion>
         <ovirt-vm:custom/><ovirt-vm:device mac_address='{mac(number)}'/></ovirt-vm:vm></metadata>
@@ -187,8 +189,8 @@ def ovirt(number: int, name: str, virt: str) -> str:
         <interface type='bridge'><mac address='{mac(number)}'/><source bridge='ovirtmgmt'/><model type='virtio'/>
           <driver name='vhost' queues='4'/><filterref filter='clean-traffic'/><mtu size='1500'/><link state='up'/>
           <alias name='ua-{identity(number + 30_000)}'/></interface>
-        <channel type='unix'><target type='virtio' name='ovirt-guest-agent.0'/></channel>{AGENT}
-        <channel type='spicevmc'><target type='virtio' name='com.redhat.spice.0'/></channel>
+        <channel type='unix'><target type='virtio' name='ovirt-guest-agent.0'/></channel>{AGENT}{SERIAL}
+        {spice}
         <graphics type='vnc' port='-1' autoport='yes' keymap='en-us'><listen type='address' address='127.0.0.1'/>
           </graphics>
         <video><model type='vga' vram='16384' heads='1' primary='yes'/></video>
