@@ -128,7 +128,6 @@ def odd_chunks(request: Request) -> None:
         (lambda request: request.head(302, Location="//a:b@c/", Content_Length=0), Refused, "with a password"),
         (lambda request: request.head(200, Content_Encoding="gzip", Content_Length=4), DriverError, "fetch http"),
     ],
-    ids=str,
 )  # fmt: skip
 def test_a_server_that_misbehaves_gives_a_clear_error(
     behaviour: object, error: type[DriverError], said: str, server: Server, shop: Shop

@@ -195,7 +195,6 @@ def archive(folder: Path) -> bytes:
         (lambda folder: zstandard.compress(os.urandom(9000))[:-20], "damaged or cut off"),
         (lambda folder: gzip.compress(os.urandom(9000)).replace(b"\x1f\x8b\x08\x00", b"\x1f\x8b\x08\xff"), "damaged"),
     ],
-    ids=str,
 )
 def test_what_is_no_disk_image_is_refused_in_words(content: object, said: str, shop: Shop, tmp_path: Path) -> None:
     data = content if isinstance(content, bytes) else content(tmp_path)  # type: ignore[operator]
