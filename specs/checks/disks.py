@@ -75,6 +75,11 @@ def _bus(vm: Resource, disk: Any, path: str) -> Iterator[Finding]:
     ):
         if value and bus not in buses:
             yield wrong(vm, f"{path}.{field}", f"no `{field}` on {bus}", fix=f"use bus {' or '.join(buses)}")
+    most = vm.spec.iothreads
+    if disk.iothread and most is not None and disk.iothread > most:
+        yield wrong(
+            vm, f"{path}.iothread", f"there are {most} I/O threads", "they are numbered from 1", "raise `iothreads`"
+        )
     if disk.copy_on_read and disk.read_only:
         yield wrong(vm, f"{path}.copyOnRead", "`copyOnRead` writes into a disk that is read only", fix="drop one")
 

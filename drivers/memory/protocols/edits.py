@@ -209,7 +209,7 @@ def _nic(context: _Context) -> str:
 
 
 def _requested(context: _Context) -> str:
-    context.device().fields["requested"] = context.edit.after
+    _set(context.device().fields, "requested", context.edit.after)
     return ""
 
 

@@ -45,6 +45,12 @@ def test_a_block_device_of_the_host_needs_no_more(faults: Faults) -> None:
     assert faults(several(("VirtualMachine", "x", f"{{disks: [{disk}]}}"))) == []
 
 
+def test_a_disk_has_an_io_thread_that_there_is(faults: Faults) -> None:
+    spec = "{iothreads: 1, disks: [{name: d, size: 1GiB, iothread: 2}]}"
+    found = faults(several(("VirtualMachine", "x", spec)))
+    assert any("disks[d].iothread: there are 1 I/O threads" in each for each in found), found
+
+
 def test_a_disk_with_settings_that_fit_is_taken(faults: Faults) -> None:
     disk = (
         "{name: d, size: 1GiB, format: raw, shareable: true, cache: none, iothread: 1, queues: 2, detectZeroes: unmap,"

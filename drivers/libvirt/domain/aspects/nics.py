@@ -143,7 +143,7 @@ def build(place: Place, fields: Fields) -> Element:
 
 def _on_running(write: Write) -> Change:
     def change(running: Running, path: str, value: Scalar) -> None:
-        nic = running.draft().elements.get(path.rpartition(".")[0])
+        nic = running.draft().elements.get(path.partition("]")[0] + "]")
         if nic is None:
             raise NotNow("the running VM does not have this NIC yet")
         write(nic, value)

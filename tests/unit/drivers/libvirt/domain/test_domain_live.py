@@ -11,7 +11,7 @@ from drivers.libvirt.domain import live
 from drivers.libvirt.domain.aspect import NotNow
 from drivers.libvirt.domain.draft import Draft, Names
 from drivers.libvirt.domain.reading import draft
-from drivers.libvirt.domain.tree import Element, alias, parse_to_edit, write
+from drivers.libvirt.domain.tree import Element, alias, ensure, parse_to_edit, put_text, write
 from drivers.libvirt.domain.visible import unseen
 from specs.fields import Scalar, Secret
 from tests.unit.drivers.libvirt.domain.samples import DEVICES, MIB, text
@@ -60,12 +60,15 @@ class PaperVm:
     def resize(self, target: str, size: int) -> None:
         self.deeds.append(f"resize {target} {size}")
 
+    def limit(self, target: str, **limits: int) -> None:
+        tune = ensure(self.xml.xpath(f"devices/disk[target/@dev='{target}']")[0], "iotune")
+        self.deeds.append(f"limit {target} {next(iter(limits))}")
+        for name, limit in limits.items():
+            put_text(tune, name, limit or None)
+
     def describe(self, text: str | None) -> None:
         self.deeds.append(f"describe {text}")
         self.xml.find("description").text = text  # type: ignore[union-attr]
-
-    def limit(self, target: str, **limits: int) -> None:
-        self.deeds.append(f"limit {target} {limits}")
 
     def tune(self, what: str, **parameters: int | str) -> None:
         self.deeds.append(f"tune {what} {parameters}")
@@ -100,6 +103,13 @@ def vm() -> PaperVm:
         ("memory", 192 * MIB, f"memory {192 * MIB}"),
         ("description", "other", "describe other"),
         ("disks[root].size", 1 << 30, f"resize vda {1 << 30}"),
+        ("disks[root].iotune.totalBytes", MIB, "limit vda total_bytes_sec"),
+        ("disks[root].iotune.writeIopsMax", 0, "limit vda write_iops_sec_max"),
+        ("nics[lan].filter", "open", "update ua-nic-lan"),
+        ("nics[lan].vlan.tags", "42", "update ua-nic-lan"),
+        ("nics[lan].bandwidth.inbound.peak", MIB, "update ua-nic-lan"),
+        ("nics[lan].rxFrames", 8, "update ua-nic-lan"),
+        ("nics[lan].isolated", True, "update ua-nic-lan"),
         ("cdroms[setup].source", "/pool/x.iso", "update ua-cdrom-setup"),
         ("nics[lan].link", "down", "update ua-nic-lan"),
         ("nics[lan].network", "other", "update ua-nic-lan"),
