@@ -49,9 +49,7 @@ UserName = Annotated[
 PublicKey = Annotated[str, AfterValidator(_public_key), Unit("public key")]
 TimeZone = Annotated[
     str,
-    AfterValidator(
-        matching(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}", "a time zone", "write Europe/Vienna")
-    ),
+    AfterValidator(matching(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}", "a time zone", "write Europe/Vienna")),
     Unit("time zone"),
 ]
 Owner = Annotated[

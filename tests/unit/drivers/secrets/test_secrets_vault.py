@@ -87,9 +87,7 @@ def _swapped(text: str) -> str:
         lambda text: text.replace("2026-11-22T", "2026-11-23T"),
         lambda text: re.sub(r"(?m)^    mac: .*\n", "", text),
         lambda text: re.sub(r"type:int", "type:str]", text),
-        lambda text: (
-            re.sub(r"kvm1: ENC\S+", "kvm1: ENC[x]", text)
-        ),
+        lambda text: re.sub(r"kvm1: ENC\S+", "kvm1: ENC[x]", text),
     ],
     ids=["swapped", "bits", "dropped", "reordered", "time", "no-mac", "type", "no-value"],
 )
