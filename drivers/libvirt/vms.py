@@ -112,7 +112,7 @@ class Vms:
         try:
             self._call(operation, conn.domainXMLToNative, "qemu-argv", xml, 0)
         except (errors.Refused, errors.Unsupported) as problem:
-            return without_passwords(problem.detail)
+            return "" if is_code(problem, "NO_SUPPORT") else without_passwords(problem.detail)
         return ""
 
     def edit(self, edit: VmEdit) -> tuple[Refusal, ...]:
