@@ -70,8 +70,8 @@ class UndefineNetwork:
 class UploadImage:
     """Bring an image from a file or a URL into a pool, and mark it ready. Redone from the start if unready.
 
-    `checksum` is that of the source, `cached` its bytes if it lies here already (else 0); the volume has `format`, and is
-    kept for `repository`.
+    `checksum` is that of the source, `cached` its bytes if it lies here already (else 0); the volume has `format`, and
+    is kept for `repository`.
     """
 
     pool: str

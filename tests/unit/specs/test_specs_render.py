@@ -28,7 +28,8 @@ WEB = """
   graphics: {type: vnc, password: {env: VNC}}
   cloudInit:
     users: [{name: admin, sshKeys: ["ssh-ed25519 AAAA: x #y"], sudo: true}]
-    networkConfig: {version: 2, ethernets: {all: {dhcp4: true, match: {name: "en*"}, list: [[1, a], {b: "on"}]}, no: {}}}
+    networkConfig: {version: 2, ethernets: {all: {dhcp4: true, match: {name: "en*"},
+                    list: [[1, a], {b: "on"}]}, no: {}}}
   drift: {fields: {"disks[root].cache": ignore}}
 """
 NET = """
