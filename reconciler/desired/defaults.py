@@ -28,7 +28,7 @@ VM: dict[str, Scalar] = {
     "graphics.type": "vnc",
     "graphics.listen": "127.0.0.1",
 }
-DISK: dict[str, Scalar] = {"bus": "virtio", "discard": "unmap", "readOnly": False}
+DISK: dict[str, Scalar] = {"bus": "virtio", "discard": "unmap", "readOnly": False, "errorPolicy": "stop"}
 CDROM: dict[str, Scalar] = {"bus": "sata"}
 SEED: dict[str, Scalar] = {"bus": "scsi"}
 NIC: dict[str, Scalar] = {"model": "virtio", "link": "up"}

@@ -170,12 +170,15 @@ WRITE: dict[str, Write] = {
 
 
 def build(place: Place, fields: Fields, device: str) -> Element:
-    """A new `<disk>` of that device type. Storage errors stop a VM with a disk, so that nothing is lost."""
+    """A new `<disk>` of that device type. A medium that cannot be read stops no VM."""
     bus = str(fields.get("bus") or "virtio")
     if bus == "scsi":
         ensure_scsi(place.domain)
     drive = new("disk", type="file", device=device)
-    drive.append(new("driver", name="qemu", error_policy="stop" if device == "disk" else "report"))
+    driver = new("driver", name="qemu")
+    if device == "cdrom":
+        driver.set("error_policy", "report")
+    drive.append(driver)
     drive.append(new("target", dev=free_target(bus, place.domain, place.live), bus=bus))
     drive.append(new("alias", name=place.alias))
     if (address := drive_address(bus, place.domain, place.live)) is not None:
