@@ -61,6 +61,7 @@ def resolve_vm(
         cluster_cpu=(cluster.cpu.model or "") if cluster.cpu else "",
         origin=resource.declared,
         location=resource.location,
+        guaranteed=spec.memory_policy.guaranteed if spec.memory_policy else None,
     )
 
 

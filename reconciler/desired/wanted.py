@@ -157,6 +157,7 @@ class WantedVm:
     `fields`: declared canonical fields, without disk sources and sizes of disks that do not say one. `cdroms` maps
     every drive to the image it shall hold ("" for empty, None where nobody declared a medium). `creation`:
     what acts at creation only, for the mark. `hosts`: where it may run, in order of name. `uuid` is declared or "".
+    `guaranteed`: bytes that its host must have for it, or None where that is all of its memory.
     """
 
     ref: Ref
@@ -184,6 +185,7 @@ class WantedVm:
     cluster_cpu: str
     origin: Mapping[str, Location]
     location: Location
+    guaranteed: int | None = None
 
     def disk(self, name: str) -> WantedDisk | None:
         """The disk of that name."""

@@ -46,7 +46,7 @@ class Room:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """What one VM asks of a host. `memory` in bytes."""
+    """What one VM asks of a host. `memory` in bytes: what is guaranteed to it, else all that it shall have."""
 
     vm: WantedVm
     memory: int
@@ -59,7 +59,7 @@ Filter = Callable[[Demand, str, Room], "str | None"]
 
 def demand(vm: WantedVm) -> Demand:
     """The demand of a VM that is to be created."""
-    memory = vm.fields.get("memory")
+    memory = vm.fields.get("memory") if vm.guaranteed is None else vm.guaranteed
     nics = entries(vm.fields, "nics").values()
     return Demand(
         vm=vm,
@@ -125,7 +125,8 @@ def memory(wanted: Demand, host: str, room: Room) -> str | None:
     """Enough free memory, counting what this plan already puts there."""
     free = room.seen[host].memory_free - room.given.get(host, 0)
     if wanted.vm.power == "running" and wanted.memory > free:
-        return f"{format_size(max(free, 0) >> 20 << 20)} free, {format_size(wanted.memory)} needed"
+        what = "needed" if wanted.vm.guaranteed is None else "guaranteed memory needed"
+        return f"{format_size(max(free, 0) >> 20 << 20)} free, {format_size(wanted.memory)} {what}"
     return None
 
 

@@ -59,6 +59,9 @@ def _memory(resource: Resource) -> Iterator[Finding]:
             what = f"the cells have {format_size(total)}, the machine {format_size(most)}"
             yield wrong(resource, "numa.cells", what, "together, they are all of `memoryMax`", "change one of them")
     policy = spec.memory_policy
+    if policy is not None and spec.memory is not None and (policy.guaranteed or 0) > spec.memory:
+        what = f"{format_size(policy.guaranteed)} are more than the machine's {format_size(spec.memory)}"
+        yield wrong(resource, "memoryPolicy.guaranteed", what, "", "make it at most `memory`")
     if policy is not None and policy.ballooning is False and spec.memory is not None and most != spec.memory:
         what, why = "there is no balloon, and `memory` is less than `memoryMax`", "the guest gets all of it"
         yield wrong(resource, "memoryPolicy.ballooning", what, why, "leave `memoryMax` out")

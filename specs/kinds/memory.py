@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, Strict, WithJsonSchema
 
 from specs import compound
 from specs.kinds.tuning import Assignments, Numbers, WholeSize
-from specs.model import Count, Model, Named, Unit, Yes, declared
+from specs.model import Count, Model, Named, Size, Unit, Yes, declared
 from specs.units import format_size, parse_size
 
 
@@ -33,6 +33,9 @@ CellNumber = Annotated[int, Strict(), Field(ge=0, le=127), Unit("number")]
 class MemoryPolicy(Model):
     """What the host does for the guest's memory."""
 
+    guaranteed: Size | None = declared(
+        "What its host must have free when it is placed, rather than all of `memory`.", effect="policy"
+    )
     hard_limit: WholeSize | None = declared(
         "Most memory of the whole QEMU process; beyond it, it is killed.", effect="live"
     )

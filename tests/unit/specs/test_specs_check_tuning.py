@@ -18,6 +18,7 @@ CELLS = "numa: {cells: [{cpus: 0, memory: 1GiB}]}"
         ("{cpu: {count: 2, pins: {2: 0}}}", "cpu.pins: there is no vCPU 2"),
         ("{memory: 2GiB, " + CELLS + "}", "numa.cells: the cells have 1GiB, the machine 2GiB"),
         ("{memory: 1GiB, memoryMax: 2GiB, memoryPolicy: {ballooning: false}}", "memoryPolicy.ballooning: there is no"),
+        ("{memory: 1GiB, memoryPolicy: {guaranteed: 2GiB}}", "memoryPolicy.guaranteed: 2GiB are more than"),
         ("{memoryHotplug: {max: 2GiB}}", "memoryHotplug: it needs both max and slots"),
         ("{memoryModules: [{name: a, size: 1GiB}]}", "memoryModules: there is no room for them"),
         (
@@ -46,6 +47,7 @@ def test_a_fault_is_told_at_its_place(vm_faults: Vm, spec: str, said: str) -> No
     [
         "{iothreads: 2, cpu: {count: 2, model: maximum, migratable: true, pins: {1: 0}, iothreadPins: {2: 0}}}",
         "{memory: 1GiB, memoryHotplug: {max: 4GiB, slots: 1}, " + CELLS + ", memoryModules: [{name: a, size: 1GiB}]}",
+        "{memory: 1GiB, memoryPolicy: {guaranteed: 1GiB}}",
         "{memory: 1GiB, memoryPolicy: {ballooning: false}, boot: {order: [hd, network]}}",
     ],
 )
