@@ -127,6 +127,15 @@ class RunningVm:
         kind = libvirt.VIR_DOMAIN_METADATA_DESCRIPTION
         self._call(self._domain.setMetadata, kind, text, None, None, _LIVE)
 
+    def set_metadata(self, prefix: str, namespace: str, element: str | None) -> None:
+        """Sets or removes what one namespace has in the metadata; nothing there to remove is fine."""
+        kind = libvirt.VIR_DOMAIN_METADATA_ELEMENT
+        try:
+            self._call(self._domain.setMetadata, kind, element, prefix, namespace, _LIVE)
+        except errors.Missing as missing:
+            if element is not None or not is_code(missing, "NO_DOMAIN_METADATA"):
+                raise
+
     def tune(self, what: Literal["scheduler", "memory", "numa"], **parameters: int | str) -> None:
         """Sets tuning parameters; a host without the control group refuses."""
         setters: dict[str, Callable[..., Any]] = {

@@ -16,6 +16,7 @@ from specs.kinds.firstboot import Ignition
 from specs.kinds.hardware import Hardware
 from specs.kinds.hostdevices import HostDevice
 from specs.kinds.memory import MemoryModule
+from specs.kinds.properties import Properties
 from specs.kinds.xmlpatch import XmlPatch
 from specs.model import Duration, Model, Name, Unit, Uuid, Yes, declared, matching
 
@@ -56,6 +57,7 @@ class VirtualMachine(Hardware):
     """A virtual machine. The least one has a name, cpu, memory and a disk with an image."""
 
     description: Line | None = declared("Text for people.", effect="live")
+    properties: Properties | None = declared("Custom properties, for the hooks of libvirt on the host.", effect="live")
     type: Literal["desktop", "server", "highPerformance"] | None = declared(
         "Kind of work, which says what a new VM gets that is not declared.", effect="creation"
     )

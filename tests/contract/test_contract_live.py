@@ -133,6 +133,14 @@ def test_a_password_and_a_description_change_live(twin: Twin, empty: str) -> Non
         assert (fields["graphics.password"], fields["description"]) == (Secret("after"), "now <so>")
 
 
+def test_custom_properties_come_change_and_go_live(twin: Twin, empty: str) -> None:
+    for value in ('purpose=test;tier=<\\;> "ß" &', "tier=gold", ""):
+        for _ in range(2):
+            assert twin.edit(empty, **both(Edit(path="properties", after=value))) == ()
+        assert (twin.live(empty)["properties"], twin.vm(empty).config["properties"]) == (value, value)
+    assert twin.vm(empty).mark is not None
+
+
 def test_a_running_vm_keeps_its_new_mark_when_it_stops(twin: Twin, name: str, empty: str) -> None:
     mark = mark_for(name, empty, {}, generation=2)
     twin.host.vms.mark(empty, 1, mark)

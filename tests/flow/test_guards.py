@@ -194,6 +194,37 @@ def test_a_vm_that_no_host_has_room_for_is_held_with_each_hosts_reason(site: Sit
     assert "kvm2" in text
 
 
+def test_a_vm_needs_no_more_of_its_host_than_is_guaranteed_to_it(site: Site) -> None:
+    other = vm_yaml("other", "=cpu: 1, memory: 30GiB, hosts: [kvm1]")
+    size = "=cpu: 1, memory: 4GiB, hosts: [kvm1]"
+    site.vms(other)
+    site.settle()
+    site.vms(other, vm_yaml("web", size))
+    assert "2GiB free, 4GiB needed" in str(change(site.plan(), "vm/web").held)
+    site.vms(other, vm_yaml("web", size + ", memoryPolicy: {guaranteed: 3GiB}"))
+    assert "2GiB free, 3GiB guaranteed memory needed" in str(change(site.plan(), "vm/web").held)
+    site.vms(other, vm_yaml("web", size + ", memoryPolicy: {guaranteed: 1GiB}"))
+    site.settle()
+    assert site.domain("web")[1].config["memory"] == 4 << 30
+
+
+def test_what_is_guaranteed_counts_for_the_next_vm_of_the_same_plan(site: Site) -> None:
+    size = "=cpu: 1, memory: 30GiB, hosts: [kvm1], memoryPolicy: {guaranteed: 14GiB}"
+    site.vms(*(vm_yaml(name, size) for name in ("one", "three", "two")))
+    assert held(site.plan()) == {"vm/two": HeldReason.NO_HOST}
+
+
+def test_custom_properties_follow_the_repository_while_the_vm_runs(site: Site) -> None:
+    site.vms(vm_yaml("web", "properties: {purpose: test, tier: gold}"))
+    site.settle()
+    assert site.domain("web")[1].config["properties"] == "purpose=test;tier=gold"
+    site.vms(vm_yaml("web", "properties: {}"))
+    site.settle()
+    web = site.domain("web")[1]
+    assert web.live is not None
+    assert (web.config["properties"], web.live["properties"]) == ("", "")
+
+
 def test_restarts_are_a_rate(site: Site) -> None:
     names = [f"vm{number}" for number in range(4)]
     text = (site.repository / "gitvirt.yaml").read_text()

@@ -65,6 +65,9 @@ class Running(Protocol):
     def describe(self, text: str | None) -> None:
         """Sets or removes the description."""
 
+    def set_metadata(self, prefix: str, namespace: str, element: str | None) -> None:
+        """Sets or removes the element of that namespace in `<metadata>`; the element's text has no namespace."""
+
     def tune(self, what: Literal["scheduler", "memory", "numa"], **parameters: int | str) -> None:
         """Sets tuning parameters, by libvirt's names and in its units."""
 

@@ -220,6 +220,7 @@ _TUNED = (
 )  # fmt: skip
 _LIVE: dict[str, Callable[[_Context], str]] = {
     "description": _scalar,
+    "properties": _scalar,
     "agent": _scalar,
     "rng": _rng,
     "graphics.password": _password,

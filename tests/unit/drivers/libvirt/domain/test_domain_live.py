@@ -70,6 +70,9 @@ class PaperVm:
         self.deeds.append(f"describe {text}")
         self.xml.find("description").text = text  # type: ignore[union-attr]
 
+    def set_metadata(self, prefix: str, namespace: str, element: str | None) -> None:
+        self.deeds.append(f"metadata {prefix} {element}")
+
     def tune(self, what: str, **parameters: int | str) -> None:
         self.deeds.append(f"tune {what} {parameters}")
 
