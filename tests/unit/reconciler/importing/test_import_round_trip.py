@@ -59,3 +59,20 @@ def test_a_changed_field_is_seen_as_drift_after_the_adoption(domains: dict[str, 
     assert [(str(each.ref), each.fields[0].path, each.fields[0].kind) for each in changes] == [
         (f"vm/{name}", "cpu.count", "drift")
     ]
+
+
+def test_custom_properties_are_taken_over_and_kept() -> None:
+    """Those of a VM that was released: its mark is gone, they are not."""
+    name, shape = "alone", SHAPES[0]
+    kept = (
+        '<metadata><p:properties xmlns:p="https://gitvirt.dev/properties/v1">'
+        '<p:property name="purpose" value="a;b: c"/></p:properties></metadata>'
+    )
+    plain = shape(9, name, "kvm")
+    host = world({name: re.sub(r"<metadata>.*</metadata>", "", plain, flags=re.DOTALL)})
+    host.domains = [each.replace("</domain>", f"{kept}</domain>") for each in host.domains]
+    _, files = imported(host.source())
+    assert "\n  properties: " in files[f"vms/{name}.yaml"]
+    host.mark(planned(files, host))
+    assert not planned(files, host).changes
+    assert 'name="purpose" value="a;b: c"' in host.domains[0]
