@@ -167,11 +167,26 @@ class Vms(Protocol):
         """Removes the stopped domain's definition with its NVRAM and saved state; never its disks."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Once:
+    """One run with other settings: `fields` by canonical path (None: not set) in place of the definition's.
+
+    `paused`: the vCPUs stand still until the VM is resumed.
+    """
+
+    fields: Fields
+    paused: bool = False
+
+
 class Powers(Protocol):
     """Power of a VM. Every call is satisfied at once if the VM already is in the state it leads to."""
 
-    def start(self, uuid: str) -> None:
-        """Starts, or restores from managed save."""
+    def start(self, uuid: str, once: Once | None = None) -> None:
+        """Starts, or restores from managed save.
+
+        With `once` the definition and the mark stay as they are, and the paths are told by `SeenVm.once` until the run
+        is over; Conflict if the VM runs, or is suspended to disk.
+        """
 
     def shutdown(self, uuid: str, mode: ShutdownMode) -> None:
         """Asks the guest to shut down and returns; Busy if the agent does not answer."""

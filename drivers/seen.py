@@ -53,6 +53,7 @@ class SeenVm:
     `aliases` and `targets` map the same entry path to what libvirt calls it.
     `definition` is a digest of both XMLs without ids and statistics; equal digests mean an unchanged object.
     `agent` is true when the guest agent's channel is connected.
+    `once` are the paths of the fields that the running VM has for this run only (drivers.base.Once).
     """
 
     name: str
@@ -71,6 +72,7 @@ class SeenVm:
     snapshots: bool = False
     agent: bool = False
     definition: str = ""
+    once: frozenset[str] = frozenset()
 
     @property
     def running(self) -> bool:

@@ -15,8 +15,12 @@ from typing import Any
 import libvirt
 
 from drivers import errors
-from drivers.base import ShutdownMode
+from drivers.base import Edit, Once, ShutdownMode
 from drivers.libvirt.connect import Connections
+from drivers.libvirt.domain.once import definition
+from drivers.libvirt.domain.reading import read
+from drivers.libvirt.domain.tree import CannotWrite, NotReadable
+from drivers.libvirt.domain.visible import unseen
 from drivers.libvirt.errors import is_code
 
 SLOW = frozenset(("start", "suspend"))
@@ -24,6 +28,7 @@ SLOW = frozenset(("start", "suspend"))
 AGENT_WAIT = 3  # seconds until an agent that does not answer counts as absent
 GONE_WAIT = 20.0  # seconds for a QEMU process to end after it was killed
 PAUSE = 0.1
+NEXT_BOOT = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE
 
 _SHUTDOWN: dict[ShutdownMode, int] = {
     "agent": libvirt.VIR_DOMAIN_SHUTDOWN_GUEST_AGENT,
@@ -39,10 +44,12 @@ class Powers:
     def __init__(self, connections: Connections) -> None:
         self._connections, self._host = connections, connections.host
 
-    def start(self, uuid: str) -> None:
+    def start(self, uuid: str, once: Once | None = None) -> None:
         """See drivers.base.Powers. A start that finds the disk locked is a Conflict with QEMU's words."""
         with self._domain(uuid, "start") as (domain, operation):
-            if self._off(domain, operation):
+            if once is not None:
+                self._start_once(domain, operation, once)
+            elif self._off(domain, operation):
                 self._unless(lambda: not self._off(domain, operation), operation, domain.create)
 
     def shutdown(self, uuid: str, mode: ShutdownMode) -> None:
@@ -107,6 +114,38 @@ class Powers:
                 return
             self._needs_power(domain, operation)
             self._call(operation, domain.managedSave, 0)
+
+    def _start_once(self, domain: libvirt.virDomain, operation: str, once: Once) -> None:
+        """From the definition with other fields; libvirt itself refuses to start a domain twice."""
+        if not self._off(domain, operation):
+            raise errors.Conflict(self._host, operation, "it runs already; settings for one run come with a start")
+        if self._call(operation, domain.hasManagedSaveImage, 0):
+            raise errors.Conflict(self._host, operation, "it is suspended to disk, and wakes with the settings it had")
+        xml = self._call(operation, domain.XMLDesc, NEXT_BOOT)
+        try:
+            text = definition(xml, once)
+        except CannotWrite as problem:
+            raise errors.Refused(self._host, operation, str(problem)) from None
+        except NotReadable as problem:
+            raise errors.DriverError(self._host, operation, str(problem)) from None
+        flags = libvirt.VIR_DOMAIN_START_PAUSED if once.paused else 0
+        started = self._call(operation, domain.connect().createXML, text, flags)
+        if not self._call(operation, started.isPersistent):
+            raise errors.Refused(self._host, operation, "it was started, but libvirt did not keep its definition")
+        if not self._off(started, operation):
+            self._prove(started, operation, once)
+
+    def _prove(self, domain: libvirt.virDomain, operation: str, once: Once) -> None:
+        """Reads back that the running VM has the fields; that it ended meanwhile is no failure of the start."""
+        inactive, live = (self._call(operation, domain.XMLDesc, flags) for flags in (NEXT_BOOT, 0))
+        try:
+            seen = read(inactive, live).live or {}
+        except NotReadable as problem:
+            raise errors.DriverError(self._host, operation, str(problem)) from None
+        edits = [Edit(path=path, after=value) for path, value in once.fields.items()]
+        if (missing := unseen(edits, seen)) is not None and not self._off(domain, operation):
+            detail = f"{missing.path}: it was started, but the running VM does not show this setting"
+            raise errors.Refused(self._host, operation, detail)
 
     @contextmanager
     def _domain(self, uuid: str, verb: str) -> Iterator[tuple[libvirt.virDomain, str]]:

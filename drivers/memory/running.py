@@ -41,9 +41,9 @@ class Damage:
     why: str
 
 
-def launch(world: World, host: HostState, domain: Domain) -> None:
-    """Starts QEMU (from the managed-save image, if there is one); refuses as libvirt and QEMU do."""
-    hardware = (domain.saved or domain.config).copy()
+def launch(world: World, host: HostState, domain: Domain, other: Hardware | None = None) -> None:
+    """Starts QEMU from `other`, else the managed-save image, else the definition; refuses as libvirt and QEMU do."""
+    hardware = (other or domain.saved or domain.config).copy()
     _cpu(host, hardware)
     for device in hardware.devices:
         plug(world, host, domain, device, only_check=True)

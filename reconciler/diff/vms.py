@@ -12,7 +12,7 @@ from dataclasses import replace
 from drivers.mark import Mark
 from drivers.seen import Power, SeenVm
 from reconciler.desired.wanted import WantedVm
-from reconciler.diff import devices, power
+from reconciler.diff import devices, once, power
 from reconciler.diff.change import Change, FieldChange, HeldReason, Verb
 from reconciler.diff.context import Context
 from reconciler.diff.threeway import Sides, released, scalars
@@ -34,7 +34,7 @@ def compare(wanted: WantedVm, found: Found, mark: Mark, context: Context) -> Cha
         wanted=wanted_fields(wanted, found, mark, context),
         declared={path: value for path, value in mark.declared.items() if path not in _OUTSIDE},
         config=vm.config,
-        live=vm.live,
+        live=once.live(vm),
         drift=wanted.drift,
         origin=wanted.origin,
     )
@@ -45,7 +45,7 @@ def compare(wanted: WantedVm, found: Found, mark: Mark, context: Context) -> Cha
     fields = added_or_gone + [_unsaved(_settling(each, vm), vm) for each in fields]
     fields = [_able(each, wanted, found, context) for each in fields]
     fields += released(sides, settled) + _outside(wanted, vm, mark, context) + _moves(wanted, found, mark)
-    changes = tuple(_timed(each, wanted, vm) for each in fields)
+    changes = tuple(_timed(once.after_it(each, vm), wanted, vm) for each in fields)
     if not changes:
         return None
     return Change(

@@ -24,19 +24,20 @@ _ATTEMPTS = 4
 def insert(ref: Ref, scene: Scene, drive: str, image: str) -> str:
     """Puts an image into a drive ("": the only one). The image has to be on the host."""
     target = locate(ref, scene)
-    name = _drive(target, drive)
-    path = _image(target, scene, image)
+    name = drive_of(target, drive)
+    path = image_at(target, scene, image)
     return f"has {image} in drive {name} on {target.where}{_change(target, scene, name, (image, path))}"
 
 
 def eject(ref: Ref, scene: Scene, drive: str) -> str:
     """Takes the medium out of a drive ("": the only one)."""
     target = locate(ref, scene)
-    name = _drive(target, drive)
+    name = drive_of(target, drive)
     return f"has nothing in drive {name} on {target.where}{_change(target, scene, name, ('', ''))}"
 
 
-def _drive(target: Target, name: str) -> str:
+def drive_of(target: Target, name: str) -> str:
+    """The name of the drive that is meant ("": the only one); Declined if there is none, or no saying which."""
     drives = [each for each in entries(target.vm.config, "cdroms") if each != SEED_DRIVE]
     if name in drives:
         return name
@@ -50,7 +51,7 @@ def _drive(target: Target, name: str) -> str:
     return drives[0]
 
 
-def _image(target: Target, scene: Scene, name: str) -> str:
+def image_at(target: Target, scene: Scene, name: str) -> str:
     """The image's path on the host; Declined if it is not an ISO that is completely there."""
     context = scene.looked.context
     image = context.wanted.images.get(name)

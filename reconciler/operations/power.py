@@ -45,16 +45,16 @@ def start(ref: Ref, scene: Scene, how: How) -> str:
     if vm.running:
         write(target, lambda mark: put(mark, POWER, power(target, scene.by, "running")))
         return f"runs already on {target.where} {_as_kept(target, scene)}"
-    risks = _refuse_obstacles(target, scene, how)
+    risks = refuse_obstacles(target, scene, how)
     with kept(target, scene, "running"):
         target.host.powers.start(vm.uuid)
-        if not _now(target).running:
+        if not seen_now(target).running:
             raise Refused(target.where, f"start {ref}", "it was started, and is off again; see `gitvirt logs`")
     word = "woke up" if vm.power is Power.SUSPENDED else "started"
     return f"{word} on {target.where} {_as_kept(target, scene)}{risks}"
 
 
-def _refuse_obstacles(target: Target, scene: Scene, how: How) -> str:
+def refuse_obstacles(target: Target, scene: Scene, how: How) -> str:
     """Declined if something stands against a start; else what was risked, in words."""
     found = obstacles(target, scene.looked.context)
     against = [each for each in found if not (each.risk and how.force)]
@@ -69,7 +69,8 @@ def _as_kept(target: Target, scene: Scene) -> str:
     return told(target, scene.by, "running", "stop")
 
 
-def _now(target: Target) -> SeenVm:
+def seen_now(target: Target) -> SeenVm:
+    """The VM as it is at this moment, which has to be there."""
     vm = target.host.reader.vm(target.vm.uuid)
     if vm is None:
         raise Refused(target.where, f"look at {target.ref}", "it is not defined here any more")
@@ -88,7 +89,7 @@ def stop(ref: Ref, scene: Scene, how: How) -> str:
         raise Declined("is paused, so its guest cannot shut down; `gitvirt resume` it first, or stop it with --force")
     with kept(target, scene, "stopped"):
         notes = _down(target, scene, how)
-        if _now(target).running:
+        if seen_now(target).running:
             raise Busy(target.where, f"stop {ref}", "it is on again; somebody else started it")
     return f"stopped on {target.where} {tail}{notes}"
 

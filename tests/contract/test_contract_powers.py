@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from drivers.base import Edit
-from drivers.errors import Busy, Conflict, DriverError, Missing
+from drivers.base import Edit, Once
+from drivers.errors import Busy, Conflict, DriverError, Missing, Refused
 from drivers.seen import Power
 from tests.contract.twin import MIB, Twin, id_of, new_vm
 
@@ -34,6 +34,43 @@ def test_a_vm_is_started_and_its_power_cut(twin: Twin, name: str) -> None:
         twin.host.powers.destroy(new.uuid)
         seen = twin.vm(new.uuid)
         assert (seen.power, seen.reason, seen.live) == (Power.STOPPED, "destroyed", None)
+
+
+def test_a_run_with_other_settings_leaves_definition_and_mark(twin: Twin, name: str) -> None:
+    order = {"disks_root": {**twin.disk(name), "bootOrder": 1}, "cdroms_cd": {"source": "", "bus": "sata"}}
+    new = twin.define(new_vm(name, fields={"kernel.cmdline": "quiet", "kernel.path": "/declared"}, **order))
+    medium = twin.volume(f"{name}.iso", MIB, format="raw")
+    before = twin.vm(new.uuid)
+    fields = {"cdroms[cd].source": medium, "cdroms[cd].bootOrder": 1, "disks[root].bootOrder": 2}
+    once = Once(fields={**fields, "kernel.path": None, "kernel.cmdline": None}, paused=True)
+    twin.before_empty_start(new.uuid)
+    twin.host.powers.start(new.uuid, once)
+    seen = twin.vm(new.uuid)
+    assert (seen.power, seen.reason, seen.persistent) == (Power.PAUSED, "user", True)
+    assert (seen.config, seen.mark, seen.once) == (before.config, before.mark, frozenset(once.fields))
+    assert {path: twin.live(new.uuid).get(path) for path in once.fields} == once.fields
+    with pytest.raises(Conflict):
+        twin.host.powers.start(new.uuid, once)
+    twin.edit(new.uuid, config=(Edit(path="description", before=None, after="new"),))
+    assert twin.vm(new.uuid).once == frozenset(once.fields)
+    twin.host.powers.resume(new.uuid)
+    assert twin.vm(new.uuid).power is Power.RUNNING
+    twin.host.powers.destroy(new.uuid)
+    seen = twin.vm(new.uuid)
+    assert (seen.power, seen.once, seen.persistent) == (Power.STOPPED, frozenset(), True)
+    assert seen.config == {**before.config, "description": "new"}
+    wrong = Once(fields={"disks[none].bootOrder": 1})
+    with pytest.raises(Refused):
+        twin.host.powers.start(new.uuid, wrong)
+    assert twin.vm(new.uuid).power is Power.STOPPED
+
+
+def test_a_vm_suspended_to_disk_is_not_started_with_other_settings(twin: Twin, empty: str) -> None:
+    twin.host.powers.suspend(empty)
+    with pytest.raises(Conflict):
+        twin.host.powers.start(empty, Once(fields={"boot.order": "cdrom"}))
+    twin.host.powers.start(empty)
+    assert (twin.vm(empty).power, twin.vm(empty).once) == (Power.RUNNING, frozenset())
 
 
 def test_a_stopped_vm_can_only_be_started(twin: Twin, name: str) -> None:

@@ -83,11 +83,7 @@ def change(domain: Element, edit: VmEdit, context: Context) -> Mark:
     for each in whole:
         if each.after is None and (device := known.elements.get(each.path)) is not None:
             remove(device)
-    single = {each.path: _scalar(each.after) for each in edit.config if not each.path.endswith("]")}
-    _write_scalars(domain, {path: value for path, value in single.items() if entry_of(path) is None})
-    for path, value in single.items():
-        if entry_of(path) is not None:
-            _write_field(known, path, value)
+    _write_single(domain, known, {each.path: _scalar(each.after) for each in edit.config if each not in whole})
     for each in whole:
         if each.after is not None and each.path not in known.elements:
             parts = entry_of(each.path)
@@ -98,6 +94,13 @@ def change(domain: Element, edit: VmEdit, context: Context) -> Mark:
     _settle(domain)
     marks.write(domain, mark)
     return mark
+
+
+def alter(domain: Element, fields: Fields, devices: Mapping[str, Device]) -> None:
+    """Sets single fields in place, and nothing else: neither the mark nor the patches change."""
+    modules.exclude(domain)
+    _write_single(domain, draft(domain, Names(devices)), fields)
+    _settle(domain)
 
 
 def alias_for(path: str, devices: Mapping[str, Device]) -> str:
@@ -117,6 +120,13 @@ def _list(path: str) -> DeviceList:
 
 def _scalar(value: Scalar | Fields) -> Scalar:
     return None if isinstance(value, Mapping) else value
+
+
+def _write_single(domain: Element, known: Draft, values: Mapping[str, Scalar]) -> None:
+    _write_scalars(domain, {path: value for path, value in values.items() if entry_of(path) is None})
+    for path, value in values.items():
+        if entry_of(path) is not None:
+            _write_field(known, path, value)
 
 
 def _write_scalars(domain: Element, values: Mapping[str, Scalar]) -> None:

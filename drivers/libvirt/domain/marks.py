@@ -1,11 +1,13 @@
 """The mark in a domain's `<metadata>`: one element in our namespace whose text is the mark's JSON.
 
 libvirt keeps one element per namespace and lets us set it alone (virDomainSetMetadata), so the record of what the
-`xml:` patches replaced has a namespace of its own beside it.
+`xml:` patches replaced has a namespace of its own beside it. So has, in a running domain's XML only, the list of the
+fields that it has for this run alone.
 """
 
 from __future__ import annotations
 
+import json
 import re
 
 from lxml import etree
@@ -19,6 +21,9 @@ TAG = f"{{{marks.NAMESPACE}}}mark"
 UNDO_NAMESPACE = "https://gitvirt.dev/patches/v1"
 UNDO_PREFIX = "gitvirt-patches"
 UNDO_TAG = f"{{{UNDO_NAMESPACE}}}undo"
+ONCE_NAMESPACE = "https://gitvirt.dev/once/v1"
+ONCE_PREFIX = "gitvirt-once"
+ONCE_TAG = f"{{{ONCE_NAMESPACE}}}fields"
 
 _ILLEGAL = re.compile("[\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
@@ -28,9 +33,9 @@ def text(mark: Mark) -> str:
     return escaped(marks.dumps(mark))
 
 
-def escaped(json: str) -> str:
+def escaped(text: str) -> str:
     """JSON with the characters that XML cannot carry as `\\uXXXX`, which is the same JSON."""
-    return _ILLEGAL.sub(lambda found: f"\\u{ord(found[0]):04x}", json)
+    return _ILLEGAL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def element(mark: Mark) -> str:
@@ -70,6 +75,15 @@ def put(domain: Element, tag: str, prefix: str, content: str | None) -> None:
     for child in list(found):
         found.remove(child)
     found.text = content
+
+
+def once(live: Element) -> frozenset[str]:
+    """The paths of the fields that a running domain has for this run only; none if that cannot be understood."""
+    try:
+        found = json.loads(get(live, ONCE_TAG) or "[]")
+    except ValueError:
+        return frozenset()
+    return frozenset(str(each) for each in found) if isinstance(found, list) else frozenset()
 
 
 def get(domain: Element, tag: str) -> str:

@@ -39,6 +39,7 @@ class Reading:
     targets: Mapping[str, str] = field(default_factory=dict)
     agent: bool = False
     definition: str = ""
+    once: frozenset[str] = frozenset()
 
 
 def read(inactive: str, live: str | None) -> Reading:
@@ -47,7 +48,8 @@ def read(inactive: str, live: str | None) -> Reading:
     mark, damaged = mark_of(root)
     names = Names(mark.devices if mark is not None else {})
     config = draft(root, names)
-    now = draft(parse(live), names) if live is not None else None
+    running = parse(live) if live is not None else None
+    now = draft(running, names) if running is not None else None
     if now is not None and now.unnamed:
         pair(config, now)
     if now is not None:
@@ -65,6 +67,7 @@ def read(inactive: str, live: str | None) -> Reading:
         targets={**now.targets, **config.targets} if now is not None else config.targets,
         agent=now is not None and now.agent,
         definition=_digest(inactive, live),
+        once=marks.once(running) if running is not None else frozenset(),
     )
 
 

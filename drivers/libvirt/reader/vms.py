@@ -151,6 +151,7 @@ def _vm(seen: Reading, bulk: Bulk, uuid: str, power: Power, reason: str) -> Seen
         targets=seen.targets,
         agent=seen.agent,
         definition=seen.definition,
+        once=seen.once,
     )
 
 

@@ -80,6 +80,7 @@ class Domain:
             snapshots=self.snapshots,
             agent=self.answers(),
             definition=self.digest(),
+            once=self.live.once if self.live else frozenset(),
         )
 
     def answers(self) -> bool:

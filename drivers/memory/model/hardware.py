@@ -49,13 +49,17 @@ class Device:
 
 @dataclass(slots=True)
 class Hardware:
-    """One definition: the next boot's, the running one's, or that inside a saved image."""
+    """One definition: the next boot's, the running one's, or that inside a saved image.
+
+    `once` are the paths of what a running one has for this run only.
+    """
 
     scalars: dict[str, Scalar] = field(default_factory=dict)
     devices: list[Device] = field(default_factory=list)
+    once: frozenset[str] = frozenset()
 
     def copy(self) -> Hardware:
-        return Hardware(dict(self.scalars), [device.copy() for device in self.devices])
+        return Hardware(dict(self.scalars), [device.copy() for device in self.devices], self.once)
 
     def find(self, kind: str, name: str, *marks: Mark | None) -> Device | None:
         """The device that one of the marks' tables, its alias, or libvirt itself calls `name`."""

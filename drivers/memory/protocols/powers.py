@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from drivers.base import ShutdownMode
-from drivers.errors import Busy, Conflict
+from drivers.base import Once, ShutdownMode
+from drivers.errors import Busy, Conflict, Refused
 from drivers.memory.calls import Line
 from drivers.memory.model.domain import Domain
+from drivers.memory.model.hardware import Hardware
 from drivers.memory.model.said import Said
 from drivers.memory.running import halt, launch
 from drivers.seen import Power
+from specs.fields import entry_of
 
 
 class MemoryPowers:
@@ -17,10 +19,14 @@ class MemoryPowers:
     def __init__(self, line: Line) -> None:
         self._line = line
 
-    def start(self, uuid: str) -> None:
-        """Starts, or restores from managed save."""
+    def start(self, uuid: str, once: Once | None = None) -> None:
+        """Starts, or restores from managed save; with `once` from the definition with other fields."""
         with self._line.vm("start", uuid, "powers") as (_, domain):
-            if domain.live is None:
+            if once is not None:
+                launch(self._line.world, self._line.host, domain, _for_one_run(domain, once))
+                if once.paused:
+                    self._become(domain, Power.PAUSED, "user")
+            elif domain.live is None:
                 launch(self._line.world, self._line.host, domain)
 
     def shutdown(self, uuid: str, mode: ShutdownMode) -> None:
@@ -82,6 +88,26 @@ class MemoryPowers:
         if domain.power is not power:
             domain.power, domain.reason = power, reason
             self._line.world.wake(self._line.host, f"vm/{domain.name}")
+
+
+def _for_one_run(domain: Domain, once: Once) -> Hardware:
+    if domain.live is not None:
+        raise Said(Conflict, "domain is already active")
+    if domain.power is Power.SUSPENDED:
+        raise Said(Conflict, "domain has a managed save image")
+    hardware = domain.config.copy()
+    hardware.once = frozenset(once.fields)
+    for path, value in once.fields.items():
+        kind, name, field = entry_of(path) or ("", "", path)
+        device = hardware.find(kind, name, domain.mark) if kind else None
+        if kind and device is None:
+            raise Said(Refused, f"{path}: the VM has no such device (any more)")
+        values = device.fields if device is not None else hardware.scalars
+        if value is None:
+            values.pop(field, None)
+        else:
+            values[field] = value
+    return hardware
 
 
 def _require_active(domain: Domain) -> None:

@@ -6,6 +6,7 @@ What Git would undo is recorded on the VM with author and reason, and obeyed unt
 
 from __future__ import annotations
 
+from enum import StrEnum
 from functools import partial
 from typing import Annotated
 
@@ -24,6 +25,7 @@ from reconciler.cli.deeds.common import (
     session,
 )
 from reconciler.cli.exits import Exit
+from reconciler.errors import UsageError
 
 TimeoutOption = Annotated[
     str, typer.Option("--timeout", metavar="DURATION", help="How long the guest has to shut down; else as declared.")
@@ -31,6 +33,25 @@ TimeoutOption = Annotated[
 RiskOption = Annotated[
     bool, typer.Option("--force", help="Although a host was not read, or the VM's host is in maintenance.")
 ]
+
+
+class First(StrEnum):
+    """What a run tries to boot from first."""
+
+    cdrom = "cdrom"
+    disk = "disk"
+    network = "network"
+
+
+OnceOption = Annotated[
+    bool, typer.Option("--once", help="For one run with other settings; needs one of the next ones.")
+]
+BootOption = Annotated[First | None, typer.Option("--boot", help="Boot from this first.")]
+MediumOption = Annotated[str, typer.Option("--cdrom", metavar="[DRIVE=]IMAGE", help="With this image in the drive.")]
+KernelOption = Annotated[str, typer.Option("--kernel", metavar="PATH", help="With this kernel, a file of the host.")]
+InitrdOption = Annotated[str, typer.Option("--initrd", metavar="PATH", help="The kernel's initial RAM disk.")]
+CmdlineOption = Annotated[str, typer.Option("--cmdline", metavar="TEXT", help="The kernel's command line.")]
+PausedOption = Annotated[bool, typer.Option("--paused", help="Its vCPUs stand still until `gitvirt resume`.")]
 CutOption = Annotated[bool, typer.Option("--force", help="Cut the power; the guest is not asked.")]
 
 
@@ -42,13 +63,33 @@ def start(
     reason: ReasonOption = "",
     duration: ForOption = "",
     repo: RepoOption = None,
+    once: OnceOption = False,
+    boot: BootOption = None,
+    cdrom: MediumOption = "",
+    kernel: KernelOption = "",
+    initrd: InitrdOption = "",
+    cmdline: CmdlineOption = "",
+    paused: PausedOption = False,
 ) -> Exit:
-    """Start VMs where they are; takes back an operator's stop. Kept on although Git says stopped."""
+    """Start VMs where they are; takes back an operator's stop. Kept on although Git says stopped.
+
+    With --once for one run with other settings; the next start has everything as declared.
+    """
     from reconciler.operations import power
+    from reconciler.operations.once import Settings, start_once
 
     which = Which.of(targets, labels, everything)
+    drive, _, image = cdrom.rpartition("=")
+    settings = Settings(
+        boot=boot.value if boot else "", image=image.removeprefix("image/"), drive=drive,
+        kernel=kernel, initrd=initrd, cmdline=cmdline, paused=paused,
+    )  # fmt: skip
+    if once != (settings != Settings()):
+        raise UsageError("--once and what is to be different in that run (--boot, --cdrom, --kernel, …) go together")
+    how = power.How(force=force)
+    deed = partial(start_once, settings=settings, how=how) if once else partial(power.start, how=how)
     with session(repo, reason, duration) as here:
-        return here.do(here.vms(which), partial(power.start, how=power.How(force=force)))
+        return here.do(here.vms(which), deed)
 
 
 def stop(

@@ -1,7 +1,7 @@
 """VMs as objects. Pure.
 
 `status` holds what runs where it runs, else what the next boot would get: `cpu`, `memory` (bytes), devices; and what is
-due: `pending` (the plan's changes), `held`, `overrides`.
+due: `pending` (the plan's changes), `held`, `overrides`. `once` are the fields of a run with other settings.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ def vm(machine: Machine, situation: Situation) -> dict[str, Any]:
         owner=owner(machine, situation),
         conditions=[each.data() for each in conditions.of_vm(machine, situation)] if ours else [],
         **(_observed(seen, mark, machine.host, situation) if seen else {}),
+        once=sorted(seen.once) if seen else [],
         pending=pending(changes),
         held=held(changes),
         overrides=overrides(each for each in mark.overrides if active(each, situation.context.now)) if mark else [],

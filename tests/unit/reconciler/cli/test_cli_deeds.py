@@ -105,6 +105,8 @@ def test_a_verb_without_a_target_asks_for_one(gitvirt, home: Path, verb: str) ->
         (("stop", "web", "--for", "0s"), "longer than nothing"),
         (("stop", "web", "--timeout", "soon"), "--timeout soon: "),
         (("wait", "web", "--for", "happiness"), "happiness"),
+        (("start", "web", "--once"), "go together"),
+        (("start", "web", "--boot", "cdrom"), "go together"),
         (("cdrom", "insert", "web", "a", "b", "c"), "[DRIVE] IMAGE"),
         (("host", "lost", "kvm9", "--yes"), "--i-checked"),
         (("stop", "wbe"), "there is no VirtualMachine `wbe`; did you mean `web`?"),
