@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers.lab.guest.parts import obtain
 from drivers.lab.lab import Lab
 from drivers.seen import Power
 from tests.live.command import Gitvirt
@@ -25,7 +26,7 @@ def site(lab: Lab, tmp_path: Path) -> Iterator[LiveSite]:
     made.close()
 
 
-def test_a_guest_runs_once_from_a_medium_and_then_as_declared(site: LiveSite) -> None:
+def test_a_guest_runs_once_from_a_medium_and_then_as_declared(site: LiveSite, lab: Lab) -> None:
     gitvirt = Gitvirt(site)
     content = b"\x00" * 32768 + b"\x01CD001\x01" + b"tools" * 100
     (site.folder / "tools.iso").write_bytes(content + b"\x00" * (-len(content) % 2048))
@@ -56,3 +57,10 @@ def test_a_guest_runs_once_from_a_medium_and_then_as_declared(site: LiveSite) ->
         [before.config.get(each) for each in FIELDS],
     )
     assert vm.config == before.config
+    done(gitvirt, "stop", "web", "--force", "--yes")
+    kernel = obtain(lab.paths.cache).kernel
+    done(gitvirt, "start", "web", "--once", "--kernel", str(kernel), "--cmdline", "console=ttyS0", "--paused")
+    vm = site.vm("web")[1]
+    assert vm.live is not None
+    assert (vm.live["kernel.path"], vm.live["kernel.cmdline"]) == (str(kernel), "console=ttyS0")
+    assert (vm.config, site.plan().changes) == (before.config, ())
