@@ -7,9 +7,10 @@ their own; those for changes and long jobs open when needed:
         domain = connections.call("define vm/web", conn.defineXMLFlags, xml, flags)
 
 `call` uses the connection that the calling thread took with the innermost `with`; `gather` runs many calls of one
-kind side by side on it. Calls run on our own daemon threads (calls.py) within the budget of the process and of the
-host. A call past its deadline is abandoned and its connection given up: Unknown for changes and long jobs,
-Unreachable for reads. A libvirtError becomes a drivers.errors one here. Used by every module of this driver.
+kind side by side on it, or one by one where libvirt's client does not bear that (access.py). Calls run on our own
+daemon threads (calls.py) within the budget of the process and of the host. A call past its deadline is abandoned and
+its connection given up: Unknown for changes and long jobs, Unreachable for reads. A libvirtError becomes a
+drivers.errors one here. Used by every module of this driver.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ CLOSE_WAIT = 1.0  # seconds for saying good-bye to the host
 DEADLINES: dict[Purpose, float] = {"reads": 20.0, "changes": 90.0, "long": 3600.0}
 """Seconds. libvirt itself gives up on a domain's lock after 30: a change must outlive that to learn the reason."""
 SHARING: dict[Purpose, int] = {"reads": 1_000_000, "changes": 3, "long": 1}
-"""Leases that share one connection."""
-IDLE: dict[Purpose, int] = {"reads": 1, "changes": 2, "long": 3}
+"""Leases that share one connection; where calls go one by one on it, only those for reads share."""
+IDLE: dict[Purpose, int] = {"reads": 1, "changes": 6, "long": 3}
 """Connections that stay open between uses; opening one takes up to half a second."""
 
 
@@ -90,7 +91,7 @@ class Lease:
                 results[position] = self._outcome(operation, function, items[position])
 
         futures = [self._start(operation, limit, pump)]
-        for _ in range(1, min(len(items), PIPELINE)):
+        for _ in range(1, min(len(items), self._owner.pipeline)):
             if (future := self._owner.submit(self._link, pump)) is None:
                 break  # the host is busy with other calls: fewer side by side
             futures.append(future)
@@ -144,7 +145,7 @@ class Connections:
         self.host = host
         self.on_lost: Callable[[], None] = _nothing
         self._where, self._workers, self._connect_wait = where, workers, connect_wait
-        self._side_by_side = access.is_side_by_side(where)
+        self._side_by_side = access.is_side_by_side(where, libvirt.getVersion())
         self._lock = threading.Lock()
         self._opening: dict[Purpose, threading.Lock] = {purpose: threading.Lock() for purpose in DEADLINES}
         self._links: dict[Purpose, list[Link]] = {purpose: [] for purpose in DEADLINES}
@@ -155,6 +156,11 @@ class Connections:
         self._closed = False
         loop.start()
         _register(self)
+
+    @property
+    def pipeline(self) -> int:
+        """How many calls of one `gather` are under way at once."""
+        return PIPELINE if self._side_by_side else 1
 
     @contextlib.contextmanager
     def reads(self) -> Iterator[libvirt.virConnect]:
@@ -270,7 +276,7 @@ class Connections:
                 if not link.usable:
                     self._forget(link)
                     link.retire()
-                elif link.leases < SHARING[purpose]:
+                elif link.leases < (SHARING[purpose] if self._side_by_side or purpose == "reads" else 1):
                     link.leases += 1
                     return link
         return None

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from drivers.errors import Refused
-from drivers.libvirt.access import LOCAL_ONLY, Access, uri
+from drivers.libvirt.access import LOCAL_ONLY, Access, is_side_by_side, uri
 
 KEY, HOSTS, PKI = Path("/keys/my key"), Path("/keys/known%hosts"), Path("/etc/gitvirt/pki/prod")
 
@@ -73,3 +73,18 @@ def test_a_uri_that_decides_what_runs_or_is_verified_here_is_refused(name: str, 
 def test_other_parameters_of_the_uri_stay() -> None:
     found = uri("h", Access(uri="qemu+tls://kvm1/system?mode=legacy&proxy=netcat", pki=PKI))
     assert parameters(found) == {"mode": "legacy", "proxy": "netcat", "pkipath": str(PKI)}
+
+
+@pytest.mark.parametrize(
+    ("uri", "client", "safe"),
+    [
+        ("qemu+tls://kvm1/system", 9_000_000, False),
+        ("qemu+tls://kvm1/system", 10_003_000, True),
+        ("qemu+ssh://kvm1/system", 11_003_000, True),
+        ("qemu:///system", 10_002_000, False),
+        ("qemu+libssh://kvm1/system", 11_003_000, False),
+        ("test:///default", 9_000_000, True),
+    ],
+)
+def test_calls_go_side_by_side_only_where_libvirt_s_client_bears_it(uri: str, client: int, safe: bool) -> None:
+    assert is_side_by_side(Access(uri=uri), client) is safe
