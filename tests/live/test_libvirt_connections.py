@@ -73,18 +73,18 @@ print("leaving")
 
 
 def test_a_host_with_a_hanging_qemu_is_read_all_the_same(lab: Lab, host: LibvirtHost) -> None:
-    with host._connections.changes() as conn:
-        host._connections.call("define", conn.defineXML, VM)
+    with host.connections.changes() as conn:
+        host.connections.call("define", conn.defineXML, VM)
     host.powers.start(UUID)
     signal(lab, "STOP")
     try:
         seen = {vm.name: vm for vm in host.reader.read().vms}["hangs"]
         assert (seen.power, seen.running) == (Power.RUNNING, True)
         assert host.reader.vm(UUID) == seen
-        with host._connections.changes() as conn:
-            domain = host._connections.call("pause", conn.lookupByUUIDString, UUID)
+        with host.connections.changes() as conn:
+            domain = host.connections.call("pause", conn.lookupByUUIDString, UUID)
             with pytest.raises(Unknown):
-                host._connections.call("pause", domain.suspend, deadline=1.0)
+                host.connections.call("pause", domain.suspend, deadline=1.0)
         assert host.reader.vm(UUID) == seen
         host.networks.undefine("any")  # changes go over another connection meanwhile
     finally:
@@ -97,10 +97,10 @@ def signal(lab: Lab, name: str) -> None:
 
 
 def test_a_console_can_be_taken_over_and_ends_with_its_vm(lab: Lab, host: LibvirtHost) -> None:
-    with host._connections.changes() as conn:
+    with host.connections.changes() as conn:
         domain = etree.fromstring(VM)
         etree.SubElement(domain.find("os"), "bios", useserial="yes")
-        host._connections.call("define", conn.defineXML, etree.tostring(domain, encoding="unicode"))
+        host.connections.call("define", conn.defineXML, etree.tostring(domain, encoding="unicode"))
     host.powers.start(UUID)
     first = host.console(UUID)
     received: list[bytes] = []

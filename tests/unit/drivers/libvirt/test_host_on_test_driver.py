@@ -40,7 +40,7 @@ def host(tmp_path: Path) -> Iterator[LibvirtHost]:
     node.write_text(NODE.format(START))
     made = connect("kvm1", Access(uri=f"test://{node}"))
     # Each connection to a test node has a state of its own, so that all purposes must share one.
-    link = made._connections
+    link = made.connections
     link.changes = link.long = link.reads  # type: ignore[method-assign]
     yield made
     made.close()
@@ -170,7 +170,7 @@ def test_a_watch_wakes_for_what_changed(host: LibvirtHost) -> None:
     wait_until_watched(host)
     host.networks.define(lan())
     assert woken.get(timeout=10) == ("kvm1", "network/lan")
-    with host._connections.reads() as conn:
+    with host.connections.reads() as conn:
         conn.lookupByName("off").create()
     assert woken.get(timeout=10) == ("kvm1", "vm/off")
 
@@ -181,8 +181,8 @@ def test_a_watch_tells_to_look_at_everything_when_its_connection_is_lost_and_aga
     woken: queue.SimpleQueue[str] = queue.SimpleQueue()
     host.watch(lambda name, ref: woken.put(ref))
     wait_until_watched(host)
-    with host._connections.reads():
-        current = host._connections._current()
-    host._connections.abandon(current._link)
+    with host.connections.reads():
+        current = host.connections._current()
+    host.connections.abandon(current._link)
     assert woken.get(timeout=10) == ""
     assert woken.get(timeout=10) == ""
