@@ -152,6 +152,14 @@ def test_a_linked_clone_keeps_its_backing_file(twin: Twin, name: str) -> None:
     assert twin.seen_pool().volumes[name].backing == base
 
 
+def test_a_linked_clone_is_never_smaller_than_what_it_begins_with(twin: Twin, name: str) -> None:
+    base = twin.volume(name + "-base")
+    smaller = NewVolume(pool=twin.pool, name=name, capacity=8 * MIB, backing=base)
+    with pytest.raises(Refused, match="does not fit"):
+        twin.host.volumes.create(smaller)
+    assert name not in twin.host.volumes.names(twin.pool, refresh=True)
+
+
 def test_a_clone_of_what_is_not_there_fails_and_leaves_nothing(twin: Twin, name: str) -> None:
     with pytest.raises(DriverError):
         twin.host.volumes.create(NewVolume(pool=twin.pool, name=name, backing=f"{twin.path}/nothing"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,7 +32,7 @@ from specs.tree import Folder
 
 ID = "6f1d2f0e-93c8-4b7e-9d57-0c4c2f6b7a10"
 OTHER = "11111111-2222-4333-8444-555555555555"
-IMAGE = b"QFI\xfb" + b"guest image" * 100
+IMAGE = struct.pack(">4sIQIIQ", b"QFI\xfb", 3, 0, 0, 16, 8 << 20) + b"guest image" * 100  # of 8 MiB
 SHA = hashlib.sha256(IMAGE).hexdigest()
 
 BASE = f"""

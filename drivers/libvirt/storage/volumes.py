@@ -48,7 +48,10 @@ class Volumes:
             if new.copy_of:
                 seen = self._copy(conn, operation, new)
             else:
-                seen = read_volume(self._connections.call(operation, _make, conn, new.pool, volume_xml(new)))
+                try:
+                    seen = read_volume(self._connections.call(operation, _make, conn, new))
+                except _CutsOff as why:
+                    raise Refused(self._connections.host, operation, str(why)) from None
         if new.capacity and seen.capacity != new.capacity:
             detail = f"the host made {seen.capacity} bytes of {new.capacity}"
             raise Refused(self._connections.host, operation, detail)
@@ -153,13 +156,28 @@ def sources(xml: str) -> frozenset[str]:
     return frozenset(value for each in disks for name in ("file", "dev") if (value := each.get(name)))
 
 
-def _make(conn: libvirt.virConnect, pool: str, xml: str) -> str:
+class _CutsOff(ValueError):
+    """A linked clone would be smaller than what it is a clone of."""
+
+
+def _make(conn: libvirt.virConnect, new: NewVolume) -> str:
     """Makes a volume and reads it back. libvirt refuses an existing name: the Conflict of the contract.
 
-    It does so also for a file that it has not seen yet.
+    It does so also for a file that it has not seen yet. It would make a clone that shows only the beginning of what
+    it is a clone of, so that is refused here.
     """
-    made: str = conn.storagePoolLookupByName(pool).createXML(xml, 0).XMLDesc(0)
+    if new.backing and new.capacity and new.capacity < (base := _capacity(conn, new.backing)):
+        raise _CutsOff(f"a clone of {base} bytes does not fit into {new.capacity}")
+    made: str = conn.storagePoolLookupByName(new.pool).createXML(volume_xml(new), 0).XMLDesc(0)
     return made
+
+
+def _capacity(conn: libvirt.virConnect, path: str) -> int:
+    """Bytes of the volume at the path; 0 if no pool knows it, then making the clone tells whether it is there."""
+    try:
+        return int(conn.storageVolLookupByPath(path).info()[1])
+    except libvirt.libvirtError:
+        return 0
 
 
 def _live_xml(domain: libvirt.virDomain) -> str:

@@ -55,6 +55,8 @@ class MemoryVolumes:
             backing = self._line.host.file(new.backing)
             if backing is None:
                 raise Said(DriverError, f"inaccessible backing store volume {new.backing}")
+            if capacity and capacity < backing.capacity:
+                raise Said(Refused, f"a clone of {backing.capacity} bytes does not fit into {capacity}")
             capacity = capacity or backing.capacity
         if new.backing and new.format != "qcow2":
             raise Said(Refused, f"backing storage not supported for {new.format} volumes")
