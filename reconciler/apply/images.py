@@ -48,8 +48,9 @@ def upload(call: plan.UploadImage, host: Host, open_image: Open, told: Told) -> 
         try:
             host.volumes.upload(call.pool, call.volume, _counted(source, told), source.size)
         except Refused:
-            with contextlib.suppress(DriverError):
-                host.volumes.delete(call.pool, call.volume)
+            for name in (call.volume, keeper):
+                with contextlib.suppress(DriverError):
+                    host.volumes.delete(call.pool, name)
             raise
     mark(host, call.pool, ready)
     return ()
