@@ -5,19 +5,17 @@ In: refs, a scene, the deed. Out: an Outcome per ref, told as each ends. Called 
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from drivers.errors import DriverError, Unknown
+from reconciler.observe.atonce import as_answered
 from reconciler.operations.scene import Declined, Scene
 from specs.resource import Ref
 
 Deed = Callable[[Ref, Scene], str]
 """Does it and returns one line of what was done, which begins behind the ref ("stopped on kvm1"). Raises Declined
 or drivers.errors."""
-AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,31 +35,10 @@ Tell = Callable[[Outcome], None]
 
 def perform(refs: Sequence[Ref], scene: Scene, deed: Deed, tell: Tell = lambda outcome: None) -> list[Outcome]:
     """The outcomes, in the order of the refs. After a request to stop nothing new is begun."""
-    todo: queue.SimpleQueue[Ref] = queue.SimpleQueue()
-    done: queue.SimpleQueue[Outcome | BaseException] = queue.SimpleQueue()
-    for ref in refs:
-        todo.put(ref)
-
-    def work() -> None:
-        while True:
-            try:
-                ref = todo.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                done.put(attempt(ref, scene, deed))
-            except BaseException as error:
-                done.put(error)
-
-    for number in range(min(len(refs), AT_ONCE)):
-        threading.Thread(target=work, name=f"operation {number}", daemon=True).start()
     found: dict[Ref, Outcome] = {}
-    for _ in refs:
-        ended = done.get()
-        if isinstance(ended, BaseException):
-            raise ended
-        found[ended.ref] = ended
-        tell(ended)
+    for ref, outcome in as_answered(lambda ref: attempt(ref, scene, deed), refs):
+        found[ref] = outcome
+        tell(outcome)
     return [found[ref] for ref in refs]
 
 
