@@ -220,6 +220,26 @@ class Lab:
         self.init_process(name)
         network.set_cable(name, connected=connected)
 
+    def set_path(self, one: str, other: str | None = None, *, connected: bool) -> None:
+        """Cut or mend the way between two running hosts, or between a host and this machine; all else stays as it is.
+
+        Neither side sends a farewell. A host that is switched off and on has its ways again, but not the others' to it.
+        """
+        record = self._record_with(one)
+        there = str(record.address(other) if other else record.gateway)
+        run(self.inside(one, network.divert(network.CARD, there, connected=connected)))
+        back = str(record.address(one))
+        if other:
+            run(self.inside(other, network.divert(network.CARD, back, connected=connected)))
+        else:
+            run(network.divert(BRIDGE, back, connected=connected))
+
+    def mend_paths(self, name: str) -> None:
+        """Mend every way of a running host to the other hosts and to this machine, whatever was cut."""
+        record = self._record_with(name)
+        run(self.inside(name, network.divert(network.CARD, str(record.subnet), connected=True)))
+        run(network.divert(BRIDGE, str(record.address(name)), connected=True))
+
     def init_process(self, name: str) -> processes.HostProcess:
         """Process 1 of a running host. Raises UnknownHost, HostDown."""
         self._record_with(name)

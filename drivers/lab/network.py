@@ -18,6 +18,9 @@ from drivers.lab.errors import CommandFailed, LabConflict, MachineUnfit
 from drivers.lab.paths import BRIDGE, LINK_PREFIX, host_index, link_name
 
 MARK = "gitvirt-lab "
+CARD = "eth0"
+"""What the cable is plugged into, inside the host."""
+NOBODY = "02:00:00:00:de:ad"
 CANDIDATES = tuple(IPv4Network(f"10.98.{third}.0/24") for third in range(0, 256, 8))
 
 
@@ -91,7 +94,7 @@ def plug(state: Path, host: str, mac: str, process: int) -> None:
     name = link_name(host)
     batch(
         [
-            f"link add {name} type veth peer name eth0 address {mac} netns {process}",
+            f"link add {name} type veth peer name {CARD} address {mac} netns {process}",
             f"link set {name} alias '{MARK}{state}' addrgenmode none",
             f"link set {name} master {BRIDGE} up",
         ]
@@ -101,6 +104,16 @@ def plug(state: Path, host: str, mac: str, process: int) -> None:
 def set_cable(host: str, *, connected: bool) -> None:
     """Plug or unplug the host's cable, as a hand would: neither side sends a farewell."""
     run(["ip", "link", "set", link_name(host), "up" if connected else "down"])
+
+
+def divert(link: str, address: str, *, connected: bool) -> list[str]:
+    """The command that sends what goes to `address` to a card that nobody has: silence, for this neighbour alone.
+
+    Without a packet filter, which a host's libvirtd rewrites and some kernels lack. Mending what is whole does nothing.
+    """
+    if connected:
+        return ["ip", "neigh", "flush", "to", address, "dev", link, "nud", "permanent"]
+    return ["ip", "neigh", "replace", address, "lladdr", NOBODY, "dev", link, "nud", "permanent"]
 
 
 def cable_exists(host: str) -> bool:

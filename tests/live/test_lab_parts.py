@@ -247,3 +247,29 @@ def test_guest_with_several_cards_and_disks_lives_through_a_full_storage(
     guest.virsh("resume")
     guest.wait_for_agent()
     wait_until(lambda: guest.run("ls /data/done || true") == "/data/done")
+
+
+# --- ways between hosts -----------------------------------------------------------------------------------------------
+
+
+def reaches(lab: Lab, one: str, other: str) -> bool:
+    """Does libvirtd of `other` answer a process on `one`?"""
+    look = f"timeout 2 bash -c '</dev/tcp/{other}/16514'"
+    return subprocess.run(lab.inside(one, ["sh", "-c", look]), capture_output=True, check=False).returncode == 0
+
+
+def test_the_way_between_two_hosts_is_cut_for_them_alone(lab: Lab) -> None:
+    lab.set_path("kvm1", "kvm2", connected=False)
+    assert not reaches(lab, "kvm1", "kvm2")
+    assert reaches(lab, "kvm3", "kvm2")
+    assert [power(lab, "kvm1"), power(lab, "kvm2")] == ["on", "on"]
+    lab.set_path("kvm1", "kvm2", connected=True)
+    assert reaches(lab, "kvm1", "kvm2")
+
+
+def test_a_host_that_this_machine_cannot_reach_is_reached_by_the_others(lab: Lab) -> None:
+    lab.set_path("kvm2", connected=False)
+    assert power(lab, "kvm2") == "no answer"
+    assert reaches(lab, "kvm1", "kvm2")
+    lab.set_path("kvm2", connected=True)
+    assert power(lab, "kvm2") == "on"
