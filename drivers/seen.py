@@ -12,8 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from drivers.mark import Mark
+from drivers.node import Cell as Cell
+from drivers.node import CpuModel as CpuModel
+from drivers.node import NodeDevice as NodeDevice
+from drivers.node import Topology as Topology
 from specs.fields import Fields
 
 
@@ -54,6 +59,8 @@ class SeenVm:
     `definition` is a digest of both XMLs without ids and statistics; equal digests mean an unchanged object.
     `agent` is true when the guest agent's channel is connected.
     `once` are the paths of the fields that the running VM has for this run only (drivers.base.Once).
+    `migrating` is "in" for the shell that libvirt made for a VM that is on its way here: no second copy of it, and
+    never to be resumed or stopped by hand; "out" where the source tells that it is on its way from here.
     """
 
     name: str
@@ -73,6 +80,7 @@ class SeenVm:
     agent: bool = False
     definition: str = ""
     once: frozenset[str] = frozenset()
+    migrating: Literal["", "out", "in"] = ""
 
     @property
     def running(self) -> bool:
@@ -171,7 +179,12 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenHost:
-    """A complete reading of one host. Versions as libvirt's integers (9000000 = 9.0.0); memory in bytes."""
+    """A complete reading of one host. Versions as libvirt's integers (9000000 = 9.0.0); memory in bytes.
+
+    `cpu_time` is ns that its CPUs were busy since it booted: a statistic, of no account in any comparison. `cpu_model`
+    is that of its best virtualization. `devices` is None unless somebody asked (drivers.base.Node): VMs that name no
+    address need them.
+    """
 
     name: str
     uuid: str
@@ -181,7 +194,12 @@ class SeenHost:
     cpus: int = 0
     memory: int = 0
     memory_free: int = 0
+    topology: Topology | None = None
+    cells: tuple[Cell, ...] = ()
+    cpu_model: CpuModel | None = None
+    cpu_time: int = 0
     capabilities: Capabilities = field(default_factory=Capabilities)
+    devices: tuple[NodeDevice, ...] | None = None
     vms: tuple[SeenVm, ...] = ()
     networks: tuple[SeenNetwork, ...] = ()
     pools: tuple[SeenPool, ...] = ()
@@ -189,8 +207,14 @@ class SeenHost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unseen:
-    """A host that could not be read completely, and why; nothing may be concluded about what it holds."""
+    """A host that could not be read completely, and why; nothing may be concluded about what it holds.
+
+    `twin`: it answers, as the same libvirt host as another one. `lost`: declared gone for good by an operator, with
+    everything that it held.
+    """
 
     name: str
     reason: str
     denied: bool = False  # certificate, host key or rights: retrying will not help
+    twin: bool = False
+    lost: bool = False

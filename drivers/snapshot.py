@@ -28,6 +28,7 @@ from drivers.seen import (
 from specs.fields import Fields, Scalar, Secret
 
 FORMAT = "gitvirt.observed/v1"
+_UNSEEN = ("denied", "twin", "lost")
 _DIGEST = re.compile(r"^hmac:[0-9a-f]{32}$")
 _Seen = TypeVar("_Seen", SeenHost, SeenNetwork, SeenPool, SeenVm, SeenVolume, Capabilities)
 
@@ -60,7 +61,7 @@ def from_data(data: Mapping[str, Any]) -> dict[str, SeenHost | Unseen]:
 
 def _host(seen: SeenHost | Unseen, key: bytes) -> dict[str, Any]:
     if isinstance(seen, Unseen):
-        return {"unseen": seen.reason, **({"denied": True} if seen.denied else {})}
+        return {"unseen": seen.reason, **{word: True for word in _UNSEEN if getattr(seen, word)}}
     return _sparse(seen, "capabilities", "vms", "networks", "pools") | _some(
         capabilities=_sparse(seen.capabilities),
         vms=_by_name(seen.vms, lambda vm: _vm(vm, key)),
@@ -141,7 +142,7 @@ def _some(**values: Any) -> dict[str, Any]:
 
 def _read_host(name: str, data: Mapping[str, Any]) -> SeenHost | Unseen:
     if "unseen" in data:
-        return Unseen(name=name, reason=data["unseen"], denied=data.get("denied", False))
+        return Unseen(name=name, reason=data["unseen"], **{word: bool(data.get(word)) for word in _UNSEEN})
     parts = {
         "capabilities": _capabilities(data.get("capabilities", {})),
         "vms": tuple(_read_vm(each, vm) for each, vm in data.get("vms", {}).items()),

@@ -19,6 +19,7 @@ from reconciler.apply.walk import Limits, Moved, Tell, Walker
 from reconciler.desired.wanted import WantedHost
 from reconciler.journal import Journal
 from reconciler.observe.holds import Holds
+from reconciler.observe.overrides import Overrides
 from reconciler.observe.register import Register
 from reconciler.plan.plan import Step
 from specs.catalog import Catalog
@@ -61,7 +62,12 @@ class App:
             former=lambda secret: self.keys.digests(secret),
             register=lambda repository: Register(self.settings.state_folder, repository),
             holds=lambda repository: Holds(self.settings.state_folder, repository).all(),
+            overrides=lambda repository: self.overrides(repository).all(),
         )
+
+    def overrides(self, repository: str) -> Overrides:
+        """What operators asked of hosts and clusters."""
+        return Overrides(self.settings.state_folder, repository)
 
     def digest(self, secret: Secret) -> str:
         """A secret as marks and plans hold it; the key is made at the first use."""

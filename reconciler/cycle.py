@@ -43,7 +43,10 @@ class Revision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
-    """The world as a pass reaches it: hosts by declaration, time, our key, our memory of hosts and of holds."""
+    """The world as a pass reaches it: hosts by declaration, time, our key, our memory of hosts, of holds and overrides.
+
+    `silent`: since when each host that was not read does not answer, which only a daemon can know.
+    """
 
     connect: Callable[[WantedHost], Host]
     now: Callable[[], int]
@@ -51,6 +54,8 @@ class Outside:
     former: Callable[[Secret], tuple[str, ...]] = lambda secret: ()
     register: Callable[[str], Register]
     holds: Callable[[str], Mapping[str, Override]] = lambda repository: {}
+    overrides: Callable[[str], Mapping[str, tuple[Override, ...]]] = lambda repository: {}
+    silent: Callable[[Observed], Mapping[str, int]] = lambda observed: {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +96,8 @@ def think(
         allowed=allowed,
         present={file: facts.size for file, facts in revision.sources.files.items()},
         holds=outside.holds(wanted.repository),
+        overrides=outside.overrides(wanted.repository),
+        silent=outside.silent(observed),
         secrets_comparable=not observed.recorded,
     )
     return context, planner.make(compare(context), context)

@@ -31,6 +31,8 @@ class Context:
     `ancestors` is None where there is no history (a plain folder): then every mark's revision is accepted.
     `backoff` maps a step's id to why it is not tried again yet. `present`: image files that can be read, with sizes.
     `holds`: what operators hold beside the marks, by ref ("cluster/lab"; the repository's own ref for everything).
+    `overrides`: what operators asked of hosts and clusters, by ref (reconciler/observe/overrides.py). `silent`: since
+    when a host does not answer (unix seconds), as far as that is known: a single look cannot tell.
     `refused`: VMs whose `xml:` patches their host would not take, by ref, with the host's reason.
     `former` hides a secret under the keys that were ours before, which a mark may still have used (reconciler/key.py).
     `secrets_comparable` is false where the observation comes from a file, which has secrets as somebody's digests.
@@ -46,6 +48,8 @@ class Context:
     present: Mapping[str, int] = field(default_factory=dict)
     holds: Mapping[str, Override] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
+    overrides: Mapping[str, tuple[Override, ...]] = field(default_factory=dict)
+    silent: Mapping[str, int] = field(default_factory=dict)
     secrets_comparable: bool = True
     former: Callable[[Secret], tuple[str, ...]] = lambda secret: ()
 

@@ -44,5 +44,5 @@ def _one_each(readings: dict[str, SeenHost | Unseen]) -> dict[str, SeenHost | Un
         for name in same if len(same) > 1 else ():
             others = ", ".join(each for each in same if each != name)
             text = f"it is the same libvirt host as {others} (uuid {uuid}); remove one of them, or give it its own uuid"
-            found[name] = Unseen(name=name, reason=text)
+            found[name] = Unseen(name=name, reason=text, twin=True)
     return found

@@ -47,8 +47,8 @@ class Observed:
 
     @cached_property
     def unseen(self) -> dict[str, Unseen]:
-        """The hosts that were not, with their reasons."""
-        return {name: host for name, host in sorted(self.hosts.items()) if isinstance(host, Unseen)}
+        """The hosts that were not, with their reasons; not those that are declared lost: they hold nothing any more."""
+        return {name: host for name, host in sorted(self.hosts.items()) if isinstance(host, Unseen) and not host.lost}
 
     @property
     def complete(self) -> bool:

@@ -1,7 +1,8 @@
 """Overview: the whole repository on one screen, and whether all is well. Pure. Called by `gitvirt status`.
 
 Levels: `ready` all is as declared; `remarks` somebody should know something: held, drifted, waiting for a restart, on
-hold, in maintenance, changes due; `errors` a host was not read, or a VM is not in the state it shall be in.
+hold, in maintenance, changes due; `errors` a host does not answer or lacks something, or a VM is not in the state that
+it shall be in.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from typing import Any
 from drivers.mark import Override
 from reconciler.diff import power
 from reconciler.diff.change import HeldReason
+from reconciler.place.hoststate import State
 from reconciler.status import objects
 from reconciler.status.conditions import every_held
 from reconciler.status.kinds import host, volume
 from reconciler.status.situation import Situation
 from reconciler.status.values import overrides, sparse, time
 from specs.kinds import API_VERSION
+
+_TROUBLE = (State.NON_RESPONSIVE, State.CONNECTING, State.NON_OPERATIONAL, State.DOWN)
 
 
 def overview(situation: Situation, daemon: dict[str, Any] | None) -> dict[str, Any]:
@@ -64,14 +68,16 @@ def overview(situation: Situation, daemon: dict[str, Any] | None) -> dict[str, A
 def level(status: dict[str, Any]) -> str:
     """`ready`, `remarks` or `errors`."""
     states = status["hosts"]["states"]
-    bad = states.get("unreachable") or status["vms"]["states"].get("unknown") or status["vms"]["notReady"]
+    bad = (
+        any(states.get(each) for each in _TROUBLE)
+        or status["vms"]["states"].get("unknown")
+        or status["vms"]["notReady"]
+    )
     if bad or status["daemon"].get("problem") or status["daemon"].get("failed"):
         return "errors"
     told = ("pendingRestart", "drifted", "held", "overrides")
     return (
-        "remarks"
-        if any(status[key] for key in told) or states.get("maintenance") or status["due"]["steps"]
-        else "ready"
+        "remarks" if any(status[key] for key in told) or set(states) - {State.UP} or status["due"]["steps"] else "ready"
     )
 
 
@@ -125,6 +131,7 @@ def _overrides(situation: Situation) -> Iterator[dict[str, Any]]:
         if each.author != power.GUEST
     ]
     found += sorted(situation.context.holds.items())
+    found += [(ref, each) for ref, kept in sorted(situation.context.overrides.items()) for each in kept]
     for ref, each in found:
         if power.active(each, now):
             yield {"ref": ref, **overrides([each])[0]}

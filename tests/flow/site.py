@@ -24,6 +24,7 @@ from reconciler.desired.wanted import WantedHost
 from reconciler.diff.context import Allowed
 from reconciler.images import FileSource
 from reconciler.observe.holds import Holds
+from reconciler.observe.overrides import Overrides
 from reconciler.observe.register import Register
 from reconciler.plan.plan import Plan, UploadImage
 from specs.fields import Secret
@@ -144,6 +145,7 @@ class Site:
             digest=lambda secret: secret.digest(b"key"),
             register=lambda repository: Register(self.state, repository),
             holds=lambda repository: Holds(self.state, repository).all(),
+            overrides=lambda repository: Overrides(self.state, repository).all(),
         )
 
     def _connect(self, host: WantedHost) -> Host:

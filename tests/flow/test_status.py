@@ -87,7 +87,7 @@ def test_what_a_dead_host_may_hold_is_unknown_and_never_absent(site: Site) -> No
     assert condition(item, "Ready")["reason"] == "HostUnseen"
     assert "kvm1" in condition(item, "Ready")["message"]
     assert [(each["metadata"]["name"], each["status"]["state"]) for each in host.hosts(situation(site))] == [
-        ("kvm1", "unreachable"), ("kvm2", "up"),
+        ("kvm1", "non-responsive"), ("kvm2", "up"),
     ]  # fmt: skip
 
 
@@ -355,7 +355,7 @@ def test_the_overview_is_ready_only_if_all_is_as_declared(site: Site) -> None:
     site.world.cut("kvm2")
     status = overview.overview(situation(site), None)["status"]
     assert status["level"] == "errors"
-    assert status["hosts"]["states"] == {"up": 1, "unreachable": 1}
+    assert status["hosts"]["states"] == {"up": 1, "non-responsive": 1}
     assert status["hosts"]["remarks"][0]["reason"]
 
 

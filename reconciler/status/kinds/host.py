@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from drivers.seen import SeenHost, Unseen
+from reconciler.diff.power import active
+from reconciler.place.hoststate import HostState, State, state
 from reconciler.status.conditions import Condition, on_hold, truth
 from reconciler.status.situation import Situation
 from reconciler.status.values import overrides, sparse, version
@@ -12,6 +14,7 @@ from specs.render import spec_data
 from specs.resource import Ref
 
 HOST = "Host"
+_SILENT = (State.NON_RESPONSIVE, State.CONNECTING, State.DOWN)
 
 
 def hosts(situation: Situation) -> list[dict[str, Any]]:
@@ -26,16 +29,15 @@ def host(name: str, situation: Situation) -> dict[str, Any]:
     context = situation.context
     resource = situation.catalog.get(HOST, name)
     seen = context.observed.hosts.get(name) or Unseen(name=name, reason="not looked at")
-    wanted = context.wanted.hosts.get(name)
-    maintenance = wanted is not None and wanted.maintenance
+    found = state(name, context)
     hold = context.holds.get(f"host/{name}")
-    reached = isinstance(seen, SeenHost)
+    asked = [each for each in context.overrides.get(f"host/{name}", ()) if active(each, context.now)]
     status = {
-        "state": "unreachable" if not reached else "maintenance" if maintenance else "up",
-        **sparse(reason=seen.reason if isinstance(seen, Unseen) else "declared: maintenance" if maintenance else ""),
-        "conditions": [each.data() for each in _conditions(name, seen, maintenance, situation)],
+        "state": str(found.state),
+        **sparse(reason=found.why),
+        "conditions": [each.data() for each in _conditions(name, seen, found, situation)],
         **(_figures(seen) if isinstance(seen, SeenHost) else {}),
-        **sparse(overrides=overrides([hold]) if hold else []),
+        **sparse(overrides=overrides([*([hold] if hold else []), *asked])),
     }
     metadata = sparse(
         name=name,
@@ -45,15 +47,16 @@ def host(name: str, situation: Situation) -> dict[str, Any]:
     return {"metadata": metadata, "spec": spec_data(resource) if resource else {}, "status": status}
 
 
-def _conditions(name: str, seen: SeenHost | Unseen, maintenance: bool, situation: Situation) -> list[Condition]:
+def _conditions(name: str, seen: SeenHost | Unseen, found: HostState, situation: Situation) -> list[Condition]:
     if isinstance(seen, Unseen):
         reached = Condition(
             type="Reachable", status="False", reason="Denied" if seen.denied else "NotRead", message=seen.reason
         )
     else:
         reached = Condition(type="Reachable", status="True", reason="Read")
-    reason = "NotRead" if isinstance(seen, Unseen) else "Maintenance" if maintenance else "Up"
-    schedulable = Condition(type="Schedulable", status=truth(reason == "Up"), reason=reason)
+    reason = "NotRead" if found.state in _SILENT else str(found.state).title().replace(" ", "").replace("-", "")
+    told = "" if isinstance(seen, Unseen) else found.why
+    schedulable = Condition(type="Schedulable", status=truth(found.up), reason=reason, message=told)
     return [reached, schedulable, on_hold(Ref(HOST, name), name, situation)]
 
 

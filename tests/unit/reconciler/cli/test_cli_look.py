@@ -145,7 +145,7 @@ def test_hosts_that_are_not_reached_are_told_and_never_an_error(settled):
     assert "host/kvm1 was not read, so what it holds is unknown" in ran.err
     assert {row[1] for row in table(ran.out)[1:]} == {"unknown"}
     hosts = settled("get", "hosts").out
-    assert "unreachable" in hosts
+    assert "non-responsive" in hosts
 
 
 def test_a_real_look_at_unreachable_hosts_says_so(lens):
@@ -189,7 +189,7 @@ def test_status_exits_as_things_are(settled):
     ran = settled("status")
     assert ran.code == Exit.ERROR
     assert "NOT READY" in ran.out
-    assert "kvm2 unreachable:" in ran.out
+    assert "kvm2 non-responsive:" in ran.out
     data = json.loads(settled("status", "-o", "json").out)
     assert (data["kind"], data["status"]["level"]) == ("Status", "errors")
 
