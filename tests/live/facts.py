@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import select
 import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from drivers.lab.lab import Lab
@@ -65,3 +68,39 @@ def wait_until_seen(site: LiveSite) -> None:
 def held(plan: Plan) -> dict[str, HeldReason]:
     """Ref → why its change is held."""
     return {str(each.ref): each.held.reason for each in plan.changes if each.held}
+
+
+class Doubles:
+    """What tests/live/watch_doubles.py sees, which looks at every host all the time."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.live.watch_doubles", str(lab.paths.state)],
+            cwd=Path(__file__).parents[2], text=True, stdout=subprocess.PIPE,
+        )  # fmt: skip
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "ready\n"
+
+    def told(self) -> bool:
+        """Has it seen anything?"""
+        assert self._process.stdout is not None
+        return bool(select.select([self._process.stdout], [], [], 0)[0])
+
+    def found(self) -> list[str]:
+        """Ends the watch; everything that ran twice, as it was told."""
+        assert self._process.poll() is None, "the watch of doubles has died"
+        self._process.terminate()
+        with self._process:
+            assert self._process.stdout is not None
+            return self._process.stdout.read().splitlines()
+
+
+@contextmanager
+def nothing_doubles(lab: Lab) -> Iterator[None]:
+    """While the body runs, no VM runs on two hosts, not for a moment."""
+    watch = Doubles(lab)
+    try:
+        yield
+    finally:
+        found = watch.found()
+    assert not found
