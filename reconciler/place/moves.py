@@ -1,0 +1,90 @@
+"""Moves: which VMs leave their host in this pass, where they go, and which would have to but cannot.
+
+Pure. Called by plan/planner.py. Movers are asked in the order of MOVERS; the first one that speaks of a VM decides.
+Whoever wants a VM moved only says why; the target is placement's choice among the hosts that preflight lets through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from reconciler.diff.change import Held, HeldReason
+from reconciler.diff.context import Context
+from reconciler.place import preflight
+from reconciler.place.choose import Room, choose, demand
+from reconciler.place.movers import hosts, override
+from reconciler.place.wish import Home, Move, Mover, Wish, home_of
+
+MOVERS: Mapping[str, Mover] = {
+    "override": override.wishes,
+    "hosts": hosts.wishes,
+}
+"""Name → mover, in the order in which they are asked."""
+
+
+def moves(context: Context, room: Room) -> dict[str, Move]:
+    """The moves of a pass by VM, held ones included; the room then counts them as done."""
+    found: dict[str, Move] = {}
+    stays: dict[str, Wish] = {}
+    for name, mover in MOVERS.items():
+        for wish in mover(context, room):
+            if wish.vm in found:
+                continue
+            if wish.kind == "stay":
+                stays.setdefault(wish.vm, wish)
+                continue
+            move = settle(wish, name, context, room, stays.get(wish.vm))
+            if move is not None:
+                found[wish.vm] = move
+    return found
+
+
+def settle(wish: Wish, mover: str, context: Context, room: Room, stay: Wish | None = None) -> Move | None:
+    """What becomes of one wish; None if nothing: what is only better is dropped where it cannot be."""
+    wanted = context.wanted.vms.get(wish.vm)
+    home = home_of(wanted, context) if wanted else None
+    if home is None or home.host == wish.to:
+        return None
+    why_not = _kept(wish, stay) or preflight.stuck(home, context)
+    move = Move(
+        vm=wish.vm, source=home.host, target="", why=wish.why, mover=mover, running=home.found.vm.running,
+        stop=wish.kind == "stop", where=wish.where,
+    )  # fmt: skip
+    if why_not is None and not move.stop:
+        why_not, move = _aim(wish, move, home, context, room)
+    if why_not is None:
+        return move
+    return replace(move, held=why_not) if wish.must else None
+
+
+def _kept(wish: Wish, stay: Wish | None) -> Held | None:
+    """Why it stays by somebody's word."""
+    if stay is not None:
+        fix = f"`gitvirt migrate {wish.vm} --clear` takes that back"
+        return Held(reason=HeldReason.ON_HOLD, text=stay.why, fix=fix)
+    if wish.kind == "hold":
+        return Held(reason=HeldReason.NEEDS_MOVE, text=wish.why, fix="move it by hand, or stop it")
+    return None
+
+
+def _aim(wish: Wish, move: Move, home: Home, context: Context, room: Room) -> tuple[Held | None, Move]:
+    """Finds the target: the only one, or placement's choice; or why there is none."""
+    against = {
+        name: why
+        for name in home.wanted.hosts
+        if name != home.host and (why := _elsewhere(name, wish) or preflight.against(home, name, context))
+    }
+    but = frozenset({home.host, *against})
+    asked = demand(home.wanted, home.found, context.now)
+    chosen = choose(asked, room, but=but, during=wish.during)
+    if chosen.host:
+        return None, replace(move, target=chosen.host)
+    rejected = {**chosen.rejected, **{name: why for name, why in against.items() if not wish.to or name == wish.to}}
+    told = "; ".join(f"{host}: {why}" for host, why in sorted(rejected.items()))
+    text = f"no other host can take it: {told}" if told else "there is no other host that may run it"
+    return Held(reason=HeldReason.NEEDS_MOVE, text=text, fix="make one of them fit, or allow others"), move
+
+
+def _elsewhere(name: str, wish: Wish) -> str:
+    return f"it shall go to {wish.to}" if wish.to and name != wish.to else ""

@@ -1,0 +1,92 @@
+"""Wish, Move and Home: what movers ask for and what becomes of it. Pure values.
+
+A mover (reconciler/place/movers/) looks at one pass and yields wishes: this VM shall leave its host, or stay. Made
+into moves by reconciler/place/moves.py, which finds the target; shown and carried out by reconciler/plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from drivers.mark import Mark
+from reconciler.desired.wanted import WantedVm
+from reconciler.diff.change import Held
+from reconciler.diff.context import Context
+from reconciler.observe.observed import Found
+from reconciler.place.choose import Room
+from specs.resource import Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A mover's word about a VM, by name. `why` says it in the plan ("kvm1 goes into maintenance").
+
+    `kind`: `migrate` (running VMs migrate, others are relocated), `stop` (shut down where it is, and stay off there),
+    `hold` (it ought to go and must not: held, with `why`), `stay` (where it is, whatever other movers wish: held only
+    if one of those that `must` wants it away). `to`: the only host that will do, "" for any. `during`: "drain" makes
+    hard rules between VMs yield. `must`: false for what is only better (balance), which is dropped in silence if it
+    cannot be. `where`: the YAML that causes it.
+    """
+
+    vm: str
+    why: str
+    to: str = ""
+    during: Literal["", "drain"] = ""
+    kind: Literal["migrate", "stop", "hold", "stay"] = "migrate"
+    must: bool = True
+    where: Location | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A VM that leaves its host, or should: then `held` says why it stays.
+
+    `target` is "" for a VM that is stopped (`stop`) or has nowhere to go. `running`: it is migrated, else relocated.
+    `yields`: rules between VMs that it breaks during a drain, in words. `scores` and `rejected`: see Placement.
+    """
+
+    vm: str
+    source: str
+    target: str
+    why: str
+    mover: str
+    running: bool
+    yields: tuple[str, ...] = ()
+    stop: bool = False
+    held: Held | None = None
+    where: Location | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """A declared VM of ours that exists on exactly one host."""
+
+    wanted: WantedVm
+    found: Found
+    mark: Mark
+
+    @property
+    def host(self) -> str:
+        """Where it is."""
+        return self.found.host
+
+
+Mover = Callable[[Context, Room], Iterator[Wish]]
+
+
+def homes(context: Context) -> Iterator[Home]:
+    """The VMs that movers may speak of: declared, ours, on one host, out of the trash, in order of name."""
+    for name in sorted(context.wanted.vms):
+        if (home := home_of(context.wanted.vms[name], context)) is not None:
+            yield home
+
+
+def home_of(wanted: WantedVm, context: Context) -> Home | None:
+    """Where a declared VM is; None if it is nowhere, in doubt, or in the trash."""
+    owned = context.observed.owned.get(wanted.ref, [])
+    if len(owned) != 1:
+        return None
+    mark = owned[0].vm.mark
+    return None if mark is None or mark.trashed else Home(wanted=wanted, found=owned[0], mark=mark)
