@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from reconciler.desired.cluster import resolve_cluster
 from reconciler.desired.drift import drift_of
 from reconciler.desired.identity import derived_uuid, image_volume
 from reconciler.desired.vm import resolve_vm
@@ -68,6 +69,7 @@ def resolve(catalog: Catalog, revision: str, sources: Sources) -> Wanted:
         networks={each.name: _network(each, catalog, hosts) for each in catalog.of("Network")},
         images={each.name: _image(each, sources) for each in catalog.of("Image")},
         vms={each.name: resolve_vm(each, catalog, hosts, sources.reveal) for each in catalog.of("VirtualMachine")},
+        clusters={each.name: resolve_cluster(each, catalog) for each in catalog.of("Cluster")},
         deletions=_budget(budgets and budgets.deletions, Budget()),
         restarts=_budget(budgets and budgets.restarts, Budget(count=5, percent=10)),
         trash_keep=_keep(repository.trash),

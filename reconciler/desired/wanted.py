@@ -31,6 +31,15 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WantedCluster:
+    """A set of hosts between which VMs move, and the policies that hold in it."""
+
+    ref: Ref
+    name: str
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WantedHost:
     """A declared libvirt host."""
 
@@ -219,6 +228,7 @@ class Wanted:
     networks: Mapping[str, WantedNetwork]
     images: Mapping[str, WantedImage]
     vms: Mapping[str, WantedVm]
+    clusters: Mapping[str, WantedCluster] = field(default_factory=dict)
     deletions: Budget = field(default_factory=Budget)
     restarts: Budget = field(default_factory=lambda: Budget(count=5, percent=10))
     trash_keep: int = 7 * 86400

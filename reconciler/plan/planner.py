@@ -15,10 +15,10 @@ from typing import Any
 from drivers.mark import Mark
 from reconciler.diff.change import Change, HeldReason, Verb
 from reconciler.diff.context import Context
-from reconciler.diff.holding import hosts_on_hold
 from reconciler.observe import backing
 from reconciler.observe.observed import Found
 from reconciler.place import choose
+from reconciler.place.room import Room, furnish
 from reconciler.plan import guard
 from reconciler.plan.builder import Builder, Withheld
 from reconciler.plan.order import by_harm
@@ -76,7 +76,7 @@ class _Planner:
         self.context = builder.context
         self.placements: dict[str, choose.Placement] = {}
         self.users = backing.users(self.context.observed)
-        self._room: choose.Room | None = None
+        self._room: Room | None = None
 
     def settle(self, change: Change) -> Change:
         """Adds the change's steps and returns it with what was decided, or held."""
@@ -141,16 +141,10 @@ class _Planner:
         return vm_create.create_steps(change, wanted, placement.host, self.builder)
 
     @property
-    def room(self) -> choose.Room:
+    def room(self) -> Room:
         """What placement may count on, known once networks and storage have been settled."""
         if self._room is None:
-            self._room = choose.Room(
-                hosts=self.context.wanted.hosts,
-                seen=self.context.observed.seen,
-                networks=self._networks(),
-                storage=self._storage(),
-                held=hosts_on_hold(self.context),
-            )
+            self._room = furnish(self.context, self._networks(), self._storage())
         return self._room
 
     def _networks(self) -> dict[tuple[str, str], str]:

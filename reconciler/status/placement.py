@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from reconciler.desired.wanted import WantedVm
 from reconciler.diff.pools import pool_on
-from reconciler.place.choose import FILTERS, Demand, Room, demand
+from reconciler.place.demand import Demand, demand
+from reconciler.place.filters import FILTERS
+from reconciler.place.room import Room, furnish
 from reconciler.plan import plan
 from reconciler.status.situation import Machine, Situation
 
@@ -28,7 +30,7 @@ def verdicts(machine: Machine, situation: Situation) -> list[Verdict]:
     wanted = machine.wanted
     if wanted is None:
         return []
-    room, asked = _room(machine, wanted, situation), demand(wanted)
+    room, asked = _room(machine, wanted, situation), demand(wanted, machine.found, situation.context.now)
     found = [Verdict(host=name, why=_why(asked, name, room)) for name in wanted.hosts]
     for name, host in sorted(situation.context.wanted.hosts.items()):
         if name not in wanted.hosts:
@@ -51,25 +53,19 @@ def reason(machine: Machine, situation: Situation) -> str:
 
 
 def _why(asked: Demand, host: str, room: Room) -> str:
-    return next((why for each in FILTERS if (why := each(asked, host, room))), "")
+    return next((why for each in FILTERS if each.concerns(asked, room) and (why := each.why(asked, host, room))), "")
 
 
 def _room(machine: Machine, wanted: WantedVm, situation: Situation) -> Room:
+    """What is left for the VM when the plan is done with all others."""
     context = situation.context
-    given: dict[str, int] = {}
+    room = furnish(context, _networks(situation), _storage(situation))
     for name, placed in situation.plan.placements.items():
         if placed.host and name != wanted.name:
-            given[placed.host] = given.get(placed.host, 0) + demand(context.wanted.vms[name]).memory
-    if machine.vm and machine.vm.live is not None:
-        own = machine.vm.live.get("memory")
-        given[machine.host] = given.get(machine.host, 0) - (own if isinstance(own, int) else 0)
-    return Room(
-        hosts=context.wanted.hosts,
-        seen=context.observed.seen,
-        networks=_networks(situation),
-        storage=_storage(situation),
-        given=given,
-    )
+            room.take(demand(context.wanted.vms[name]), placed.host)
+    if wanted.name in room.where:
+        room.leave(demand(wanted, machine.found, context.now))
+    return room
 
 
 def _networks(situation: Situation) -> dict[tuple[str, str], str]:

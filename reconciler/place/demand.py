@@ -1,0 +1,72 @@
+"""Demand: what one VM asks of its host.
+
+Pure. Made by the planner and by place/room.py for every declared VM, new or found; read by filters, weights, movers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.desired.wanted import WantedVm
+from reconciler.diff import power
+from reconciler.observe.observed import Found
+from specs.attachment import is_network
+from specs.fields import Fields, entries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What one VM asks of a host.
+
+    `memory` in bytes: what is guaranteed to it, else all that it shall have (of one that runs: all that it has).
+    `host` is where it is now, "" if nowhere; `running`: it takes memory and CPUs there, or will by this plan;
+    `present`: it does so already, thus what the host reports as free is without it.
+    """
+
+    vm: WantedVm
+    memory: int
+    cpus: int
+    networks: tuple[str, ...]
+    pools: tuple[str, ...]
+    host: str = ""
+    running: bool = True
+    present: bool = False
+
+    @property
+    def name(self) -> str:
+        """The VM's name."""
+        return self.vm.name
+
+
+def demand(vm: WantedVm, found: Found | None = None, now: int = 0) -> Demand:
+    """The demand of a VM that is to be created, or of one that was found. `now` decides which overrides count."""
+    live = found.vm.live if found else None
+    fields: Fields = vm.fields if live is None else {**vm.fields, **live}
+    return Demand(
+        vm=vm,
+        memory=_number(fields, "memory", 0) if vm.guaranteed is None else vm.guaranteed,
+        cpus=_number(fields, "cpu.count", 1),
+        networks=networks(vm.fields),
+        pools=tuple(dict.fromkeys(disk.pool for disk in vm.disks if not disk.path)),
+        host=found.host if found else "",
+        running=live is not None or _starts(vm, found, now),
+        present=live is not None,
+    )
+
+
+def _starts(vm: WantedVm, found: Found | None, now: int) -> bool:
+    """Whether this plan starts it, as far as its power goes."""
+    if found is None:
+        return vm.power == "running"
+    change = power.compare(vm, found.vm, found.vm.mark, now)
+    return change is not None and change.live and change.after == "running"
+
+
+def networks(fields: Fields) -> tuple[str, ...]:
+    """The networks that its NICs are in."""
+    return tuple(str(nic["network"]) for nic in entries(fields, "nics").values() if is_network(nic.get("network")))
+
+
+def _number(fields: Fields, path: str, unsaid: int) -> int:
+    value = fields.get(path)
+    return value if isinstance(value, int) else unsaid

@@ -1,0 +1,21 @@
+"""Filters: what makes a host impossible for a VM, in one table. Adding one is a function and a line here.
+
+The order is that in which they are asked: the first reason is the one that is told.
+"""
+
+from __future__ import annotations
+
+from reconciler.place.filters import able, host, memory, network, storage
+from reconciler.place.rules import Filter, Reads
+
+FILTERS: tuple[Filter, ...] = (
+    Filter(name="Reachable", why=host.reachable),
+    Filter(name="HostState", why=host.state),
+    Filter(name="Hold", why=host.hold),
+    Filter(name="Network", why=network.network),
+    Filter(name="Storage", why=storage.storage),
+    Filter(name="Emulation", why=able.emulation),
+    Filter(name="Emulated-Machine", why=able.abilities),
+    Filter(name="HostDevice", why=able.host_devices),
+    Filter(name="Memory", why=memory.memory, reads=Reads.HOST),
+)

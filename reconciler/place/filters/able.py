@@ -1,0 +1,27 @@
+"""What a host can do: virtualization, what libvirt and QEMU there offer, the devices that it has."""
+
+from __future__ import annotations
+
+from reconciler.place import gates
+from reconciler.place.demand import Demand
+from reconciler.place.room import Room
+
+
+def emulation(asked: Demand, host: str, room: Room) -> str | None:
+    """Hardware virtualization where it is asked for; never a silent fall-back."""
+    if asked.vm.emulation == "kvm" and not room.seen[host].capabilities.kvm:
+        return "no KVM"
+    return None
+
+
+def abilities(asked: Demand, host: str, room: Room) -> str | None:
+    """libvirt and QEMU there can do what its fields ask for."""
+    fields, seen = asked.vm.fields, room.seen[host]
+    return next((why for _, why in (*gates.lacking(fields, seen), *gates.untagged(fields, seen))), None)
+
+
+def host_devices(asked: Demand, host: str, room: Room) -> str | None:
+    """The devices that it is to be given are there; one that is kept off can wait for them."""
+    if asked.vm.power == "stopped":
+        return None
+    return next((why for _, why in gates.absent(asked.vm.fields, room.seen[host])), None)

@@ -1,0 +1,21 @@
+"""The host itself: read in this pass, up, and not held by an operator."""
+
+from __future__ import annotations
+
+from reconciler.place.demand import Demand
+from reconciler.place.room import Room
+
+
+def reachable(asked: Demand, host: str, room: Room) -> str | None:
+    """The host was read in this pass."""
+    return None if host in room.seen else "not reachable"
+
+
+def state(asked: Demand, host: str, room: Room) -> str | None:
+    """The host is up: not in maintenance, not on the way there."""
+    return room.unfit.get(host) or ("in maintenance" if room.hosts[host].maintenance else None)
+
+
+def hold(asked: Demand, host: str, room: Room) -> str | None:
+    """No operator holds the host."""
+    return "on hold" if host in room.held else None

@@ -1,0 +1,51 @@
+"""Filter and Weight: one line of the tables that placement goes by.
+
+Pure. The functions are in place/filters and place/weights, named by policies by the names that oVirt gives them.
+What a rule `reads` says when its answers may change while a plan is made, so that nothing is asked twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+
+from reconciler.place.demand import Demand
+from reconciler.place.room import Room
+
+
+class Reads(IntEnum):
+    """What an answer depends on, besides the VM: more and more of the room."""
+
+    FACTS = 0  # what was declared and observed: the same through a whole plan
+    HOST = 1  # also what the room has on that host
+    ROOM = 2  # also what it has on other hosts, or which VM it is: asked anew each time
+
+
+def _always(demand: Demand, room: Room) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """`why` tells why a host cannot take a VM (None: it can), asked only about VMs that it `concerns`.
+
+    VMs that ask for the same share an answer, but for rules that read the whole room. `yields`: it gives way when a
+    host is drained.
+    """
+
+    name: str
+    why: Callable[[Demand, str, Room], str | None]
+    reads: Reads = Reads.FACTS
+    concerns: Callable[[Demand, Room], bool] = _always
+    yields: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """`weigh` tells how bad a host is for a VM that it `concerns`: lower is better, and only the order counts."""
+
+    name: str
+    weigh: Callable[[Demand, str, Room], float]
+    reads: Reads = Reads.FACTS
+    concerns: Callable[[Demand, Room], bool] = _always
