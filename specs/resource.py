@@ -24,6 +24,7 @@ SHORT_NAMES: Mapping[str, str] = {
     "Image": "image",
     "InstanceType": "instancetype",
     "VirtualMachine": "vm",
+    "AffinityGroup": "affinitygroup",
 }
 """Kind → its short name, in the order in which kinds depend on each other."""
 

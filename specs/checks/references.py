@@ -87,6 +87,12 @@ def _of_image(resource: Resource) -> _Mentioned:
     yield "storageDomain", "StorageDomain", resource.spec.storage_domain
 
 
+def _of_affinity(resource: Resource) -> _Mentioned:
+    yield "cluster", "Cluster", resource.spec.cluster
+    yield from _several("vms", "VirtualMachine", resource.spec.vms)
+    yield from _several("hosts", "Host", resource.spec.hosts)
+
+
 def _of_vm(resource: Resource) -> _Mentioned:
     spec = resource.spec
     yield "cluster", "Cluster", spec.cluster
@@ -113,4 +119,5 @@ _MENTIONED: Mapping[str, Callable[[Resource], _Mentioned]] = {
     "StorageDomain": _of_domain,
     "Image": _of_image,
     "VirtualMachine": _of_vm,
+    "AffinityGroup": _of_affinity,
 }

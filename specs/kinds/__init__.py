@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from specs import shape
+from specs.kinds.affinitygroup import AffinityGroup
 from specs.kinds.cluster import Cluster
 from specs.kinds.datacenter import DataCenter
 from specs.kinds.host import Host
@@ -104,6 +105,12 @@ _ALL = (
         doc="A virtual machine.",
         levels=("Repository", "DataCenter", "Cluster"),
         canonical=VM_CANONICAL,
+    ),
+    Kind(
+        name="AffinityGroup",
+        model=AffinityGroup,
+        doc="VMs that run together or apart, on some hosts or away from them.",
+        levels=("Repository", "DataCenter", "Cluster"),
     ),
 )
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from specs.kinds.common import FreeMapping, Line
 from specs.kinds.cpu import CpuModel
-from specs.model import Model, Name, declared
+from specs.model import Model, Name, Yes, declared
 
 
 class ClusterCpu(Model):
@@ -27,6 +27,10 @@ class Cluster(Model):
         effect="creation",
     )
     cpu: ClusterCpu | None = declared("The CPU of its VMs.", effect="creation")
+    ha_reservation: Yes | None = declared(
+        "Warns when the loss of one host could not be borne by the others for all highly available VMs.",
+        effect="policy",
+    )
     defaults: FreeMapping | None = declared(
         "Partial specs by kind, under every object of this cluster.", effect="policy"
     )

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
+from specs.kinds.availability import HighAvailability
 from specs.kinds.channel import Channel
 from specs.kinds.cloudinit import CloudInit
 from specs.kinds.common import Drift, Line
@@ -100,6 +101,9 @@ class VirtualMachine(Hardware):
         "What to do when it does not: give up, or cut its power.", effect="policy"
     )
     hosts: tuple[Name, ...] | None = declared("Only these hosts may run it.", effect="policy")
+    high_availability: HighAvailability | None = declared(
+        "It matters that it runs: such VMs are spread over hosts, and counted by `haReservation`.", effect="policy"
+    )
     xml: Annotated[tuple[XmlPatch, ...] | None, Unit("patches")] = declared(
         "Patches of libvirt's XML, for what has no field.", effect="restart"
     )

@@ -78,7 +78,7 @@ def test_the_schema_takes_shorthands_and_lists_by_name() -> None:
 
 def test_defaults_in_the_schema_are_partial_specs_of_the_kinds_below() -> None:
     defaults = SCHEMA["$defs"]["Cluster"]["properties"]["defaults"]
-    assert set(defaults["properties"]) == {"Host", "VirtualMachine"}
+    assert set(defaults["properties"]) == {"Host", "VirtualMachine", "AffinityGroup"}
     assert "required" not in SCHEMA["$defs"]["HostDefaults"]
     assert "required" in SCHEMA["$defs"]["Host"]
 
