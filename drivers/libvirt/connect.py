@@ -18,11 +18,12 @@ from __future__ import annotations
 import atexit
 import contextlib
 import itertools
+import queue
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from typing import Any, Literal, TypeVar
 
 import libvirt
@@ -39,6 +40,9 @@ Purpose = Literal["reads", "changes", "long"]
 
 HOST_LIMIT = 40  # calls under way on one host
 PIPELINE = 16  # of them for one `gather`
+BATCH = (
+    8  # answers that come together where calls go one by one: each hand-over to the caller costs a switch of threads
+)
 CLOSE_WAIT = 1.0  # seconds for saying good-bye to the host
 DEADLINES: dict[Purpose, float] = {"reads": 20.0, "changes": 90.0, "long": 3600.0}
 """Seconds. libvirt itself gives up on a domain's lock after 30: a change must outlive that to learn the reason."""
@@ -78,30 +82,56 @@ class Lease:
         self, operation: str, function: Callable[[Item], T], items: Sequence[Item], deadline: float | None = None
     ) -> list[T | DriverError]:
         """`function` of every item, many at once, results in order; a failed or late one gives its error instead."""
-        if not items:
-            return []
+        results: list[T | DriverError] = [None] * len(items)  # type: ignore[list-item]
+        for position, answer in self.answers(operation, function, items, deadline):
+            results[position] = answer
+        return results
+
+    def answers(
+        self, operation: str, function: Callable[[Item], T], items: Sequence[Item], deadline: float | None = None
+    ) -> Iterator[tuple[int, T | DriverError]]:
+        """As `gather`, but (position, answer) as each comes: the caller works on it while the next is under way."""
         limit = deadline or DEADLINES[self.purpose]
-        results: list[T | DriverError | None] = [None] * len(items)
-        positions = itertools.count()  # next() on it is atomic
+        until = time.monotonic() + limit
+        came: queue.SimpleQueue[list[tuple[int, T | DriverError]] | BaseException] = queue.SimpleQueue()
+        size = BATCH if self._owner.pipeline == 1 else 1
+        starts = itertools.count(0, size)  # next() on it is atomic
 
         def pump() -> None:
-            for position in positions:
-                if position >= len(items):
+            for start in starts:
+                batch = range(start, min(start + size, len(items)))
+                if not batch:
                     return
-                results[position] = self._outcome(operation, function, items[position])
+                came.put([(each, self._outcome(operation, function, items[each])) for each in batch])
 
-        futures = [self._start(operation, limit, pump)]
-        for _ in range(1, min(len(items), self._owner.pipeline)):
-            if (future := self._owner.submit(self._link, pump)) is None:
+        def ended(future: Future[None]) -> None:
+            if (error := future.exception()) is not None:  # closed meanwhile, or a mistake of ours
+                came.put(error)
+
+        for number in range(min(len(items), self._owner.pipeline)):
+            future = self._owner.submit(self._link, pump) if number else self._start(operation, limit, pump)
+            if future is None:
                 break  # the host is busy with other calls: fewer side by side
-            futures.append(future)
-        done, pending = wait(futures, timeout=limit)
-        for future in done:
-            future.result()
-        if not pending:
-            return results  # type: ignore[return-value]
-        late = self._late(operation, limit)
-        return [late if each is None else each for each in list(results)]
+            future.add_done_callback(ended)
+        yield from self._as_they_come(came, len(items), (operation, limit, until))
+
+    def _as_they_come(
+        self, came: queue.SimpleQueue[Any], count: int, term: tuple[str, float, float]
+    ) -> Iterator[tuple[int, Any]]:
+        """What comes until the end of the term (operation, seconds, when); after it, an error for each other one."""
+        operation, limit, until = term
+        missing = set(range(count))
+        while missing:
+            try:
+                answer = came.get(timeout=max(0.0, until - time.monotonic()))
+            except queue.Empty:
+                late = self._late(operation, limit)
+                yield from ((position, late) for position in sorted(missing))
+                return
+            if isinstance(answer, BaseException):
+                raise answer
+            missing.difference_update(position for position, _ in answer)
+            yield from answer
 
     def _outcome(self, operation: str, function: Callable[[Item], T], item: Item) -> T | DriverError:
         loop.forget_error()
@@ -186,6 +216,12 @@ class Connections:
     ) -> list[T | DriverError]:
         """See `Lease.gather`."""
         return self._current().gather(operation, function, items, deadline)
+
+    def answers(
+        self, operation: str, function: Callable[[Item], T], items: Sequence[Item], deadline: float | None = None
+    ) -> Iterator[tuple[int, T | DriverError]]:
+        """See `Lease.answers`."""
+        return self._current().answers(operation, function, items, deadline)
 
     def lease(self, purpose: Purpose) -> Lease:
         """A connection to be released by the caller, for work that does not fit a `with` (streams)."""

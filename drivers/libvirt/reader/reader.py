@@ -203,7 +203,7 @@ def _with_sizes(vm: SeenVm, sizes: Mapping[str, int]) -> SeenVm:
 def _join(fields: Fields, sizes: Mapping[str, int]) -> Fields:
     added = {}
     for path, value in fields.items():
-        if path.startswith("disks[") and path.endswith("].source") and value in sizes:
+        if path.endswith("].source") and path.startswith("disks[") and value in sizes:
             added[path[: -len("source")] + "size"] = sizes[value]  # type: ignore[index]
     return {**fields, **added} if added else fields
 

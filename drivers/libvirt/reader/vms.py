@@ -1,9 +1,9 @@
 """Reading VMs: every domain of a host at once, or one afresh, into `SeenVm`.
 
 State, autostart, saved images and snapshots come in bulk (one call each for the whole host); the two XMLs of each
-domain are fetched side by side. State is asked with NOWAIT and without any group that talks to QEMU's monitor, so a
-hanging QEMU holds up nobody. A domain may change between the calls: one whose XML does not fit its state is read
-again by itself, one that is gone is left out.
+domain are fetched side by side, and parsed while others are under way. State is asked with NOWAIT and without any
+group that talks to QEMU's monitor, so a hanging QEMU holds up nobody. A domain may change between the calls: one whose
+XML does not fit its state is read again by itself, one that is gone is left out.
 """
 
 from __future__ import annotations
@@ -23,8 +23,11 @@ CONFIG_XML = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE
 LIVE_XML = libvirt.VIR_DOMAIN_XML_SECURE
 ATTEMPTS = 4
 
+Texts = tuple[str, str | None]
+"""The next boot's XML, and the live one of a domain that runs."""
+
 FLAGS = {
-    "persistent": libvirt.VIR_CONNECT_LIST_DOMAINS_PERSISTENT,
+    "transient": libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT,
     "autostart": libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART,
     "saved": libvirt.VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE,
     "snapshots": libvirt.VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT,
@@ -80,10 +83,9 @@ def read_all(
     connections: Connections, conn: libvirt.virConnect, bulk: Bulk, domains: list[libvirt.virDomain]
 ) -> list[SeenVm]:
     """Every domain, in order of name. Raises rather than leave one out that is still there."""
-    results = connections.gather("read the VMs", _definition, domains)
     found: list[SeenVm] = []
-    for domain, result in zip(domains, results, strict=True):
-        vm = _one(connections, conn, bulk, domain.UUIDString(), result)
+    for position, answer in connections.answers("read the VMs", _texts, domains):
+        vm = _one(connections, conn, bulk, domains[position].UUIDString(), answer)
         if vm is not None:
             found.append(vm)
     return sorted(found, key=lambda vm: vm.name)
@@ -95,12 +97,10 @@ def read_one(connections: Connections, conn: libvirt.virConnect, uuid: str) -> S
     for _ in range(ATTEMPTS):
         try:
             domain = connections.call(operation, conn.lookupByUUIDString, uuid)
-            flags, state, answer = connections.call(operation, _afresh, domain)
+            flags, state, texts = connections.call(operation, _afresh, domain)
         except Missing:
             return None
-        if isinstance(answer, NotReadable):
-            raise DriverError(connections.host, operation, str(answer)) from answer
-        vm = _seen(uuid, Bulk(flags=flags, states={uuid: state}), answer)
+        vm = _seen(uuid, Bulk(flags=flags, states={uuid: state}), _read(connections, uuid, texts))
         if vm is not None:
             return vm
     raise Busy(connections.host, operation, "it changes faster than it can be read")
@@ -111,15 +111,20 @@ def _one(
     conn: libvirt.virConnect,
     bulk: Bulk,
     uuid: str,
-    answer: Reading | NotReadable | DriverError,
+    answer: Texts | DriverError,
 ) -> SeenVm | None:
     if isinstance(answer, Missing):
         return None
     if isinstance(answer, DriverError):
         raise answer
-    if isinstance(answer, NotReadable):
-        raise DriverError(connections.host, f"read vm {uuid}", str(answer)) from answer
-    return _seen(uuid, bulk, answer) or read_one(connections, conn, uuid)
+    return _seen(uuid, bulk, _read(connections, uuid, answer)) or read_one(connections, conn, uuid)
+
+
+def _read(connections: Connections, uuid: str, texts: Texts) -> Reading:
+    try:
+        return read(*texts)
+    except NotReadable as problem:
+        raise DriverError(connections.host, f"read vm {uuid}", str(problem)) from problem
 
 
 def _seen(uuid: str, bulk: Bulk, seen: Reading) -> SeenVm | None:
@@ -139,7 +144,7 @@ def _vm(seen: Reading, bulk: Bulk, uuid: str, power: Power, reason: str) -> Seen
         uuid=seen.uuid,
         power=power,
         reason=reason,
-        persistent=bulk.has("persistent", uuid),
+        persistent=not bulk.has("transient", uuid),
         autostart=bulk.has("autostart", uuid),
         snapshots=bulk.has("snapshots", uuid),
         config=seen.config,
@@ -162,33 +167,24 @@ def _fits(state: tuple[int, int], seen: Reading) -> bool:
     return bool(state[0] != libvirt.VIR_DOMAIN_SHUTOFF) == (seen.live is not None)
 
 
-def _definition(domain: libvirt.virDomain, active: bool | None = None) -> Reading | NotReadable:
-    """Both definitions, parsed here and now: one thread parses while others wait for the host.
-
-    The live one is asked for only if the domain had an id when it was listed.
-    """
+def _texts(domain: libvirt.virDomain, active: bool | None = None) -> Texts:
+    """Both definitions. The live one is asked for only if the domain had an id when it was listed."""
     running = domain.ID() != -1 if active is None else active
     live = domain.XMLDesc(LIVE_XML) if running else None
     if live is not None and " id='" not in live[: live.find(">")]:
         live = None  # it stopped a moment ago: this is the other definition
-    inactive = domain.XMLDesc(CONFIG_XML)
-    try:
-        return read(inactive, live)
-    except NotReadable as problem:
-        return problem
+    return domain.XMLDesc(CONFIG_XML), live
 
 
-def _afresh(
-    domain: libvirt.virDomain,
-) -> tuple[dict[str, frozenset[str]], tuple[int, int], Reading | NotReadable]:
+def _afresh(domain: libvirt.virDomain) -> tuple[dict[str, frozenset[str]], tuple[int, int], Texts]:
     state, reason = domain.state(0)
     uuid = frozenset((domain.UUIDString(),))
     persistent = domain.isPersistent()
     flags = {
-        "persistent": persistent,
+        "transient": not persistent,
         "autostart": persistent and domain.autostart(),
         "saved": persistent and domain.hasManagedSaveImage(0),
         "snapshots": domain.snapshotNum(0),
     }
-    answer = _definition(domain, bool(domain.isActive()))
-    return {name: uuid for name, on in flags.items() if on}, (state, reason), answer
+    texts = _texts(domain, bool(domain.isActive()))
+    return {name: uuid for name, on in flags.items() if on}, (state, reason), texts

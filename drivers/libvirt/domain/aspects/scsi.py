@@ -20,12 +20,10 @@ _ATTRIBUTES = {
 
 
 def _read(element: Element, draft: Draft) -> None:
+    if not _is_scsi(element) or any(map(_is_scsi, element.itersiblings("controller", preceding=True))):
+        return
     driver = element.find("driver")
-    if (
-        driver is None
-        or not _is_scsi(element)
-        or any(map(_is_scsi, element.itersiblings("controller", preceding=True)))
-    ):
+    if driver is None:
         return
     for field, attribute in _ATTRIBUTES.items():
         if (value := number(driver.get(attribute))) is not None:

@@ -109,6 +109,14 @@ def test_what_is_late_in_a_gathering_is_an_error_and_the_rest_is_there(
     assert [type(each) for each in found] == [bool, errors.Unreachable, bool]
 
 
+def test_an_answer_is_there_while_the_next_call_is_under_way(connections: Connections, hung: threading.Event) -> None:
+    with connections.reads():
+        answers = connections.answers("look", lambda late: late and hung.wait(), [False, True])
+        assert next(answers) == (0, False)
+        hung.set()
+        assert next(answers) == (1, True)
+
+
 def test_calls_that_hang_take_up_their_host_and_then_the_next_says_so(hung: threading.Event) -> None:
     with closing(Connections("kvm1", Access(uri="test:///default"))) as connections:
         for _ in range(HOST_LIMIT):
@@ -118,7 +126,8 @@ def test_calls_that_hang_take_up_their_host_and_then_the_next_says_so(hung: thre
             connections.call("look", hung.wait, deadline=SOON)
 
 
-def test_closing_ends_the_waiting(connections: Connections, hung: threading.Event) -> None:
+@pytest.mark.parametrize("many", [False, True])
+def test_closing_ends_the_waiting(connections: Connections, hung: threading.Event, many: bool) -> None:
     started, ended = threading.Event(), []
 
     def wait() -> None:
@@ -128,7 +137,7 @@ def test_closing_ends_the_waiting(connections: Connections, hung: threading.Even
 
         try:
             with connections.changes():
-                connections.call("change", call)
+                connections.gather("change", lambda _: call(), [1]) if many else connections.call("change", call)
         except errors.DriverError as error:
             ended.append(type(error))
 
