@@ -48,7 +48,7 @@ DEADLINES: dict[Purpose, float] = {"reads": 20.0, "changes": 90.0, "long": 3600.
 """Seconds. libvirt itself gives up on a domain's lock after 30: a change must outlive that to learn the reason."""
 SHARING: dict[Purpose, int] = {"reads": 1_000_000, "changes": 3, "long": 1}
 """Leases that share one connection; where calls go one by one on it, only those for reads share."""
-IDLE: dict[Purpose, int] = {"reads": 1, "changes": 6, "long": 3}
+IDLE: dict[Purpose, int] = {"reads": 1, "changes": 8, "long": 3}
 """Connections that stay open between uses; opening one takes up to half a second."""
 
 
