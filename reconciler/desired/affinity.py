@@ -1,0 +1,52 @@
+"""From an AffinityGroup resource to a WantedAffinity: members by name, rules spelt out. Pure. Called by resolve.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from specs import affinity
+from specs.catalog import Catalog
+from specs.resource import Location, Ref, Resource
+
+Polarity = Literal["", "positive", "negative"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedAffinity:
+    """An affinity group of one cluster. `vm_rule` and `host_rule` are "" where there is none.
+
+    `vms` and `hosts` in order of name. `holds`: a hard rule between its VMs does not yield when a host is emptied.
+    """
+
+    ref: Ref
+    name: str
+    cluster: str
+    priority: int
+    vms: tuple[str, ...]
+    hosts: tuple[str, ...]
+    vm_rule: Polarity
+    vm_hard: bool
+    host_rule: Polarity
+    host_hard: bool
+    holds: bool
+    location: Location
+
+
+def resolve_affinity(resource: Resource, catalog: Catalog) -> WantedAffinity:
+    """The WantedAffinity of one resource of a checked catalog."""
+    spec = resource.spec
+    return WantedAffinity(
+        ref=resource.ref,
+        name=resource.name,
+        cluster=spec.cluster,
+        priority=spec.priority or affinity.DEFAULT_PRIORITY,
+        vms=affinity.vms_of(resource, catalog.of("VirtualMachine")),
+        hosts=affinity.hosts_of(resource, catalog.of("Host")),
+        vm_rule=spec.vm_rule.polarity if spec.vm_rule else "",
+        vm_hard=affinity.enforcing(spec.vm_rule),
+        host_rule=spec.host_rule.polarity if spec.host_rule else "",
+        host_hard=affinity.enforcing(spec.host_rule),
+        holds=spec.during_maintenance == "hold",
+        location=resource.location,
+    )
