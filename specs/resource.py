@@ -25,10 +25,21 @@ SHORT_NAMES: Mapping[str, str] = {
     "InstanceType": "instancetype",
     "VirtualMachine": "vm",
     "AffinityGroup": "affinitygroup",
+    "SchedulingPolicy": "schedulingpolicy",
 }
 """Kind → its short name, in the order in which kinds depend on each other."""
 
-_KINDS = {word.lower(): kind for kind, short in SHORT_NAMES.items() for word in (kind, short, kind + "s", short + "s")}
+
+def _plural(word: str) -> str:
+    return word[:-1] + "ies" if word.endswith("y") else word + "s"
+
+
+_KINDS = {
+    word.lower(): kind
+    for kind, short in SHORT_NAMES.items()
+    for each in (kind, short)
+    for word in (each, _plural(each))
+}
 
 
 def kind_named(word: str) -> str:

@@ -177,6 +177,7 @@ TABLES: Mapping[str, Table] = {
         (Column("NAME"), _name),
         (Column("DATACENTER"), at("spec", "dataCenter")),
         (Column("EMULATION"), lambda item: at("spec", "emulation")(item) or "auto"),
+        (Column("POLICY", wide=True), lambda item: at("spec", "schedulingPolicy", "policy")(item) or "none"),
         (Column("VMS", right=True), at("status", "vms")),
         (Column("HOSTS"), at("status", "hosts")),
     ),
@@ -185,6 +186,12 @@ TABLES: Mapping[str, Table] = {
         (Column("CLUSTERS"), at("status", "clusters")),
         (Column("NETWORKS"), at("status", "networks")),
         (Column("STORAGE"), at("status", "storageDomains")),
+    ),
+    "SchedulingPolicy": (
+        (Column("NAME"), _name),
+        (Column("BALANCER"), lambda item: at("spec", "balancer")(item) or "None"),
+        (Column("CLUSTERS"), at("status", "clusters")),
+        (Column("WEIGHTS", wide=True), lambda item: len(item["spec"].get("weights") or {}) or None),
     ),
     "InstanceType": (
         (Column("NAME"), _name),

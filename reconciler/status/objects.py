@@ -67,6 +67,7 @@ LISTINGS: tuple[Listing, ...] = (
     Listing(kind="Image", plural="images", look=storage.images),
     Listing(kind="InstanceType", plural="instancetypes", offline=declared.instance_types),
     Listing(kind=VM, plural="vms", look=machines),
+    Listing(kind="SchedulingPolicy", plural="schedulingpolicies", offline=declared.scheduling_policies),
     Listing(kind="Volume", plural="volumes", look=volume.volumes),
     Listing(kind="Trash", plural="trash", look=volume.trash),
 )

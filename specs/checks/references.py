@@ -99,6 +99,7 @@ def _of_vm(resource: Resource) -> _Mentioned:
     if spec.instance_type is not None:
         yield "instanceType", "InstanceType", spec.instance_type
     yield from _several("hosts", "Host", spec.hosts)
+    yield from _several("preferredHosts", "Host", spec.preferred_hosts)
     for disk in spec.disks or ():
         if disk.device is None:
             yield f"disks[{disk.name}].storageDomain", "StorageDomain", disk.storage_domain

@@ -19,6 +19,7 @@ from specs.kinds.instancetype import InstanceType
 from specs.kinds.network import CANONICAL as NETWORK_CANONICAL
 from specs.kinds.network import Network
 from specs.kinds.repository import Repository
+from specs.kinds.schedulingpolicy import SchedulingPolicy
 from specs.kinds.storagedomain import StorageDomain
 from specs.kinds.vm import CANONICAL as VM_CANONICAL
 from specs.kinds.vm import VirtualMachine
@@ -111,6 +112,12 @@ _ALL = (
         model=AffinityGroup,
         doc="VMs that run together or apart, on some hosts or away from them.",
         levels=("Repository", "DataCenter", "Cluster"),
+    ),
+    Kind(
+        name="SchedulingPolicy",
+        model=SchedulingPolicy,
+        doc="How the hosts of VMs are chosen, beside the built-in policies.",
+        levels=("Repository",),
     ),
 )
 

@@ -6,7 +6,9 @@ from typing import ClassVar, Literal
 
 from specs.kinds.common import FreeMapping, Line
 from specs.kinds.cpu import CpuModel
-from specs.model import Model, Name, Yes, declared
+from specs.kinds.migration import ClusterMigration
+from specs.kinds.schedulingpolicy import ClusterPolicy
+from specs.model import Model, Name, Percentage, Yes, declared
 
 
 class ClusterCpu(Model):
@@ -31,6 +33,11 @@ class Cluster(Model):
         "Warns when the loss of one host could not be borne by the others for all highly available VMs.",
         effect="policy",
     )
+    scheduling_policy: ClusterPolicy | None = declared("How hosts are chosen for its VMs.", effect="policy")
+    memory_overcommit: Percentage | None = declared(
+        "How much memory may be promised to the VMs of a host; 100% is all that it has.", effect="policy"
+    )
+    migration: ClusterMigration | None = declared("How its VMs move between hosts.", effect="policy")
     defaults: FreeMapping | None = declared(
         "Partial specs by kind, under every object of this cluster.", effect="policy"
     )

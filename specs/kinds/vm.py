@@ -17,6 +17,7 @@ from specs.kinds.firstboot import Ignition
 from specs.kinds.hardware import Hardware
 from specs.kinds.hostdevices import HostDevice
 from specs.kinds.memory import MemoryModule
+from specs.kinds.migration import VmMigration
 from specs.kinds.properties import Properties
 from specs.kinds.xmlpatch import XmlPatch
 from specs.model import Duration, Model, Name, Unit, Uuid, Yes, declared, matching
@@ -100,10 +101,18 @@ class VirtualMachine(Hardware):
     stop_last_resort: Literal["fail", "destroy"] | None = declared(
         "What to do when it does not: give up, or cut its power.", effect="policy"
     )
+    on_host_maintenance: Literal["migrate", "stop", "hold"] | None = declared(
+        "When its host goes into maintenance: moved, stopped until a host can take it, or left (which holds it up).",
+        effect="policy",
+    )
     hosts: tuple[Name, ...] | None = declared("Only these hosts may run it.", effect="policy")
+    preferred_hosts: tuple[Name, ...] | None = declared(
+        "These hosts are taken first, others where none of them can.", effect="policy"
+    )
     high_availability: HighAvailability | None = declared(
         "It matters that it runs: such VMs are spread over hosts, and counted by `haReservation`.", effect="policy"
     )
+    migration: VmMigration | None = declared("Whether and how it moves between hosts.", effect="policy")
     xml: Annotated[tuple[XmlPatch, ...] | None, Unit("patches")] = declared(
         "Patches of libvirt's XML, for what has no field.", effect="restart"
     )

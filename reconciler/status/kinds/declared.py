@@ -39,6 +39,15 @@ def instance_types(catalog: Catalog) -> list[dict[str, Any]]:
     ]
 
 
+def scheduling_policies(catalog: Catalog) -> list[dict[str, Any]]:
+    """Every declared scheduling policy, with the clusters that name it."""
+    clusters = [(each.name, each.spec.scheduling_policy) for each in catalog.of("Cluster")]
+    return [
+        _object(each, clusters=[name for name, said in clusters if said is not None and said.policy == each.name])
+        for each in catalog.of("SchedulingPolicy")
+    ]
+
+
 def _names(catalog: Catalog, kind: str, cluster: str) -> list[str]:
     return [each.name for each in catalog.of(kind) if each.spec.cluster == cluster]
 
