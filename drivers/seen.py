@@ -178,12 +178,27 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A link of the host itself. `mtu` in bytes, 0 if not told; `tag` is the VLAN of a VLAN interface, else 0.
+
+    `up` is None where the kernel does not say; `members` are what a bridge or bond consists of, guests' taps left out.
+    """
+
+    type: Literal["bridge", "ethernet", "vlan", "bond", "other"] = "ethernet"
+    mtu: int = 0
+    up: bool | None = None
+    tag: int = 0
+    members: frozenset[str] = frozenset()
+    addresses: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SeenHost:
     """A complete reading of one host. Versions as libvirt's integers (9000000 = 9.0.0); memory in bytes.
 
     `cpu_time` is ns that its CPUs were busy since it booted: a statistic, of no account in any comparison. `cpu_model`
     is that of its best virtualization. `devices` is None unless somebody asked (drivers.base.Node): VMs that name no
-    address need them.
+    address need them. `links` are the host's own, by name; empty where they cannot be read.
     """
 
     name: str
@@ -200,6 +215,7 @@ class SeenHost:
     cpu_time: int = 0
     capabilities: Capabilities = field(default_factory=Capabilities)
     devices: tuple[NodeDevice, ...] | None = None
+    links: Mapping[str, Link] = field(default_factory=dict)
     vms: tuple[SeenVm, ...] = ()
     networks: tuple[SeenNetwork, ...] = ()
     pools: tuple[SeenPool, ...] = ()

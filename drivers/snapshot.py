@@ -17,12 +17,17 @@ from typing import Any, TypeVar
 from drivers import mark as marks
 from drivers.seen import (
     Capabilities,
+    Cell,
+    CpuModel,
+    Link,
+    NodeDevice,
     Power,
     SeenHost,
     SeenNetwork,
     SeenPool,
     SeenVm,
     SeenVolume,
+    Topology,
     Unseen,
 )
 from specs.fields import Fields, Scalar, Secret
@@ -30,7 +35,7 @@ from specs.fields import Fields, Scalar, Secret
 FORMAT = "gitvirt.observed/v1"
 _UNSEEN = ("denied", "twin", "lost")
 _DIGEST = re.compile(r"^hmac:[0-9a-f]{32}$")
-_Seen = TypeVar("_Seen", SeenHost, SeenNetwork, SeenPool, SeenVm, SeenVolume, Capabilities)
+_Seen = TypeVar("_Seen", SeenHost, SeenNetwork, SeenPool, SeenVm, SeenVolume, Capabilities, Link)
 
 
 class NotAnObservation(ValueError):
@@ -58,12 +63,20 @@ def from_data(data: Mapping[str, Any]) -> dict[str, SeenHost | Unseen]:
 
 # Writing.
 
+_PARTS = ("links", "capabilities", "topology", "cells", "cpu_model", "cpu_time", "devices", "vms", "networks", "pools")
+"""What is written in a way of its own, and statistics of no use to who reads them later."""
+
 
 def _host(seen: SeenHost | Unseen, key: bytes) -> dict[str, Any]:
     if isinstance(seen, Unseen):
         return {"unseen": seen.reason, **{word: True for word in _UNSEEN if getattr(seen, word)}}
-    return _sparse(seen, "capabilities", "vms", "networks", "pools") | _some(
+    return _sparse(seen, *_PARTS) | _some(
+        topology=_sparse(seen.topology) if seen.topology else None,
+        cells=[_sparse(each) | {"id": each.id} for each in seen.cells],
+        cpu_model={"name": seen.cpu_model.name, **_sparse(seen.cpu_model)} if seen.cpu_model else None,
+        devices=[_sparse(each) for each in seen.devices] if seen.devices else None,
         capabilities=_sparse(seen.capabilities),
+        links={name: _sparse(link) for name, link in seen.links.items()},
         vms=_by_name(seen.vms, lambda vm: _vm(vm, key)),
         networks=_by_name(seen.networks, lambda network: _network(network, key)),
         pools=_by_name(seen.pools, _pool),
@@ -126,6 +139,8 @@ def _sparse(seen: Any, *leave: str) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, frozenset):
         return sorted(value)
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
     return {key: _plain(each) for key, each in value.items()} if isinstance(value, Mapping) else value
 
 
@@ -144,12 +159,27 @@ def _read_host(name: str, data: Mapping[str, Any]) -> SeenHost | Unseen:
     if "unseen" in data:
         return Unseen(name=name, reason=data["unseen"], **{word: bool(data.get(word)) for word in _UNSEEN})
     parts = {
+        "topology": Topology(**data["topology"]) if "topology" in data else None,
+        "cells": tuple(_cell(each) for each in data.get("cells", ())),
+        "cpu_model": _cpu_model(data["cpu_model"]) if "cpu_model" in data else None,
+        "devices": tuple(NodeDevice(**each) for each in data["devices"]) if "devices" in data else None,
         "capabilities": _capabilities(data.get("capabilities", {})),
+        "links": {each: _make(Link, link) for each, link in data.get("links", {}).items()},
         "vms": tuple(_read_vm(each, vm) for each, vm in data.get("vms", {}).items()),
         "networks": tuple(_read_network(each, network) for each, network in data.get("networks", {}).items()),
         "pools": tuple(_read_pool(each, pool) for each, pool in data.get("pools", {}).items()),
     }
     return _make(SeenHost, {**data, **parts}, name=name)
+
+
+def _cell(data: Mapping[str, Any]) -> Cell:
+    pages = {int(size): free for size, free in data.get("hugepages", {}).items()}
+    return Cell(**{**data, "cpus": tuple(data.get("cpus", ())), "hugepages": pages})
+
+
+def _cpu_model(data: Mapping[str, Any]) -> CpuModel:
+    sets: dict[str, Any] = {key: frozenset(data.get(key, ())) for key in ("requires", "disables")}
+    return CpuModel(**{**data, **sets})
 
 
 def _capabilities(data: Mapping[str, Any]) -> Capabilities:

@@ -17,6 +17,7 @@ from drivers.base import NewVm
 from drivers.mark import Device, Mark
 from drivers.seen import (
     Capabilities,
+    Link,
     Power,
     SeenHost,
     SeenNetwork,
@@ -211,6 +212,12 @@ def _unique(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ..
     return found.map(lambda things: tuple(sorted(things, key=lambda each: each.name)))
 
 
+_links = st.builds(
+    Link, type=st.sampled_from(("bridge", "vlan")), mtu=st.integers(0, 9000), up=st.none() | st.booleans(),
+    tag=st.integers(0, 4094), members=_words,
+)  # fmt: skip
+
+
 @st.composite
 def seen_hosts(draw: st.DrawFn) -> SeenHost:
     """A complete reading."""
@@ -230,6 +237,7 @@ def seen_hosts(draw: st.DrawFn) -> SeenHost:
                 offers=st.dictionaries(st.sampled_from(("tpm.model", "video.modelType")), _words, max_size=2),
             )
         ),
+        links=draw(st.dictionaries(names, _links, max_size=2)),
         vms=draw(_unique(seen_vms())),
         networks=draw(_unique(_networks)),
         pools=draw(_unique(_pools)),

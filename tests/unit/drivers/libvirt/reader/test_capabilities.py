@@ -1,6 +1,6 @@
 """What a host can do, from its two documents."""
 
-from drivers.libvirt.reader.capabilities import arch, bridges, read
+from drivers.libvirt.reader.capabilities import arch, read
 
 HOST = """<capabilities><host><uuid>h-1</uuid><cpu><arch>x86_64</arch></cpu></host>
 <guest><os_type>hvm</os_type><arch name='i686'><machine>isapc</machine><domain type='qemu'/></arch></guest>
@@ -15,31 +15,27 @@ DOMAIN = """<domainCapabilities><os supported='yes'><enum name='firmware'>{firmw
 
 
 def test_the_machines_are_those_of_the_hosts_own_architecture() -> None:
-    uuid, found = read(HOST.format(kvm=""), [])
-    assert (uuid, arch(HOST)) == ("h-1", "x86_64")
+    facts = read(HOST.format(kvm=""), [])
+    found = facts.capabilities
+    assert (facts.uuid, arch(HOST)) == ("h-1", "x86_64")
     assert (found.arch, found.machines) == ("x86_64", {"pc-q35-7.2", "q35"})
 
 
 def test_kvm_is_there_when_the_architecture_has_such_domains() -> None:
-    assert not read(HOST.format(kvm=""), [])[1].kvm
-    assert read(HOST.format(kvm="<domain type='kvm'/>"), [])[1].kvm
+    assert not read(HOST.format(kvm=""), []).capabilities.kvm
+    assert read(HOST.format(kvm="<domain type='kvm'/>"), []).capabilities.kvm
 
 
 def test_a_cpu_model_counts_if_any_virtualization_can_run_it() -> None:
     kvm, tcg = (DOMAIN.format(usable=each, firmware="") for each in ("no", "yes"))
-    assert read(HOST, [kvm])[1].cpu_models == {"host-passthrough", "qemu64", "odd"}
-    assert read(HOST, [kvm, tcg])[1].cpu_models == {"host-passthrough", "qemu64", "odd", "Nehalem"}
+    assert read(HOST, [kvm]).capabilities.cpu_models == {"host-passthrough", "qemu64", "odd"}
+    assert read(HOST, [kvm, tcg]).capabilities.cpu_models == {"host-passthrough", "qemu64", "odd", "Nehalem"}
 
 
 def test_firmwares_bear_our_names_and_bios_is_always_there() -> None:
-    assert read(HOST, [])[1].firmwares == {"bios"}
-    found = read(HOST, [DOMAIN.format(usable="no", firmware="<value>efi</value>")])[1]
+    assert read(HOST, []).capabilities.firmwares == {"bios"}
+    found = read(HOST, [DOMAIN.format(usable="no", firmware="<value>efi</value>")]).capabilities
     assert (found.firmwares, found.graphics) == ({"bios", "uefi"}, {"vnc"})
-
-
-def test_bridges_are_picked_from_the_interfaces() -> None:
-    found = bridges(["<interface type='bridge' name='br0'/>", "<interface type='ethernet' name='eth0'/>"])
-    assert found == {"br0"}
 
 
 def test_what_qemu_offers_is_kept_by_device_and_enumeration() -> None:
@@ -47,7 +43,7 @@ def test_what_qemu_offers_is_kept_by_device_and_enumeration() -> None:
         <devices><tpm supported='no'/></devices></domainCapabilities>"""
     tcg = """<domainCapabilities><devices><tpm supported='yes'><enum name='model'><value>tpm-crb</value></enum></tpm>
         </devices></domainCapabilities>"""
-    assert read(HOST, [kvm, tcg])[1].offers == {
+    assert read(HOST, [kvm, tcg]).capabilities.offers == {
         "loader.secure": {"no"}, "loader.supported": {"yes"}, "tpm.model": {"tpm-crb"}, "tpm.supported": {"no", "yes"},
     }  # fmt: skip
-    assert read(HOST, [])[1].offers == {}
+    assert read(HOST, []).capabilities.offers == {}
