@@ -9,11 +9,12 @@ against both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from drivers.mark import Mark
+from drivers.node import CpuModel, NodeDevice, Usage
 from drivers.seen import Address, Rest, SeenHost, SeenNetwork, SeenPool, SeenVm, SeenVolume
 from specs.fields import Fields, Scalar
 
@@ -270,6 +271,19 @@ class Volumes(Protocol):
         """The volume's bytes, in chunks."""
 
 
+class Node(Protocol):
+    """The machine under the host; nothing here changes it."""
+
+    def usage(self) -> Usage:
+        """How much of it is used right now, and by which running VMs. Two of them tell what happened in between."""
+
+    def devices(self) -> tuple[NodeDevice, ...]:
+        """What VMs can be given, by address; one call for each, so only asked when a VM names no address."""
+
+    def baseline(self, models: Sequence[CpuModel], kvm: bool) -> CpuModel:
+        """The richest CPU that hosts with these models all have; Refused where there is none (other vendors)."""
+
+
 class Console(Protocol):
     """An open serial console."""
 
@@ -300,6 +314,8 @@ class Host(Protocol):
     def pools(self) -> Pools: ...
     @property
     def volumes(self) -> Volumes: ...
+    @property
+    def node(self) -> Node: ...
 
     def console(self, uuid: str, force: bool = False) -> Console:
         """Opens the first serial console; Conflict if somebody else has it and not `force`."""

@@ -18,6 +18,7 @@ from drivers.libvirt.reader.reader import Reader
 if TYPE_CHECKING:
     from drivers.libvirt.console import SerialConsole
     from drivers.libvirt.network.networks import Networks
+    from drivers.libvirt.node import Node
     from drivers.libvirt.powers import Powers
     from drivers.libvirt.storage.pools import Pools
     from drivers.libvirt.storage.volumes import Volumes
@@ -71,6 +72,12 @@ def _volumes(connections: Connections) -> Volumes:
     return Volumes(connections)
 
 
+def _node(connections: Connections) -> Node:
+    from drivers.libvirt.node import Node
+
+    return Node(connections)
+
+
 class LibvirtHost:
     """One host behind one set of connections, which open at the first call."""
 
@@ -79,6 +86,7 @@ class LibvirtHost:
     networks = _AtFirstUse(_networks)
     pools = _AtFirstUse(_pools)
     volumes = _AtFirstUse(_volumes)
+    node = _AtFirstUse(_node)
 
     def __init__(self, name: str, access: Access) -> None:
         self.name = name

@@ -57,6 +57,8 @@ def _describe(state: HostState, seen: SeenHost) -> None:
     state.uuid, state.hostname, state.capabilities = seen.uuid, seen.hostname, seen.capabilities
     state.libvirt, state.hypervisor = seen.libvirt, seen.hypervisor
     state.cpus, state.memory = seen.cpus, seen.memory
+    state.topology, state.cells, state.cpu_model = seen.topology, seen.cells, seen.cpu_model
+    state.cpu_time, state.devices = seen.cpu_time, list(seen.devices or ())
 
 
 def _furnish(world: World, state: HostState, seen: SeenHost) -> None:

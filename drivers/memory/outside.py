@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from drivers.errors import Missing
@@ -18,6 +19,7 @@ from drivers.memory.model.places import HostState, Network
 from drivers.memory.model.said import Said
 from drivers.memory.protocols import networks, pools
 from drivers.memory.running import halt, launch, unplug
+from drivers.node import NodeDevice
 from drivers.seen import Power
 from specs.fields import Fields, Scalar, entries, entry, entry_of
 
@@ -176,6 +178,12 @@ class Outside:
         file.allocation += len(data)
         directory.changed(file.name)
 
+    def burn(self, name: str, seconds: float) -> None:
+        """The guest used that much of the host's CPUs."""
+        time = int(seconds * 1_000_000_000)
+        self.domain(name).cpu_time += time
+        self._host.cpu_time += time
+
     # Failures.
 
     def kill(self, name: str) -> None:
@@ -193,6 +201,12 @@ class Outside:
         for domain in list(self._host.domains.values()):
             if domain.autostart and domain.live is None:
                 _try(lambda domain=domain: launch(self._world, self._host, domain))
+
+    def plug_device(self, device: NodeDevice) -> None:
+        """The host has one device more that VMs can be given."""
+        self._host.devices.append(device)
+        able = self._host.capabilities
+        self._host.capabilities = replace(able, devices=frozenset({*(able.devices or ()), device.address}))
 
     def deny(self, denied: bool = True) -> None:
         """The host no longer accepts who we are."""

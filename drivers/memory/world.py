@@ -28,6 +28,7 @@ from drivers.memory.model.places import HostState
 from drivers.memory.outside import Outside
 from drivers.memory.protocols.console import MemoryConsole
 from drivers.memory.running import Damage, Double, halt
+from drivers.node import Cell, Topology
 from drivers.seen import Capabilities, Power, SeenHost, Unseen
 
 GIB = 1 << 30
@@ -100,6 +101,8 @@ class World:
             cpus=cpus,
             memory=memory,
             capabilities=able,
+            topology=Topology(sockets=1, cores=cpus, threads=1),
+            cells=(Cell(id=0, cpus=tuple(range(cpus)), memory=memory),),
         )
         return self.host(name)
 

@@ -1,4 +1,4 @@
-"""What a host can do: capabilities XML and domain capabilities XML → `Capabilities`, and the host's own uuid.
+"""What a host can do and has: capabilities XML and domain capabilities XML → `Facts`.
 
 Pure. The two documents change only with the daemon or its QEMU, so reader.py asks once per connection.
 """
@@ -6,9 +6,12 @@ Pure. The two documents change only with the daemon or its QEMU, so reader.py as
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from lxml import etree
 
+from drivers.libvirt.reader import node
+from drivers.node import Cell, CpuModel, Topology
 from drivers.seen import Capabilities
 
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
@@ -24,8 +27,20 @@ def arch(capabilities: str) -> str:
     return _root(capabilities).findtext("host/cpu/arch", "x86_64")
 
 
-def read(capabilities: str, domain_capabilities: Sequence[str]) -> tuple[str, Capabilities]:
-    """(host uuid, capabilities): what any of the host's VIRTUALIZATIONS can do, one document each."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the two documents tell: of NUMA cells all but what is free; `pages` are the sizes of huge pages there."""
+
+    uuid: str
+    capabilities: Capabilities
+    topology: Topology | None
+    cells: tuple[Cell, ...]
+    pages: tuple[int, ...]
+    cpu_model: CpuModel | None
+
+
+def read(capabilities: str, domain_capabilities: Sequence[str]) -> Facts:
+    """What any of the host's VIRTUALIZATIONS can do, one document each, in their order."""
     root = _root(capabilities)
     own = root.findtext("host/cpu/arch", "x86_64")
     guest = root.find(f"guest/arch[@name='{own}']")
@@ -40,9 +55,23 @@ def read(capabilities: str, domain_capabilities: Sequence[str]) -> tuple[str, Ca
         firmwares=frozenset(
             _FIRMWARES.get(name, name) for name in ("bios", *_values(domains, "os/enum[@name='firmware']/value"))
         ),
-        offers=_offers(domains),
+        offers={**_offers(domains), **_usable(domains)},
     )
-    return root.findtext("host/uuid", ""), found
+    cells = tuple(node.cell(each) for each in root.iterfind("host/topology/cells/cell"))
+    return Facts(
+        uuid=root.findtext("host/uuid", ""),
+        capabilities=found,
+        topology=node.topology(root),
+        cells=cells,
+        pages=node.huge_pages(root),
+        cpu_model=next((model for each in domains if (model := node.cpu_model(each))), None),
+    )
+
+
+def _usable(domains: Sequence[etree._Element]) -> dict[str, frozenset[str]]:
+    """The CPU models that run with each kind of emulation: `cpu.kvm`, `cpu.tcg`."""
+    words = {"kvm": "cpu.kvm", "qemu": "cpu.tcg"}
+    return {words[kind]: frozenset(_cpus(each)) for each in domains if (kind := each.findtext("domain", "")) in words}
 
 
 def _offers(domains: Sequence[etree._Element]) -> dict[str, frozenset[str]]:
@@ -68,12 +97,6 @@ def _cpus(domain: etree._Element) -> Iterator[str]:
 
 def _values(domains: Sequence[etree._Element], path: str) -> Iterator[str]:
     return (each.text or "" for domain in domains for each in domain.iterfind(path))
-
-
-def bridges(interfaces: list[str]) -> frozenset[str]:
-    """The names of the bridges among interface XMLs."""
-    roots = (_root(each) for each in interfaces)
-    return frozenset(root.get("name", "") for root in roots if root.get("type") == "bridge")
 
 
 def _root(xml: str) -> etree._Element:

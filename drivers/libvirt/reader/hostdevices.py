@@ -1,18 +1,21 @@
 """Devices of a host that a VM could be given: their addresses as docs/fields.md writes them, asked in every reading.
 
-PCI and mediated devices tell their address by their name; only USB devices are asked for more. Called by reader.py.
+PCI and mediated devices tell their address by their name; only USB devices are asked for more. What else is known of
+them is asked for on demand (`devices`, for ../node.py). Called by reader.py.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import libvirt
 from lxml import etree
 
 from drivers.errors import DriverError, Unsupported
 from drivers.libvirt.connect import Connections
+from drivers.node import NodeDevice
 
 _WHICH = (
     libvirt.VIR_CONNECT_LIST_NODE_DEVICES_CAP_PCI_DEV
@@ -38,6 +41,67 @@ def addresses(connections: Connections, conn: libvirt.virConnect) -> frozenset[s
     answers = connections.gather(operation, lambda each: str(each.XMLDesc(0)), usb)
     told = [address for each in answers if isinstance(each, str) for address in usb_addresses(each)]
     return frozenset([*(address for name in names if (address := by_name(name))), *told])
+
+
+def devices(connections: Connections, conn: libvirt.virConnect) -> tuple[NodeDevice, ...]:
+    """All that is known of each of them, in order of address; none where libvirt cannot tell."""
+    operation = "read the host's devices"
+    try:
+        found = connections.call(operation, conn.listAllDevices, _WHICH | libvirt.VIR_CONNECT_LIST_NODE_DEVICES_CAP_NET)
+    except Unsupported:
+        return ()
+    answers = connections.gather(operation, lambda each: str(each.XMLDesc(0)), found)
+    roots = [etree.fromstring(each, _PARSER) for each in answers if isinstance(each, str)]
+    links = {
+        root.findtext("parent", ""): root.findtext("capability/interface", "")
+        for root in roots
+        if root.find("capability[@type='net']") is not None
+    }
+    made = [device for root in roots for device in _device(root, links)]
+    return tuple(sorted(made, key=lambda each: each.address))
+
+
+def _device(root: etree._Element, links: Mapping[str, str]) -> Iterator[NodeDevice]:
+    """The device of one description, twice for a USB device, which can be named in two ways; `links` by parent."""
+    name, capability = root.findtext("name", ""), root.find("capability")
+    kind = capability.get("type") if capability is not None else ""
+    if capability is None or kind not in ("pci", "usb_device", "mdev"):
+        return
+    group, cell = capability.find("iommuGroup"), capability.find("numa")
+    vendor, product = (_id(capability.find(each)) for each in ("vendor", "product"))
+    known = NodeDevice(
+        address=by_name(name),
+        kind=str(kind).removesuffix("_device"),
+        vendor=vendor,
+        product=product,
+        pci_class=(capability.findtext("class") or "").removeprefix("0x"),
+        parent=_parent(root, capability),
+        link=links.get(name, ""),
+        type=_type(capability),
+        group=int(group.get("number", 0)) if group is not None else None,
+        cell=int(cell.get("node", 0)) if cell is not None else None,
+    )
+    if kind == "usb_device":
+        yield from (replace(known, address=each) for each in usb_addresses(etree.tostring(root, encoding="unicode")))
+    elif known.address and capability.find("capability[@type='pci-bridge']") is None:
+        yield known
+
+
+def _parent(root: etree._Element, capability: etree._Element) -> str:
+    """The physical function of a virtual one, the card of a mediated device."""
+    if (place := capability.find("capability[@type='phys_function']/address")) is not None:
+        domain, bus, slot, function = (int(place.get(key, "0"), 0) for key in ("domain", "bus", "slot", "function"))
+        return f"{domain:04x}:{bus:02x}:{slot:02x}.{function:x}"
+    return by_name(root.findtext("parent", "")) if capability.get("type") == "mdev" else ""
+
+
+def _type(capability: etree._Element) -> str:
+    found = capability.find("type")
+    return found.get("id", "") if found is not None else ""
+
+
+def _id(element: etree._Element | None) -> str:
+    return element.get("id", "").removeprefix("0x") if element is not None else ""
 
 
 def by_name(name: str) -> str:

@@ -14,18 +14,15 @@ from typing import Any
 
 import libvirt
 
-from drivers.errors import DriverError, Missing, Refused, Unsupported
+from drivers.errors import DriverError, Missing, Refused
 from drivers.libvirt.calls import aside
 from drivers.libvirt.connect import Connections
 from drivers.libvirt.domain import NotReadable
-from drivers.libvirt.reader import addresses, capabilities, hostdevices, networks, storage, vms
-from drivers.seen import Address, Capabilities, Rest, SeenHost, SeenNetwork, SeenPool, SeenVm
+from drivers.libvirt.reader import addresses, capabilities, hostdevices, links, networks, node, storage, vms
+from drivers.seen import Address, Rest, SeenHost, SeenNetwork, SeenPool, SeenVm
 from specs.fields import Fields, entry_of
 
 PING_WAIT = 6.0  # seconds
-MEBIBYTE = 1024 * 1024
-GUEST_LINKS = ("vnet", "macvtap", "macvlan", "virbr", "lo")
-"""Links that are nobody's bridge to plug VMs into, or libvirt's own: not worth a call each."""
 
 
 class Reader:
@@ -33,18 +30,18 @@ class Reader:
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._facts: tuple[libvirt.virConnect, str, Capabilities] | None = None
+        self._facts: tuple[libvirt.virConnect, capabilities.Facts] | None = None
 
     def read(self) -> SeenHost:
         """Everything; raises rather than return a partial view."""
         with self._connections.reads() as conn:
-            uuid, abilities = self._capabilities(conn)
-            host = self._host(conn)
+            facts = self._capabilities(conn)
+            host = self._host(conn, facts)
             lists = self._lists(conn)
             listed = [(each.name(), each.UUIDString()) for each in lists["pools"]]
             reading_pools = aside("read pools", lambda: storage.read_all(self._connections, listed))
             seen_networks = networks.read_all(self._connections, lists["networks"])
-            bridges = self._bridges(conn)
+            own_links = links.read(self._connections, conn, _bridged(seen_networks))
             given = hostdevices.addresses(self._connections, conn)
             states = {each.UUIDString(): _state(stats) for each, stats in lists["states"]}
             flags = {name: frozenset(each.UUIDString() for each in lists[name]) for name in vms.FLAGS}
@@ -53,8 +50,11 @@ class Reader:
             pools = reading_pools.result()
         return SeenHost(
             name=self._connections.host,
-            uuid=uuid,
-            capabilities=dataclasses.replace(abilities, bridges=bridges, devices=given),
+            uuid=facts.uuid,
+            topology=facts.topology,
+            cpu_model=facts.cpu_model,
+            capabilities=dataclasses.replace(facts.capabilities, bridges=links.bridges(own_links), devices=given),
+            links=own_links or {},
             vms=tuple(_sized(seen_vms, pools)),
             networks=tuple(seen_networks),
             pools=tuple(pools),
@@ -113,23 +113,31 @@ class Reader:
         except NotReadable as problem:
             raise DriverError(self._connections.host, operation, str(problem)) from problem
 
-    def _capabilities(self, conn: libvirt.virConnect) -> tuple[str, Capabilities]:
+    def _capabilities(self, conn: libvirt.virConnect) -> capabilities.Facts:
         if self._facts is None or self._facts[0] is not conn:
             operation = "read the capabilities"
             xml = self._connections.call(operation, conn.getCapabilities)
             own = capabilities.arch(xml)
             ask = partial(conn.getDomainCapabilities, None, own, capabilities.MACHINES.get(own))
             answers = self._connections.gather(operation, ask, capabilities.VIRTUALIZATIONS)
-            self._facts = (conn, *capabilities.read(xml, _known(answers)))
-        return self._facts[1:]
+            self._facts = (conn, capabilities.read(xml, _known(answers)))
+        return self._facts[1]
 
-    def _host(self, conn: libvirt.virConnect) -> dict[str, Any]:
-        names = ("libvirt", "hypervisor", "hostname", "info", "memory")
-        calls = (conn.getLibVersion, conn.getVersion, conn.getHostname, conn.getInfo, lambda: _memory(conn))
-        found = dict(zip(names, self._side_by_side("read the host", calls), strict=True))
+    def _host(self, conn: libvirt.virConnect, facts: capabilities.Facts) -> dict[str, Any]:
+        calls: dict[str, Callable[[], Any]] = {
+            "libvirt": conn.getLibVersion,
+            "hypervisor": conn.getVersion,
+            "hostname": conn.getHostname,
+            "info": conn.getInfo,
+            "memory": lambda: node.memory(conn),
+            "cpu_time": lambda: node.cpu_time(conn),
+            **node.free_calls(conn, facts.cells, facts.pages),
+        }
+        found = dict(zip(calls, self._side_by_side("read the host", list(calls.values())), strict=True))
         cpus = found.pop("info")[2]
         memory, free = found.pop("memory")
-        return {**found, "cpus": cpus, "memory": memory, "memory_free": free}
+        cells = node.with_free(facts.cells, free, found.pop("cells", {}), found.pop("pages", {}))
+        return {**found, "cpus": cpus, "memory": memory, "memory_free": free, "cells": cells}
 
     def _lists(self, conn: libvirt.virConnect) -> Mapping[str, Any]:
         calls: dict[str, Callable[[], Any]] = {
@@ -140,19 +148,6 @@ class Reader:
         for name, flag in vms.FLAGS.items():
             calls[name] = lambda flag=flag: conn.listAllDomains(flag)  # type: ignore[misc]
         return dict(zip(calls, self._side_by_side("list what is there", list(calls.values())), strict=True))
-
-    def _bridges(self, conn: libvirt.virConnect) -> frozenset[str] | None:
-        """None where libvirt's interface driver is missing or cannot read them."""
-        operation = "list the bridges"
-        try:
-            interfaces = self._connections.call(operation, conn.listAllInterfaces, 0)
-        except DriverError as error:
-            if isinstance(error, Unsupported) or type(error) is DriverError:
-                return None
-            raise
-        candidates = [each for each in interfaces if not each.name().startswith(GUEST_LINKS)]
-        answers = self._connections.gather(operation, lambda each: str(each.XMLDesc(0)), candidates)
-        return capabilities.bridges([each for each in answers if isinstance(each, str)])
 
     def _side_by_side(self, operation: str, calls: Sequence[Callable[[], Any]]) -> list[Any]:
         answers = self._connections.gather(operation, lambda call: call(), calls)
@@ -169,17 +164,13 @@ class Reader:
         return {path: size for path, size in zip(paths, answers, strict=True) if isinstance(size, int)}
 
 
+def _bridged(seen: Sequence[SeenNetwork]) -> set[str]:
+    """The bridges that networks say the host has."""
+    return {str(name) for each in seen if (name := each.config.get("bridge"))}
+
+
 def _state(stats: Mapping[str, int]) -> tuple[int, int]:
     return stats["state.state"], stats.get("state.reason", 0)
-
-
-def _memory(conn: libvirt.virConnect) -> tuple[int, int]:
-    """Bytes in all, and bytes that new VMs could get: free memory and what the kernel only caches."""
-    try:
-        stats = conn.getMemoryStats(libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS)
-    except libvirt.libvirtError:  # the test driver
-        return conn.getInfo()[1] * MEBIBYTE, conn.getFreeMemory()
-    return stats["total"] * 1024, sum(stats.get(each, 0) for each in ("free", "buffers", "cached")) * 1024
 
 
 def _known(answers: Sequence[str | DriverError]) -> list[str]:

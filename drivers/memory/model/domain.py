@@ -35,7 +35,8 @@ class Domain:
     """`saved` is the definition inside a managed-save image, which the next start brings back whatever `config` says.
 
     `slots` is the number of PCI slots for devices that can be plugged; `opened` are the images that QEMU has open;
-    `xml` is the patches that the definition bears; `boots` counts starts of QEMU, `resets` those of the guest.
+    `xml` is the patches that the definition bears; `boots` counts starts of QEMU, `resets` those of the guest;
+    `cpu_time` is in ns.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Domain:
     guest: Guest = field(default_factory=Guest)
     opened: list[File] = field(default_factory=list)
     boots: int = 0
+    cpu_time: int = 0
     resets: int = 0
 
     def seen(self, sizes: Sizes) -> SeenVm:

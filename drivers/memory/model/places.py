@@ -13,6 +13,7 @@ from drivers.mark import Mark, dumps
 from drivers.memory.model.domain import Domain
 from drivers.memory.model.files import Directory, File
 from drivers.memory.model.said import Said
+from drivers.node import Cell, CpuModel, NodeDevice, Topology
 from drivers.seen import Capabilities, SeenVolume
 from specs.fields import Scalar
 
@@ -55,6 +56,7 @@ class Pool:
 class HostState:
     """`reachable` is the network's side, `powered` the machine's; `going` are guests on their way down, by uuid.
 
+    `cells` say nothing of free memory; `cpu_model` None is the best that the capabilities have. `cpu_time` in ns.
     `refused_xml`: a text that this host's libvirt does not take in `xml:` patches.
     """
 
@@ -66,6 +68,11 @@ class HostState:
     cpus: int
     memory: int
     capabilities: Capabilities
+    topology: Topology | None = None
+    cells: tuple[Cell, ...] = ()
+    cpu_model: CpuModel | None = None
+    cpu_time: int = 0
+    devices: list[NodeDevice] = field(default_factory=list)
     domains: dict[str, Domain] = field(default_factory=dict)
     networks: dict[str, Network] = field(default_factory=dict)
     pools: dict[str, Pool] = field(default_factory=dict)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
 from xml.etree import ElementTree
 
 from drivers.memory.calls import Line
 from drivers.memory.model.domain import Domain
 from drivers.memory.model.places import HostState, Network, Pool
 from drivers.memory.model.said import Said
+from drivers.memory.protocols.node import cpu_of
 from drivers.memory.protocols.pools import refresh
 from drivers.seen import Address, Power, Rest, SeenHost, SeenNetwork, SeenPool, SeenVm
 from specs.fields import Secret, entries
@@ -36,7 +38,13 @@ class MemoryReader:
                 hypervisor=host.hypervisor,
                 cpus=host.cpus,
                 memory=host.memory,
-                memory_free=max(0, host.memory - taken),
+                memory_free=(free := max(0, host.memory - taken)),
+                topology=host.topology,
+                cells=tuple(
+                    replace(each, memory_free=free * each.memory // max(1, host.memory)) for each in host.cells
+                ),
+                cpu_model=cpu_of(host),
+                cpu_time=host.cpu_time,
                 capabilities=host.capabilities,
                 vms=vms,
                 networks=tuple(_network(network) for network in host.networks.values()),
