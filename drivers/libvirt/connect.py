@@ -145,6 +145,18 @@ class Lease:
         except DriverError as error:
             return error
 
+    def lent(self, function: Callable[[libvirt.virConnect], T]) -> Callable[[], T]:
+        """For a call of another host's connection that uses this one too: it is not closed until that ends."""
+
+        def using() -> T:
+            self._link.begin()
+            try:
+                return function(self.connection)
+            finally:
+                self._link.end()
+
+        return using
+
     def before_close(self, action: Callable[[], None]) -> None:
         """See `Connections.before_close`."""
         self._link.before_close(action)
@@ -186,6 +198,11 @@ class Connections:
         self._closed = False
         loop.start()
         _register(self)
+
+    @property
+    def where(self) -> str:
+        """The URI, as it was declared."""
+        return self._where.uri
 
     @property
     def pipeline(self) -> int:

@@ -17,6 +17,7 @@ from drivers.libvirt.reader.reader import Reader
 
 if TYPE_CHECKING:
     from drivers.libvirt.console import SerialConsole
+    from drivers.libvirt.migration.migrations import Migrations
     from drivers.libvirt.network.networks import Networks
     from drivers.libvirt.node import Node
     from drivers.libvirt.powers import Powers
@@ -78,6 +79,12 @@ def _node(connections: Connections) -> Node:
     return Node(connections)
 
 
+def _migrations(connections: Connections) -> Migrations:
+    from drivers.libvirt.migration.migrations import Migrations
+
+    return Migrations(connections)
+
+
 class LibvirtHost:
     """One host behind one set of connections, which open at the first call."""
 
@@ -86,6 +93,7 @@ class LibvirtHost:
     networks = _AtFirstUse(_networks)
     pools = _AtFirstUse(_pools)
     volumes = _AtFirstUse(_volumes)
+    migrations = _AtFirstUse(_migrations)
     node = _AtFirstUse(_node)
 
     def __init__(self, name: str, access: Access) -> None:

@@ -28,7 +28,7 @@ Moment = Literal["before", "midway", "after"]
 class Call:
     """One call. `object` is a VM's, network's or pool's name, or "pool/volume"; `mark` the mark that it bore before.
 
-    `outcome` is "done", or the name of the error or crash that the caller got.
+    `outcome` is "done", or the name of the error or crash that the caller got. `phase` is how far a migration is.
     """
 
     host: str
@@ -41,11 +41,12 @@ class Call:
     changing: bool = True
     time: float = 0.0
     outcome: str = ""
+    phase: str = ""
     struck_by: list[Rule] = field(default_factory=list)
 
     @property
     def operation(self) -> str:
-        kind = {"powers": "vm", "consoles": "vm", "volumes": "volume"}.get(
+        kind = {"powers": "vm", "consoles": "vm", "migrations": "vm", "volumes": "volume"}.get(
             self.protocol, self.protocol.removesuffix("s")
         )
         return f"{self.method} {kind}/{self.object}" if self.object else self.method

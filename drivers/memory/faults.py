@@ -38,6 +38,7 @@ class Rule:
     moment: Moment
     where: Where
     strike: Callable[[Call], None]
+    phase: str = ""  # only there, in a call that has phases (a migration)
     seen: int = 0
     fired: bool = False
 
@@ -79,14 +80,18 @@ class Faults:
 
         return self._arm(Rule(nth, "after" if effect else "before", where, strike))
 
-    def crash(self, nth: int = 1, moment: Moment = "before", *, where: Where = changing) -> Rule:
+    def crash(self, nth: int = 1, moment: Moment = "before", *, where: Where = changing, phase: str = "") -> Rule:
         """gitvirt is killed before, after, or midway in the call (only where it has more than one effect)."""
 
         def strike(call: Call) -> None:
             self.crashed = True
             raise Crash(f"killed {moment} {call.host}: {call.operation}")
 
-        return self._arm(Rule(nth, moment, where, strike))
+        return self._arm(Rule(nth, moment, where, strike, phase))
+
+    def during(self, phase: str, action: Callable[[], None], *, nth: int = 1, where: Where = changing) -> Rule:
+        """Something happens in that phase of a migration: the target dies, a line is cut, somebody cancels it."""
+        return self._arm(Rule(nth, "midway", where, lambda call: action(), phase))
 
     def revive(self) -> None:
         """A new process: all rules are gone."""
@@ -110,6 +115,6 @@ class Faults:
     def strike(self, call: Call, moment: Moment) -> None:
         """Lets the noted rules of that moment happen."""
         for rule in call.struck_by:
-            if rule.moment == moment and not rule.fired:
+            if rule.moment == moment and not rule.fired and rule.phase in ("", call.phase):
                 rule.fired = True
                 rule.strike(call)

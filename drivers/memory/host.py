@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from drivers.base import Host, Networks, Node, Pools, Powers, Reader, Vms, Volumes, WakeUp
+from drivers.base import Host, Migrations, Networks, Node, Pools, Powers, Reader, Vms, Volumes, WakeUp
 from drivers.memory.calls import Line
 from drivers.memory.model.places import HostState
 from drivers.memory.protocols.console import MemoryConsole, open_console
+from drivers.memory.protocols.migrations import MemoryMigrations
 from drivers.memory.protocols.networks import MemoryNetworks
 from drivers.memory.protocols.node import MemoryNode
 from drivers.memory.protocols.pools import MemoryPools
@@ -33,6 +34,7 @@ class MemoryHost:
         self.pools: Pools = MemoryPools(line)
         self.volumes: Volumes = MemoryVolumes(line)
         self.node: Node = MemoryNode(line)
+        self.migrations: Migrations = MemoryMigrations(line)
         self._line = line
         self._watching: list[WakeUp] = []
 

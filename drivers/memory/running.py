@@ -68,7 +68,8 @@ def halt(world: World, host: HostState, domain: Domain, reason: str, power: Powe
         file.writers.discard((host.name, domain.uuid))
         file.readers.discard((host.name, domain.uuid))
     domain.opened.clear()
-    world.running[domain.uuid].remove(host.name)
+    if host.name in (where := world.running.get(domain.uuid, [])):  # the shell of a migration never ran
+        where.remove(host.name)
     domain.live, domain.power, domain.reason = None, power, reason
     host.going.pop(domain.uuid, None)
     if not domain.persistent:

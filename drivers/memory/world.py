@@ -23,6 +23,7 @@ from drivers.errors import Denied, DriverError
 from drivers.memory.calls import Call
 from drivers.memory.faults import Faults
 from drivers.memory.host import MemoryHost
+from drivers.memory.journey import Journey
 from drivers.memory.model.files import Directory, File
 from drivers.memory.model.places import HostState
 from drivers.memory.outside import Outside
@@ -75,6 +76,8 @@ class World:
         self.running: dict[str, list[str]] = {}
         self.consoles: dict[tuple[str, str], MemoryConsole] = {}
         self.severed: list[tuple[str, str, str]] = []
+        self.journeys: dict[str, Journey] = {}
+        self.apart: set[frozenset[str]] = set()
         self.faults = Faults(self.cut)
         self._identities = 0
         self._wakes: list[tuple[HostState, str]] = []
@@ -155,6 +158,18 @@ class World:
             self.wake(self.hosts[name], "")
         self.deliver()
 
+    def cut_between(self, one: str, other: str) -> None:
+        """These two hosts do not reach each other any more; gitvirt reaches both."""
+        self.apart.add(frozenset((one, other)))
+
+    def restore_between(self, one: str, other: str) -> None:
+        """They do again."""
+        self.apart.discard(frozenset((one, other)))
+
+    def linked(self, one: str, other: str) -> bool:
+        """Do they reach each other?"""
+        return frozenset((one, other)) not in self.apart
+
     def power_off(self, name: str) -> None:
         """A power cut: all guests are gone, nothing was shut down."""
         with self.lock:
@@ -185,10 +200,17 @@ class World:
     # For the parts of this package.
 
     def settle(self, host: HostState) -> None:
-        """Guests whose time to go down has come are down."""
+        """Guests whose time to go down has come are down; migrations that nobody leads have come to their end."""
+        for journey in list(self.journeys.values()):
+            if not journey.attended and journey.due <= self.clock():
+                journey.carry_on()
         for domain_id, due in list(host.going.items()):
             if due <= self.clock():
                 halt(self, host, host.domains[domain_id], "shutdown")
+
+    def note_double(self, what: str, where: tuple[str, ...]) -> None:
+        """Something runs twice from now on."""
+        self.doubles.append(Double(self.clock(), what, where))
 
     def wake(self, host: HostState, ref: str) -> None:
         """Notes an event; `deliver` sends it once the lock is free."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import libvirt
 
@@ -157,7 +158,17 @@ def _vm(seen: Reading, bulk: Bulk, uuid: str, power: Power, reason: str) -> Seen
         agent=seen.agent,
         definition=seen.definition,
         once=seen.once,
+        migrating=_migrating(power, reason, bulk.has("persistent", uuid)),
     )
+
+
+def _migrating(power: Power, reason: str, persistent: bool) -> Literal["", "out", "in"]:
+    """Told by what libvirt itself paused: the target's shell has no definition yet, the source's VM keeps its own."""
+    if power is not Power.PAUSED:
+        return ""
+    if not persistent:
+        return "in" if reason in ("migration", "startingup") else ""
+    return "out" if reason in ("migration", "postcopy") else ""
 
 
 def _fits(state: tuple[int, int], seen: Reading) -> bool:

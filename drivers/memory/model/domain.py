@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from drivers.mark import Mark, dumps
 from drivers.memory.model.files import File
@@ -20,6 +21,8 @@ class Guest:
     """How the guest behaves: does its agent answer, does it follow ACPI, the balloon, an unplug request.
 
     `shutdown_seconds` passes between the request and its end; `addresses` are told by the agent alone.
+    A migration converges once `needs_downtime` ms are allowed (-1: never); one that nobody leads any more takes
+    `migration_seconds`.
     """
 
     agent: bool = True
@@ -28,6 +31,8 @@ class Guest:
     unplug: bool = True
     shutdown_seconds: float = 0.0
     addresses: tuple[str, ...] = ()
+    needs_downtime: int = 0
+    migration_seconds: float = 0.0
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +42,7 @@ class Domain:
     `slots` is the number of PCI slots for devices that can be plugged; `opened` are the images that QEMU has open;
     `xml` is the patches that the definition bears; `boots` counts starts of QEMU, `resets` those of the guest;
     `cpu_time` is in ns.
+    `nvram` is what the firmware keeps on this host.
     """
 
     name: str
@@ -58,6 +64,7 @@ class Domain:
     boots: int = 0
     cpu_time: int = 0
     resets: int = 0
+    nvram: bytes = b""
 
     def seen(self, sizes: Sizes) -> SeenVm:
         """The domain as a reader reports it."""
@@ -83,7 +90,15 @@ class Domain:
             agent=self.answers(),
             definition=self.digest(),
             once=self.live.once if self.live else frozenset(),
+            migrating=self.migrating,
         )
+
+    @property
+    def migrating(self) -> Literal["", "out", "in"]:
+        """A shell has no definition yet; the source's keeps its own."""
+        if self.power is not Power.PAUSED or self.reason != "migration":
+            return ""
+        return "out" if self.persistent else "in"
 
     def answers(self) -> bool:
         """Is the guest agent's channel connected?"""

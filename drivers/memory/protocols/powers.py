@@ -5,6 +5,7 @@ from __future__ import annotations
 from drivers.base import Once, ShutdownMode
 from drivers.errors import Busy, Conflict, Refused
 from drivers.memory.calls import Line
+from drivers.memory.journey import wake_up
 from drivers.memory.model.domain import Domain
 from drivers.memory.model.hardware import Hardware
 from drivers.memory.model.said import Said
@@ -71,6 +72,8 @@ class MemoryPowers:
         """Lets the vCPUs run on."""
         with self._line.vm("resume", uuid, "powers") as (_, domain):
             _require_active(domain)
+            if domain.migrating == "in":
+                wake_up(self._line.world, self._line.host, domain, Power.RUNNING, "unpaused")
             self._become(domain, Power.RUNNING, "unpaused")
 
     def suspend(self, uuid: str) -> None:

@@ -1,0 +1,138 @@
+"""Volumes on the target for disks whose content is copied along with a migration.
+
+libvirt copies into volumes that exist, of the very size and format of the source's, flattened: a linked clone arrives
+as a whole image. They are made here, in the target's pool of the same folder. A marker volume `NAME.incoming` beside
+each says that it is unfinished and ours, so that what a killed gitvirt left is known and made again. A volume of that
+name without the marker is never touched. The source's volumes stay as they are. Called by live.py.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import libvirt
+from lxml import etree
+
+from drivers.base import NewVolume
+from drivers.errors import Conflict, Missing, Refused
+from drivers.libvirt.connect import Connections
+from drivers.libvirt.domain.tree import Element, parse
+from drivers.libvirt.storage.document import parse as parse_pool
+from drivers.libvirt.storage.document import read_volume, volume_xml
+from drivers.seen import SeenVolume
+
+UNFINISHED = ".incoming"
+
+
+def sources(xml: str, targets: Iterable[str]) -> dict[str, str]:
+    """The file of each named disk of a definition ("vda" → path); "" where it has none."""
+    found = {_target(disk): _file(disk) for disk in parse(xml).iterfind("devices/disk")}
+    return {target: found.get(target, "") for target in targets}
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Those of one migration: made by `make`, kept by `keep`, removed by `discard`."""
+
+    source: Connections
+    target: Connections
+    operation: str
+    paths: tuple[str, ...]
+
+    def make(self) -> None:
+        """Makes them all, or none."""
+        try:
+            for path in self.paths:
+                self._make(path, self._original(path))
+        except BaseException:
+            self.discard()
+            raise
+
+    def keep(self) -> None:
+        """They are complete: the markers go."""
+        self._remove(f"{path}{UNFINISHED}" for path in self.paths)
+
+    def discard(self) -> None:
+        """Those that are unfinished go, and their markers after them."""
+        for path in self.paths:
+            if self._has(path + UNFINISHED):
+                self._remove((path, path + UNFINISHED))
+
+    def _original(self, path: str) -> SeenVolume:
+        with self.source.changes() as conn:
+            try:
+                volume = self.source.call(self.operation, conn.storageVolLookupByPath, path)
+            except Missing:
+                detail = f"no storage pool of this host has {path}, so it cannot be copied along"
+                raise Refused(self.source.host, self.operation, detail) from None
+            return read_volume(self.source.call(self.operation, volume.XMLDesc, 0))
+
+    def _make(self, path: str, original: SeenVolume) -> None:
+        name, call = posixpath.basename(path), self.target.call
+        with self.target.changes() as conn:
+            pool = self._pool(conn, path)
+            call(self.operation, pool.refresh, 0)
+            names = set(call(self.operation, pool.listVolumes))
+            if name in names and name + UNFINISHED not in names:
+                detail = f"{path} exists there already, and may be somebody's data: move it away or delete it"
+                raise Conflict(self.target.host, self.operation, detail)
+            if name in names:
+                call(self.operation, call(self.operation, pool.storageVolLookupByName, name).delete, 0)
+            if name + UNFINISHED not in names:
+                marker = NewVolume(pool="", name=name + UNFINISHED, format="raw")
+                call(self.operation, pool.createXML, volume_xml(marker), 0)
+            new = NewVolume(pool="", name=name, capacity=original.capacity, format=original.format)
+            made = read_volume(call(self.operation, _create, pool, volume_xml(new)))
+        if (made.capacity, made.format) != (original.capacity, original.format):
+            detail = f"it made {path} with {made.capacity} bytes as {made.format}, not as on the source"
+            raise Refused(self.target.host, self.operation, detail)
+
+    def _pool(self, conn: libvirt.virConnect, path: str) -> libvirt.virStoragePool:
+        folder = posixpath.dirname(path)
+        pools = self.target.call(
+            self.operation, conn.listAllStoragePools, libvirt.VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE
+        )
+        for pool in pools:
+            if serves(self.target.call(self.operation, pool.XMLDesc, 0), folder):
+                return pool
+        detail = f"no active storage pool there has the folder {folder}, so {path} cannot be copied"
+        raise Refused(self.target.host, self.operation, detail)
+
+    def _has(self, path: str) -> bool:
+        with self.target.changes() as conn:
+            try:
+                self.target.call(self.operation, conn.storageVolLookupByPath, path)
+            except Missing:
+                return False
+            return True
+
+    def _remove(self, paths: Iterable[str]) -> None:
+        with self.target.changes() as conn:
+            for path in paths:
+                try:
+                    volume = self.target.call(self.operation, conn.storageVolLookupByPath, path)
+                    self.target.call(self.operation, volume.delete, 0)
+                except Missing:
+                    continue
+
+
+def serves(pool: str, folder: str) -> bool:
+    """Whether a pool's XML is of that folder."""
+    return (parse_pool(pool).findtext("target/path") or "").rstrip("/") == folder.rstrip("/")
+
+
+def _create(pool: libvirt.virStoragePool, xml: str) -> str:
+    text: str = pool.createXML(xml, 0).XMLDesc(0)
+    return text
+
+
+def _target(disk: Element) -> str:
+    found = disk.find("target")
+    return (found.get("dev") or "") if found is not None else ""
+
+
+def _file(disk: Element) -> str:
+    found: etree._Element | None = disk.find("source")
+    return (found.get("file") or "") if found is not None else ""

@@ -1,0 +1,106 @@
+"""Relocation: a VM that is off moves as its definition, with the content of its NVRAM.
+
+    look at both → NVRAM to the target → define there with the new mark → read back → undefine on the source
+
+Killed between any two steps it can be done again from the start: until the target has the definition nothing counts
+there, and from then on the newer mark tells which of the two is the VM. The disks are not moved, nor removed; the
+NVRAM file on the source stays. Called by migrations.py. Raises drivers.errors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from drivers.errors import Conflict, DriverError, Missing, Refused
+from drivers.libvirt.connect import Connections
+from drivers.libvirt.domain import marks
+from drivers.libvirt.domain.reading import read
+from drivers.libvirt.domain.tree import Element, parse, parse_to_edit, write
+from drivers.libvirt.migration import checks, nvram, settle
+from drivers.libvirt.migration.sides import Side, look
+from drivers.moving import Relocation
+
+
+def relocate(source: Connections, target: Connections, request: Relocation) -> None:
+    """See drivers.base.Migrations.relocate."""
+    _Move(source, target, request).run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    source: Connections
+    target: Connections
+    request: Relocation
+
+    @property
+    def operation(self) -> str:
+        return f"relocate vm/{self.request.uuid}"
+
+    def run(self) -> None:
+        here, there = settle.both(self.source, self.target, self.request.uuid, self.operation)
+        moved = there is not None and there.mark == self.request.mark
+        if here is None and moved:
+            return
+        side = self._leaves(here)
+        if not moved:
+            checks.may_come(side, there, self.target.host, self.operation)
+            self._bring(side, there)
+        self._leave()
+
+    def _leaves(self, here: Side | None) -> Side:
+        side = checks.leaves(here, self.source.host, self.request.expects, self.operation)
+        if not side.off:
+            raise Conflict(self.source.host, self.operation, "it is running")
+        if side.saved:
+            detail = "it is suspended to disk, and its saved memory cannot be moved: start it, or discard that"
+            raise Refused(self.source.host, self.operation, detail)
+        if parse(side.xml).find("devices/tpm/backend[@type='emulator']") is not None:
+            detail = "the state of its TPM lies on this host and cannot be read from outside: start it and migrate it"
+            raise Refused(self.source.host, self.operation, detail)
+        return side
+
+    def _bring(self, side: Side, there: Side | None) -> None:
+        root = parse_to_edit(side.xml)
+        with self.target.changes() as conn:
+            checks.name_is_free(self.target, conn, side, self.request.uuid, self.operation)
+            self._reaches_disks(conn, root)
+            if there is not None:
+                checks.forget(self.target, conn, self.request.uuid, self.operation)
+        if path := root.findtext("os/nvram") or "":
+            nvram.bring(self.source, self.target, self.operation, path)
+        marks.write(root, self.request.mark)
+        with self.target.changes() as conn:
+            domain = self.target.call(self.operation, conn.defineXMLFlags, write(root), 0)
+            if side.autostart:
+                self.target.call(self.operation, domain.setAutostart, 1)
+
+    def _leave(self) -> None:
+        """Both are looked at once more: the target has exactly this, and the source's is still off and unchanged."""
+        here, there = settle.both(self.source, self.target, self.request.uuid, self.operation)
+        side = self._leaves(here)
+        if (
+            there is None
+            or there.mark != self.request.mark
+            or read(there.xml, None).config != read(side.xml, None).config
+        ):
+            raise Refused(self.target.host, self.operation, "libvirt took the definition, but it is not the same there")
+        with self.source.changes() as conn:
+            checks.forget(self.source, conn, self.request.uuid, self.operation)
+            if look(self.source, conn, self.request.uuid, self.operation) is not None:
+                raise DriverError(self.source.host, self.operation, "its definition is still here")
+
+    def _reaches_disks(self, conn: object, root: Element) -> None:
+        """Refused if a pool of the target has the folder of a disk and not the disk. Without a pool nobody can tell."""
+        for path in _files(root):
+            try:
+                self.target.call(self.operation, conn.storageVolLookupByPath, path)  # type: ignore[attr-defined]
+            except Missing:
+                if nvram.has_folder_without(self.target, conn, self.operation, path):
+                    detail = f"the target does not have {path}; what lies on one host alone stays with it"
+                    raise Refused(self.source.host, self.operation, detail) from None
+
+
+def _files(root: Element) -> list[str]:
+    disks = (disk for disk in root.iterfind("devices/disk") if disk.get("device", "disk") == "disk")
+    sources = (disk.find("source") for disk in disks)
+    return [path for each in sources if each is not None and (path := each.get("file"))]

@@ -1,0 +1,74 @@
+"""What is asked for when a VM shall leave its host for another, and what is told while it does.
+
+`Migration` moves a running VM, `Relocation` the definition of one that is off; both name the VM by uuid and the
+generation of the mark that was planned with. In: made by reconciler/plan. Out: taken by the `Migrations` of
+drivers/base.py, which also hands `Progress` to whoever wants to show it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from drivers.mark import Mark
+
+LastResort = Literal["abort", "suspend", "postcopy"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """A running VM that shall run on another host. `expects` is the generation of the mark on the source.
+
+    `target_uri` is the libvirt URI by which the source's libvirtd reaches the target's (peer-to-peer); "", or a peer
+    that it cannot connect to before anything began: both hosts are led through our own connections (managed direct).
+    `address` is the target's address in the migration network ("": the one that we reach it by).
+    `copy` are the targets (vda …) of the disks whose content goes along, since the target cannot reach their storage.
+    `bandwidth` in MiB/s (0: no limit of ours). `ladder` are pairs of (memory iteration beyond which, downtime in ms);
+    the first entry is (0, downtime to begin with). `last_resort` is what comes after the last rung: give up, let the
+    guest stand still for `last_downtime` ms, or post-copy, from which there is no way back.
+    `parallel` connections for memory (0: one). `timeout`: seconds without progress after which it is aborted (0: ours).
+    """
+
+    uuid: str
+    expects: int
+    target_uri: str = ""
+    address: str = ""
+    copy: tuple[str, ...] = ()
+    bandwidth: int = 0
+    ladder: tuple[tuple[int, int], ...] = ()
+    last_resort: LastResort = "abort"
+    last_downtime: int = 0
+    auto_converge: bool = False
+    compressed: bool = False
+    zero_copy: bool = False
+    parallel: int = 0
+    encrypted: bool = False
+    timeout: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relocation:
+    """A VM that is off and shall be defined on another host: the same definition, with `mark` in place of its own.
+
+    `expects` is the generation of the mark on the source. The disks must be where the target reaches them.
+    """
+
+    uuid: str
+    expects: int
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a migration is: bytes of memory and of copied disks together; `iteration` of passes over the memory.
+
+    `phase` is "starting", "copying", "post-copy", "finishing" or "aborting".
+    """
+
+    elapsed_ms: int = 0
+    total: int = 0
+    processed: int = 0
+    remaining: int = 0
+    iteration: int = 0
+    downtime_ms: int = 0
+    phase: str = ""
