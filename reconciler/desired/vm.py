@@ -15,6 +15,7 @@ from specs.fields import Scalar, entry
 from specs.resource import Location, Ref, Resource
 
 _STOP_TIMEOUT = 180  # seconds that a guest has to shut down, where nothing is declared
+_HA_PRIORITY = 50  # of a highly available VM that names none
 
 
 def resolve_vm(
@@ -61,8 +62,17 @@ def resolve_vm(
         cluster_cpu=(cluster.cpu.model or "") if cluster.cpu else "",
         origin=resource.declared,
         location=resource.location,
+        on_host_maintenance=spec.on_host_maintenance or "migrate",
+        ha_priority=_priority(spec.high_availability),
         guaranteed=spec.memory_policy.guaranteed if spec.memory_policy else None,
     )
+
+
+def _priority(availability: Any) -> int:
+    """That of a highly available VM; 0 for others."""
+    if availability is None or availability.enabled is False:
+        return 0
+    return int(availability.priority or _HA_PRIORITY)
 
 
 def _hosts(spec: Any, hosts: Mapping[str, WantedHost]) -> tuple[str, ...]:

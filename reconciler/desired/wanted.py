@@ -195,6 +195,8 @@ class WantedVm:
     origin: Mapping[str, Location]
     location: Location
     guaranteed: int | None = None
+    ha_priority: int = 0
+    on_host_maintenance: Literal["migrate", "stop", "hold"] = "migrate"
 
     def disk(self, name: str) -> WantedDisk | None:
         """The disk of that name."""

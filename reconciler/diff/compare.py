@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from drivers.mark import Mark
 from reconciler.desired.wanted import WantedVm
-from reconciler.diff import kept, networks, pools, vms
+from reconciler.diff import kept, networks, outage, pools, vms
 from reconciler.diff.change import Change, HeldReason, Verb
 from reconciler.diff.context import Context
 from reconciler.diff.holding import on_hold, owned
@@ -78,6 +78,8 @@ def _new(wanted: WantedVm, base: Change, context: Context) -> Change:
             f"{found.host} has a VM of this name that {owner(found, context)} (uuid {found.vm.uuid})",
             "declare its uuid to adopt it, or rename one of them",
         )
+    if why := outage.powered_down(wanted, context):
+        return base.keep_back(HeldReason.ON_HOLD, why, f"`gitvirt cluster start {wanted.cluster}`")
     if context.observed.unseen:
         return base.keep_back(HeldReason.HOST_UNSEEN, _may_hold_it(context), "see `gitvirt status`; nothing is started")
     return base

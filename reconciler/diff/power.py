@@ -15,6 +15,7 @@ from reconciler.desired.wanted import WantedVm
 from reconciler.diff.change import FieldChange, HeldReason
 from specs.effects import Effect
 
+OUTAGE = "outage"  # the kind of override that remembers what ran before an outage (reconciler/diff/outage.py)
 GUEST = "guest"  # the author of a shutdown that came from inside the guest
 _ENDED = {
     "crashed": "since it crashed",
@@ -128,7 +129,7 @@ def remembered(wanted: WantedVm, vm: SeenVm, mark: Mark, now: int, started: bool
     if current and _ended(current, wanted, now) and (started or vm.running or wanted.power != "running"):
         return replace(mark, overrides=others)
     respected = wanted.power == "running" and wanted.restart == "onFailure" and by_guest(vm)
-    if respected and current is None and mark.declared.get("state") == "running":
+    if respected and current is None and mark.override(OUTAGE) is None and mark.declared.get("state") == "running":
         told = Override(
             kind="power", value="stopped", field="running", author=GUEST, reason="shut down inside", since=now
         )

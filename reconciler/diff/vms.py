@@ -12,7 +12,7 @@ from dataclasses import replace
 from drivers.mark import Mark
 from drivers.seen import Power, SeenVm
 from reconciler.desired.wanted import WantedVm
-from reconciler.diff import devices, once, power
+from reconciler.diff import devices, once, outage
 from reconciler.diff.change import Change, FieldChange, HeldReason, Verb
 from reconciler.diff.context import Context
 from reconciler.diff.threeway import Sides, released, scalars
@@ -44,7 +44,7 @@ def compare(wanted: WantedVm, found: Found, mark: Mark, context: Context) -> Cha
     fields = [each for each in scalars(sides, context) if _speaks(each.path, settled, begun)]
     fields = added_or_gone + [_unsaved(_settling(each, vm), vm) for each in fields]
     fields = [_able(each, wanted, found, context) for each in fields]
-    fields += released(sides, settled) + _outside(wanted, vm, mark, context) + _moves(wanted, found, mark)
+    fields += released(sides, settled) + _outside(wanted, found, mark, context) + _moves(wanted, found, mark)
     changes = tuple(_timed(once.after_it(each, vm), wanted, vm) for each in fields)
     if not changes:
         return None
@@ -82,12 +82,13 @@ def wanted_fields(wanted: WantedVm, found: Found, mark: Mark, context: Context) 
     return fields
 
 
-def _outside(wanted: WantedVm, vm: SeenVm, mark: Mark, context: Context) -> list[FieldChange]:
+def _outside(wanted: WantedVm, found: Found, mark: Mark, context: Context) -> list[FieldChange]:
     """What is not a field of the hardware: power, name, autostart, patches, notes about creation."""
-    found = [power.compare(wanted, vm, mark, context.now), _name(wanted, vm), _autostart(wanted, vm, mark)]
-    found += [_patches(wanted, vm, mark, context), *_policies(wanted, mark)]
-    found += _creation(wanted, mark, context)
-    return [each for each in found if each is not None]
+    vm = found.vm
+    changes = [outage.state_change(wanted, found, mark, context), _name(wanted, vm), _autostart(wanted, vm, mark)]
+    changes += [_patches(wanted, vm, mark, context), *_policies(wanted, mark)]
+    changes += _creation(wanted, mark, context)
+    return [each for each in changes if each is not None]
 
 
 def _moves(wanted: WantedVm, found: Found, mark: Mark) -> list[FieldChange]:

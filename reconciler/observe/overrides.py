@@ -18,12 +18,6 @@ from reconciler.key import private_folder
 Kept = Mapping[str, tuple[Override, ...]]
 """Ref ("host/kvm1", "cluster/lab") → its overrides, one of a kind."""
 
-MAINTENANCE = "maintenance"
-UPGRADE = "upgrade"
-UPGRADED = "upgraded"
-POWER = "power"
-LOST = "lost"
-
 
 class Overrides:
     """One repository's overrides, in `overrides-<repository id>.json`."""

@@ -10,8 +10,10 @@ import posixpath
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from reconciler.diff import outage
 from reconciler.diff.context import Context
 from reconciler.operations.scene import Target
+from reconciler.place.hoststate import maintenance
 from specs.attachment import is_network
 from specs.fields import entries
 
@@ -47,9 +49,13 @@ def _unseen(target: Target, context: Context) -> Iterator[Obstacle]:
 
 
 def _maintenance(target: Target, context: Context) -> Iterator[Obstacle]:
-    host = context.wanted.hosts.get(target.where)
-    if host is not None and host.maintenance:
-        yield Obstacle(text=f"{target.where} is in maintenance", risk=True)
+    if why := maintenance(target.where, context):
+        yield Obstacle(text=f"{target.where} is in maintenance ({why})", risk=True)
+
+
+def _powered_down(target: Target, context: Context) -> Iterator[Obstacle]:
+    if target.wanted is not None and (why := outage.powered_down(target.wanted, context)):
+        yield Obstacle(text=f"{why}; `gitvirt cluster start {target.wanted.cluster}`")
 
 
 def _unfinished(target: Target, context: Context) -> Iterator[Obstacle]:
@@ -115,4 +121,4 @@ def _in_use(target: Target, context: Context) -> Iterator[Obstacle]:
                 yield Obstacle(text=f"disk {ours[path]} is in use by vm/{each.vm.name} on {each.host}")
 
 
-CHECKS: tuple[Check, ...] = (_elsewhere, _unfinished, _files, _networks, _in_use, _unseen, _maintenance)
+CHECKS: tuple[Check, ...] = (_elsewhere, _unfinished, _files, _networks, _in_use, _powered_down, _unseen, _maintenance)

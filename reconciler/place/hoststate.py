@@ -27,6 +27,11 @@ from reconciler.diff.power import active
 from specs.resource import Ref
 
 MAINTENANCE = "maintenance"
+POWER = "power"
+UPGRADE = "upgrade"
+LOST = "lost"
+"""Kinds of overrides of hosts and clusters."""
+
 GRACE = 60
 """Seconds that a host which does not answer is `connecting`."""
 
@@ -141,3 +146,9 @@ def _few(names: list[str], most: int = 4) -> str:
 def placeable(found: Mapping[str, HostState]) -> frozenset[str]:
     """The hosts that VMs may be put on."""
     return frozenset(name for name, each in found.items() if each.up)
+
+
+def upgrading(cluster: str, context: Context) -> str:
+    """Who upgrades that cluster's hosts one by one now, in words; "" if nobody does: then nothing is balanced there."""
+    override = by_hand(Ref("Cluster", cluster), UPGRADE, context)
+    return f"its hosts are being upgraded by {override.author or 'an operator'}" if override else ""

@@ -15,6 +15,7 @@ from reconciler.desired.wanted import WantedCluster, WantedHost
 from reconciler.diff.context import Context
 from reconciler.diff.holding import hosts_on_hold, owned
 from reconciler.place.demand import Demand, demand
+from reconciler.place.hoststate import states
 
 
 @dataclass(slots=True, kw_only=True)
@@ -103,6 +104,7 @@ def furnish(context: Context, networks: Mapping[tuple[str, str], str], storage: 
         storage=storage,
         clusters=context.wanted.clusters,
         held=hosts_on_hold(context),
+        unfit={name: str(found) for name, found in states(context).items() if not found.up},
     )
     for each in _found(context):
         room.stays(each)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from drivers.seen import Power, SeenVm
-from reconciler.diff import power
+from reconciler.diff import outage, power
 from reconciler.diff.change import Change, FieldChange, Held, HeldReason, Verb
 from reconciler.diff.holding import hold_on
 from reconciler.plan.faces import words
@@ -83,7 +83,9 @@ def _ready(machine: Machine, changes: Sequence[Change], situation: Situation) ->
         return Condition(type="Ready", status="False", reason="InTrash", message="it lies in the trash")
     if machine.wanted is None:
         return Condition(type="Ready", status="False", reason="NotDeclared", message="no longer declared")
-    asked = power.wish(machine.wanted, machine.mark, situation.context.now)
+    if (why := outage.outage(machine.wanted, machine.host, situation.context)) and not vm.running:
+        return Condition(type="Ready", status="True", reason=str(vm.power).capitalize(), message=f"off: {why}")
+    asked = outage.wish(machine.wanted, machine.host, machine.mark, situation.context)
     met = not any(each.path == "state" for each in telling(changes)) and _as_asked(vm, asked)
     said = _by_whom(machine, vm, asked, situation.context.now) if met else f"{vm.power}, shall be {asked}"
     return Condition(type="Ready", status=truth(met), reason=str(vm.power).capitalize(), message=said)

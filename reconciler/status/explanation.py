@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from reconciler.diff import power
+from reconciler.diff import outage, power
 from reconciler.diff.change import FieldChange
 from reconciler.plan.faces import words
 from reconciler.status import placement, telling
@@ -61,7 +61,10 @@ def _power(machine: Machine, situation: Situation) -> Iterable[list[str]]:
         until = f" until {time(override.until)}" if override.until else ", no end"
         why = f" ({override.reason})" if override.reason else ""
         yield ["override", override.value, words.plain(f"by {override.author or 'an operator'}{why}{until}{over}")]
-    yield ["so it shall be", power.wish(wanted, mark, now), f"restart: {wanted.restart}"]
+    if away := outage.outage(wanted, machine.host, situation.context):
+        yield ["outage", "stopped", words.plain(away)]
+    asked = outage.wish(wanted, machine.host, mark, situation.context)
+    yield ["so it shall be", asked, f"restart: {wanted.restart}"]
     if machine.vm is not None:
         yield ["it is", str(machine.vm.power), words.plain(machine.vm.reason)]
 

@@ -12,8 +12,8 @@ def reachable(asked: Demand, host: str, room: Room) -> str | None:
 
 
 def state(asked: Demand, host: str, room: Room) -> str | None:
-    """The host is up: not in maintenance, not on the way there."""
-    return room.unfit.get(host) or ("in maintenance" if room.hosts[host].maintenance else None)
+    """The host is up: in none of the other states of place/hoststate.py."""
+    return room.unfit.get(host)
 
 
 def hold(asked: Demand, host: str, room: Room) -> str | None:

@@ -12,7 +12,7 @@ from drivers.mark import Device, kind_of
 from drivers.seen import Power, SeenVm
 from reconciler.desired.hardware import device_lists
 from reconciler.desired.wanted import WantedVm
-from reconciler.diff import devices, power, vms
+from reconciler.diff import devices, outage, power, vms
 from reconciler.diff.change import Change, HeldReason
 from reconciler.diff.threeway import same
 from reconciler.observe.observed import Found
@@ -110,6 +110,7 @@ def _power(work: Work, change: Change) -> None:
             _reseed(work)
             work.step(StartVm(uuid=work.vm.uuid), "start", after=_networks(work))
         else:
+            _remember(work)
             work.step(_stop(work), "stop", effect=Effect.RESTART)
     elif work.vm.power is Power.RUNNING and any(each.restart and not each.held for each in change.fields):
         work.step(_stop(work), "stop", effect=Effect.RESTART, key="restart")
@@ -117,8 +118,20 @@ def _power(work: Work, change: Change) -> None:
     if state or work.mark.declared.get("state") != work.wanted.power:
         started = state is not None and state.live and state.after == "running"
         told = power.remembered(work.wanted, work.vm, work.mark, work.builder.context.now, started)
-        values = {"declared": {**work.mark.declared, "state": work.wanted.power}, "overrides": told.overrides}
+        told_all = told.overrides if _outage(work) else outage.without(told.overrides)
+        values = {"declared": {**work.mark.declared, "state": work.wanted.power}, "overrides": told_all}
         work.write("record its state", "state", **values)
+
+
+def _outage(work: Work) -> str:
+    return outage.outage(work.wanted, work.host, work.builder.context)
+
+
+def _remember(work: Work) -> None:
+    """Before a VM is stopped for an outage its mark learns that it ran."""
+    if why := _outage(work):
+        told = outage.begun(work.mark, work.wanted, why, work.builder.context.now)
+        work.write("note that it ran", "outage", overrides=told)
 
 
 def _require_disks(work: Work) -> None:
