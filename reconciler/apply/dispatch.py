@@ -6,13 +6,13 @@ Raises drivers.errors only.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from drivers.base import Host
 from drivers.errors import Conflict, Missing, NoSpace
-from reconciler.apply import images, seed
+from reconciler.apply import images, moving, seed
 from reconciler.apply.stop import Pause, stop
 from reconciler.desired.identity import kept_by, ready_marker, trash_marker, trashed_since
 from reconciler.plan import plan
@@ -20,11 +20,15 @@ from reconciler.plan import plan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What steps need beside a host: images, a way to wait that a stop request ends, and who hears of progress."""
+    """What steps need beside a host: images, a way to wait that a stop request ends, and who hears of progress.
+
+    `hosts` are all hosts of the pass by name, for steps that concern two.
+    """
 
     open_image: images.Open
     pause: Pause
     told: images.Told = lambda what, done, total: None
+    hosts: Mapping[str, Host] = field(default_factory=dict)
 
 
 Notes = tuple[str, ...]
@@ -197,6 +201,14 @@ def _undefine_vm(call: plan.UndefineVm, host: Host, tools: Tools) -> Notes:
     return ()
 
 
+def _migrate_vm(call: plan.MigrateVm, host: Host, tools: Tools) -> Notes:
+    return moving.migrate(call, host, tools.hosts, tools.told)
+
+
+def _relocate_vm(call: plan.RelocateVm, host: Host, tools: Tools) -> Notes:
+    return moving.relocate(call, host, tools.hosts)
+
+
 TABLE: dict[type, Callable[[Any, Host, Tools], Notes | None]] = {
     plan.DefinePool: _define_pool,
     plan.StartPool: _start_pool,
@@ -220,4 +232,6 @@ TABLE: dict[type, Callable[[Any, Host, Tools], Notes | None]] = {
     plan.StartVm: _start_vm,
     plan.StopVm: _stop_vm,
     plan.UndefineVm: _undefine_vm,
+    plan.MigrateVm: _migrate_vm,
+    plan.RelocateVm: _relocate_vm,
 }

@@ -18,7 +18,7 @@ from drivers.base import Host
 from drivers.errors import Conflict, DriverError, Missing, Unknown
 from reconciler.apply.dispatch import Tools, execute
 from reconciler.apply.outcome import GOOD, Outcome, Run, Status
-from reconciler.plan.plan import Plan, Step
+from reconciler.plan.plan import MigrateVm, Plan, Step
 
 Tell = Callable[[Step, "Outcome | None"], None]
 """Called when a step begins (None) and when it ends."""
@@ -56,6 +56,7 @@ class _Walk:
         self.plan, self.walker = plan, walker
         self.waiting = {each.id: each for each in plan.steps}
         self.running: Counter[str] = Counter()
+        self.moving: Counter[tuple[str, str]] = Counter()
         self.outcomes: dict[str, Outcome] = {}
         self.ended: queue.SimpleQueue[Outcome | BaseException] = queue.SimpleQueue()
 
@@ -68,7 +69,7 @@ class _Walk:
             ended = self.ended.get()
             if isinstance(ended, BaseException):
                 raise ended
-            self.running[ended.step.host] -= 1
+            self._count(ended.step, -1)
             self._note(ended)
         return Run(plan=self.plan, outcomes=self.outcomes, stopped=self.walker.stop.is_set())
 
@@ -81,7 +82,7 @@ class _Walk:
                 self._note(Outcome(step=step, status=Status.SKIPPED, error=bad))
             elif self._ready(step):
                 del self.waiting[step.id]
-                self.running[step.host] += 1
+                self._count(step, 1)
                 self.walker.tell(step, None)
                 threading.Thread(target=self._work, args=(step,), name=f"step {step.ref}", daemon=True).start()
 
@@ -98,7 +99,19 @@ class _Walk:
         limits = self.walker.limits
         if self.running[step.host] >= limits.host or self.running.total() >= limits.total:
             return False
-        return all(each in self.outcomes for each in step.after)
+        return all(each in self.outcomes for each in step.after) and self._may_move(step)
+
+    def _may_move(self, step: Step) -> bool:
+        """Whether one more migration may leave its host, and one more come to its target."""
+        if not isinstance(step.call, MigrateVm):
+            return True
+        return all(self.moving[end] < step.call.concurrent for end in _ends(step, step.call))
+
+    def _count(self, step: Step, change: int) -> None:
+        self.running[step.host] += change
+        if isinstance(step.call, MigrateVm):
+            for end in _ends(step, step.call):
+                self.moving[end] += change
 
     def _skip_rest(self) -> None:
         for step in self.waiting.values():
@@ -117,6 +130,11 @@ class _Walk:
             self.ended.put(error)
 
 
+def _ends(step: Step, call: MigrateVm) -> tuple[tuple[str, str], tuple[str, str]]:
+    """What limits of migrations are counted by."""
+    return ("from", step.host), ("to", call.target)
+
+
 def attempt(step: Step, walker: Walker) -> Outcome:
     """Runs one step and says how it ended; only errors that are no driver's pass through."""
     began = time.monotonic()
@@ -128,7 +146,8 @@ def attempt(step: Step, walker: Walker) -> Outcome:
     if host is None:
         return ended(Status.FAILED, f"{step.host} is not connected")
     try:
-        notes = execute(step.call, host, replace(walker.tools, told=partial(walker.moved, step)))
+        tools = replace(walker.tools, told=partial(walker.moved, step), hosts=walker.hosts)
+        notes = execute(step.call, host, tools)
     except Unknown as error:
         return ended(Status.UNKNOWN, str(error))
     except (Conflict, Missing) as error:

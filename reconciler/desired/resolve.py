@@ -11,20 +11,21 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from reconciler.desired.affinity import resolve_affinity
 from reconciler.desired.cluster import resolve_cluster
-from reconciler.desired.drift import drift_of
 from reconciler.desired.identity import derived_uuid, image_volume
+from reconciler.desired.network import resolve_mac_pool, resolve_network
+from reconciler.desired.scheduling import resolve_policy
 from reconciler.desired.vm import resolve_vm
 from reconciler.desired.wanted import (
     Budget,
     Wanted,
     WantedHost,
     WantedImage,
-    WantedNetwork,
     WantedPool,
 )
 from specs.catalog import Catalog
-from specs.fields import Scalar, Secret
+from specs.fields import Secret
 from specs.kinds.common import Limit
 from specs.resource import Location, Resource
 
@@ -66,9 +67,14 @@ def resolve(catalog: Catalog, revision: str, sources: Sources) -> Wanted:
         revision=revision,
         hosts=hosts,
         pools={each.name: _pool(each, catalog, hosts) for each in catalog.of("StorageDomain")},
-        networks={each.name: _network(each, catalog, hosts) for each in catalog.of("Network")},
+        networks={
+            each.name: resolve_network(each, catalog, hosts_of(each, catalog, hosts)) for each in catalog.of("Network")
+        },
         images={each.name: _image(each, sources) for each in catalog.of("Image")},
         vms={each.name: resolve_vm(each, catalog, hosts, sources.reveal) for each in catalog.of("VirtualMachine")},
+        mac_pools={each.name: resolve_mac_pool(each) for each in catalog.of("MacPool")},
+        affinity={each.name: resolve_affinity(each, catalog) for each in catalog.of("AffinityGroup")},
+        policies={each.name: resolve_policy(each) for each in catalog.of("SchedulingPolicy")},
         clusters={each.name: resolve_cluster(each, catalog) for each in catalog.of("Cluster")},
         deletions=_budget(budgets and budgets.deletions, Budget()),
         restarts=_budget(budgets and budgets.restarts, Budget(count=5, percent=10)),
@@ -103,12 +109,13 @@ def _host(resource: Resource) -> WantedHost:
         uri=resource.spec.uri,
         cluster=resource.spec.cluster,
         maintenance=bool(resource.spec.maintenance),
+        migration_address=str((resource.spec.migration and resource.spec.migration.address) or ""),
         labels=resource.metadata.labels,
         location=resource.location,
     )
 
 
-def _reach(resource: Resource, catalog: Catalog, hosts: Mapping[str, WantedHost]) -> tuple[str, ...]:
+def hosts_of(resource: Resource, catalog: Catalog, hosts: Mapping[str, WantedHost]) -> tuple[str, ...]:
     """The hosts of the object's data center, narrowed by `clusters:` and `hosts:`, in order of name."""
     spec = resource.spec
     clusters = spec.clusters or tuple(
@@ -128,51 +135,12 @@ def _pool(resource: Resource, catalog: Catalog, hosts: Mapping[str, WantedHost])
         uuid=derived_uuid(str(catalog.repository.spec.id), resource.ref),
         path=spec.path,
         shared=spec.type != "local",
-        hosts=_reach(resource, catalog, hosts),
+        hosts=hosts_of(resource, catalog, hosts),
         external=bool(spec.external),
         location=resource.location,
         warning=(spec.free_space and spec.free_space.warning) or 0,
         critical=(spec.free_space and spec.free_space.critical) or 0,
     )
-
-
-def _network(resource: Resource, catalog: Catalog, hosts: Mapping[str, WantedHost]) -> WantedNetwork:
-    spec = resource.spec
-    fields: dict[str, Scalar] = {"type": spec.type or "nat"}
-    bridge = spec.bridge
-    if bridge and bridge.default:
-        fields["bridge"] = bridge.default
-    for path, value in (("subnet", spec.subnet), ("address", spec.address), ("mtu", spec.mtu)):
-        if value is not None:
-            fields[path] = value if isinstance(value, int) else str(value)
-    if spec.dhcp:
-        _dhcp(spec.dhcp, fields)
-    if spec.dns:
-        if spec.dns.domain:
-            fields["domain"] = spec.dns.domain
-        for address, names in (spec.dns.hosts or {}).items():
-            fields[f"dns[{address}].names"] = ",".join(sorted(names))
-    return WantedNetwork(
-        ref=resource.ref,
-        name=resource.name,
-        uuid=str(spec.uuid) if spec.uuid else derived_uuid(str(catalog.repository.spec.id), resource.ref),
-        fields=fields,
-        hosts=_reach(resource, catalog, hosts),
-        external=bool(spec.external),
-        drift=drift_of(spec, catalog),
-        origin=resource.declared,
-        location=resource.location,
-        bridges=dict(bridge.hosts or {}) if bridge else {},
-    )
-
-
-def _dhcp(dhcp: object, fields: dict[str, Scalar]) -> None:
-    for name in ("start", "end"):
-        if (value := getattr(dhcp, name)) is not None:
-            fields[f"dhcp.{name}"] = str(value)
-    for lease in getattr(dhcp, "hosts", None) or ():
-        fields[f"hosts[{lease.name}].mac"] = lease.mac
-        fields[f"hosts[{lease.name}].address"] = str(lease.address)
 
 
 def _image(resource: Resource, sources: Sources) -> WantedImage:

@@ -9,12 +9,15 @@ from typing import Any
 from reconciler.desired import cloudinit
 from reconciler.desired.drift import drift_of
 from reconciler.desired.hardware import hardware
+from reconciler.desired.migration import migration_rules
+from reconciler.desired.ports import profiles
 from reconciler.desired.wanted import Seed, Update, WantedDisk, WantedHost, WantedVm
 from specs.catalog import Catalog
 from specs.fields import Scalar, entry
 from specs.resource import Location, Ref, Resource
 
 _STOP_TIMEOUT = 180  # seconds that a guest has to shut down, where nothing is declared
+
 _HA_PRIORITY = 50  # of a highly available VM that names none
 
 
@@ -30,13 +33,14 @@ def resolve_vm(
     seed = cloudinit.seed(resource, catalog, reveal)
     disks = tuple(_disk(each, spec) for each in spec.disks or ())
     update = spec.update_policy
+    profiled = profiles(resource, catalog)
     return WantedVm(
         ref=resource.ref,
         name=resource.name,
         uuid=str(spec.uuid or ""),
         cluster=spec.cluster,
         hosts=_hosts(spec, hosts),
-        fields=hardware(resource, reveal),
+        fields={**profiled.fields, **hardware(resource, reveal)},
         disks=disks,
         cdroms=_media(resource),
         creation=_creation(
@@ -60,11 +64,13 @@ def resolve_vm(
         labels=resource.metadata.labels,
         emulation=cluster.emulation or "auto",
         cluster_cpu=(cluster.cpu.model or "") if cluster.cpu else "",
-        origin=resource.declared,
+        origin={**profiled.origin, **resource.declared},
         location=resource.location,
+        migration=migration_rules(cluster.migration, spec.migration),
         on_host_maintenance=spec.on_host_maintenance or "migrate",
-        ha_priority=_priority(spec.high_availability),
         guaranteed=spec.memory_policy.guaranteed if spec.memory_policy else None,
+        preferred=tuple(spec.preferred_hosts or ()),
+        ha_priority=_priority(spec.high_availability),
     )
 
 

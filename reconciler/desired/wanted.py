@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from reconciler.desired.affinity import WantedAffinity
+from reconciler.desired.migration import MigrationRules
+from reconciler.desired.scheduling import ClusterScheduling, WantedPolicy
 from specs.fields import Fields, Scalar, Secret
 from specs.resource import Location, Ref
 
@@ -32,16 +35,19 @@ class Drift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedCluster:
-    """A set of hosts between which VMs move, and the policies that hold in it."""
+    """A set of hosts between which VMs move, and the policies that hold in it. `memory_overcommit` in percent."""
 
     ref: Ref
     name: str
     location: Location
+    ha_reservation: bool = False
+    scheduling: ClusterScheduling = field(default_factory=ClusterScheduling)
+    memory_overcommit: int = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedHost:
-    """A declared libvirt host."""
+    """A declared libvirt host. `migration_address`: where the data of migrations shall go to, "" for no matter."""
 
     ref: Ref
     name: str
@@ -50,6 +56,7 @@ class WantedHost:
     maintenance: bool
     labels: Mapping[str, str]
     location: Location
+    migration_address: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +80,12 @@ class WantedPool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedNetwork:
-    """A network on its hosts. `fields` as in docs/fields.md; `bridges` overrides the bridge's name per host."""
+    """A network on its hosts. `fields` as in docs/fields.md; `bridges` overrides the bridge's name per host.
+
+    `kind` is the type as declared. What libvirt's definition cannot say of a bridge that the host brings, but what it
+    must be like: `vlan` (0: none), `carried` (the bridge's name is made of the VLAN, so it is of that VLAN only), `mtu`
+    (0: not declared), `device` (a VXLAN device in it). `addresses` are the hosts' own on it, by host.
+    """
 
     ref: Ref
     name: str
@@ -85,10 +97,30 @@ class WantedNetwork:
     origin: Mapping[str, Location]
     location: Location
     bridges: Mapping[str, str] = field(default_factory=dict)
+    kind: str = "nat"
+    vlan: int = 0
+    carried: frozenset[str] = frozenset()
+    mtu: int = 0
+    device: str = ""
+    vni: int = 0
+    roles: tuple[str, ...] = ("vm",)
+    required: bool = False
+    addresses: Mapping[str, str] = field(default_factory=dict)
 
     def fields_on(self, host: str) -> Fields:
         """The fields on one host: the same everywhere, but for the name of a bridge."""
         return {**self.fields, "bridge": self.bridges[host]} if host in self.bridges else self.fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedMacPool:
+    """Where new NICs get their MACs: `ranges` of (first, last) as numbers, taken in their order."""
+
+    ref: Ref
+    name: str
+    ranges: tuple[tuple[int, int], ...]
+    duplicates: bool
+    location: Location
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +198,8 @@ class WantedVm:
     `fields`: declared canonical fields, without disk sources and sizes of disks that do not say one. `cdroms` maps
     every drive to the image it shall hold ("" for empty, None where nobody declared a medium). `creation`:
     what acts at creation only, for the mark. `hosts`: where it may run, in order of name. `uuid` is declared or "".
-    `guaranteed`: bytes that its host must have for it, or None where that is all of its memory.
+    `guaranteed`: bytes that its host must have for it, or None where that is all of its memory. `preferred`: hosts that
+    are taken first. `ha_priority`: 1 to 100 for a highly available VM, else 0.
     """
 
     ref: Ref
@@ -196,7 +229,12 @@ class WantedVm:
     location: Location
     guaranteed: int | None = None
     ha_priority: int = 0
+    preferred: tuple[str, ...] = ()
     on_host_maintenance: Literal["migrate", "stop", "hold"] = "migrate"
+    migration: MigrationRules = field(default_factory=MigrationRules)
+    mac_pool: str = ""
+    leases: Mapping[str, str] = field(default_factory=dict)
+    display: str = ""
 
     def disk(self, name: str) -> WantedDisk | None:
         """The disk of that name."""
@@ -231,6 +269,9 @@ class Wanted:
     images: Mapping[str, WantedImage]
     vms: Mapping[str, WantedVm]
     clusters: Mapping[str, WantedCluster] = field(default_factory=dict)
+    affinity: Mapping[str, WantedAffinity] = field(default_factory=dict)
+    policies: Mapping[str, WantedPolicy] = field(default_factory=dict)
+    mac_pools: Mapping[str, WantedMacPool] = field(default_factory=dict)
     deletions: Budget = field(default_factory=Budget)
     restarts: Budget = field(default_factory=lambda: Budget(count=5, percent=10))
     trash_keep: int = 7 * 86400

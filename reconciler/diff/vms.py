@@ -44,7 +44,7 @@ def compare(wanted: WantedVm, found: Found, mark: Mark, context: Context) -> Cha
     fields = [each for each in scalars(sides, context) if _speaks(each.path, settled, begun)]
     fields = added_or_gone + [_unsaved(_settling(each, vm), vm) for each in fields]
     fields = [_able(each, wanted, found, context) for each in fields]
-    fields += released(sides, settled) + _outside(wanted, found, mark, context) + _moves(wanted, found, mark)
+    fields += released(sides, settled) + _outside(wanted, found, mark, context) + _disk_moves(wanted, mark)
     changes = tuple(_timed(once.after_it(each, vm), wanted, vm) for each in fields)
     if not changes:
         return None
@@ -91,16 +91,9 @@ def _outside(wanted: WantedVm, found: Found, mark: Mark, context: Context) -> li
     return [each for each in changes if each is not None]
 
 
-def _moves(wanted: WantedVm, found: Found, mark: Mark) -> list[FieldChange]:
-    """What only a migration, of the VM or of a disk, could make true: held until there is one. It stays where it is."""
+def _disk_moves(wanted: WantedVm, mark: Mark) -> list[FieldChange]:
+    """Disks that are declared in another storage domain: held, they stay where they are."""
     moves = []
-    if found.host not in wanted.hosts:
-        allowed = ", ".join(wanted.hosts) or "no host"
-        where = wanted.origin.get("hosts", wanted.origin.get("cluster", wanted.location))
-        move = FieldChange(path="host", before=found.host, after=allowed, effect=Effect.MIGRATE, where=where)
-        moves.append(
-            move.keep_back(HeldReason.NEEDS_MOVE, f"runs on {found.host}, and may run on: {allowed}", "allow its host")
-        )
     for disk in wanted.disks:
         recorded = devices.recorded_volume(mark, disk)
         if recorded and recorded[0] != disk.pool:

@@ -13,23 +13,28 @@ from reconciler.diff.change import Held, HeldReason
 from reconciler.diff.context import Context
 from reconciler.place import preflight
 from reconciler.place.choose import Room, choose, demand
-from reconciler.place.movers import hosts, override
+from reconciler.place.movers import affinity, drain, hosts, override
 from reconciler.place.wish import Home, Move, Mover, Wish, home_of
 
 MOVERS: Mapping[str, Mover] = {
     "override": override.wishes,
     "hosts": hosts.wishes,
+    "drain": drain.wishes,
+    "affinity": affinity.wishes,
 }
 """Name → mover, in the order in which they are asked."""
 
 
-def moves(context: Context, room: Room) -> dict[str, Move]:
-    """The moves of a pass by VM, held ones included; the room then counts them as done."""
+def moves(context: Context, room: Room, barred: frozenset[str] = frozenset()) -> dict[str, Move]:
+    """The moves of a pass by VM, held ones included; the room then counts them as done.
+
+    `barred`: VMs of which nothing is changed in this pass, or that come and go as a whole.
+    """
     found: dict[str, Move] = {}
     stays: dict[str, Wish] = {}
     for name, mover in MOVERS.items():
         for wish in mover(context, room):
-            if wish.vm in found:
+            if wish.vm in found or wish.vm in barred or not _meant(wish.vm, context):
                 continue
             if wish.kind == "stay":
                 stays.setdefault(wish.vm, wish)
@@ -40,18 +45,23 @@ def moves(context: Context, room: Room) -> dict[str, Move]:
     return found
 
 
+def _meant(vm: str, context: Context) -> bool:
+    """Whether a pass that is narrowed to targets is about this VM."""
+    return not context.allowed.targets or f"vm/{vm}" in context.allowed.targets
+
+
 def settle(wish: Wish, mover: str, context: Context, room: Room, stay: Wish | None = None) -> Move | None:
     """What becomes of one wish; None if nothing: what is only better is dropped where it cannot be."""
     wanted = context.wanted.vms.get(wish.vm)
     home = home_of(wanted, context) if wanted else None
     if home is None or home.host == wish.to:
         return None
-    why_not = _kept(wish, stay) or preflight.stuck(home, context)
+    why_not = _kept(wish, stay) or _by_hand_only(home, mover) or preflight.stuck(home, context)
     move = Move(
         vm=wish.vm, source=home.host, target="", why=wish.why, mover=mover, running=home.found.vm.running,
-        stop=wish.kind == "stop", where=wish.where,
+        where=wish.where,
     )  # fmt: skip
-    if why_not is None and not move.stop:
+    if why_not is None:
         why_not, move = _aim(wish, move, home, context, room)
     if why_not is None:
         return move
@@ -64,8 +74,16 @@ def _kept(wish: Wish, stay: Wish | None) -> Held | None:
         fix = f"`gitvirt migrate {wish.vm} --clear` takes that back"
         return Held(reason=HeldReason.ON_HOLD, text=stay.why, fix=fix)
     if wish.kind == "hold":
-        return Held(reason=HeldReason.NEEDS_MOVE, text=wish.why, fix="move it by hand, or stop it")
+        return Held(reason=HeldReason.CANNOT_MOVE, text=wish.why, fix="move it by hand, or stop it")
     return None
+
+
+def _by_hand_only(home: Home, mover: str) -> Held | None:
+    """A running VM whose migrations are operators' business."""
+    if home.wanted.migration.mode != "manual" or not home.found.vm.running or mover == "override":
+        return None
+    fix = f"`gitvirt migrate {home.wanted.name}`"
+    return Held(reason=HeldReason.CANNOT_MOVE, text="its YAML says migration: manual", fix=fix)
 
 
 def _aim(wish: Wish, move: Move, home: Home, context: Context, room: Room) -> tuple[Held | None, Move]:
@@ -79,12 +97,14 @@ def _aim(wish: Wish, move: Move, home: Home, context: Context, room: Room) -> tu
     asked = demand(home.wanted, home.found, context.now)
     chosen = choose(asked, room, but=but, during=wish.during)
     if chosen.host:
-        return None, replace(move, target=chosen.host)
+        return None, replace(move, target=chosen.host, placement=chosen)
     rejected = {**chosen.rejected, **{name: why for name, why in against.items() if not wish.to or name == wish.to}}
     told = "; ".join(f"{host}: {why}" for host, why in sorted(rejected.items()))
     text = f"no other host can take it: {told}" if told else "there is no other host that may run it"
-    return Held(reason=HeldReason.NEEDS_MOVE, text=text, fix="make one of them fit, or allow others"), move
+    return Held(reason=HeldReason.CANNOT_MOVE, text=text, fix="make one of them fit, or allow others"), move
 
 
 def _elsewhere(name: str, wish: Wish) -> str:
-    return f"it shall go to {wish.to}" if wish.to and name != wish.to else ""
+    if wish.to:
+        return f"it shall go to {wish.to}" if name != wish.to else ""
+    return "nothing is gained there" if wish.among and name not in wish.among else ""

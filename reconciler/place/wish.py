@@ -14,8 +14,9 @@ from drivers.mark import Mark
 from reconciler.desired.wanted import WantedVm
 from reconciler.diff.change import Held
 from reconciler.diff.context import Context
+from reconciler.diff.holding import owned
 from reconciler.observe.observed import Found
-from reconciler.place.choose import Room
+from reconciler.place.choose import Placement, Room
 from specs.resource import Location
 
 
@@ -23,9 +24,10 @@ from specs.resource import Location
 class Wish:
     """A mover's word about a VM, by name. `why` says it in the plan ("kvm1 goes into maintenance").
 
-    `kind`: `migrate` (running VMs migrate, others are relocated), `stop` (shut down where it is, and stay off there),
-    `hold` (it ought to go and must not: held, with `why`), `stay` (where it is, whatever other movers wish: held only
-    if one of those that `must` wants it away). `to`: the only host that will do, "" for any. `during`: "drain" makes
+    `kind`: `migrate` (running VMs migrate, others are relocated), `hold` (it ought to go and must not: held, with
+    `why`), `stay` (where it is, whatever other movers wish: held only
+    if one of those that `must` wants it away). `to`: the only host that will do, "" for any;
+    `among`: the only hosts that will do, () for any. `during`: "drain" makes
     hard rules between VMs yield. `must`: false for what is only better (balance), which is dropped in silence if it
     cannot be. `where`: the YAML that causes it.
     """
@@ -33,8 +35,9 @@ class Wish:
     vm: str
     why: str
     to: str = ""
+    among: tuple[str, ...] = ()
     during: Literal["", "drain"] = ""
-    kind: Literal["migrate", "stop", "hold", "stay"] = "migrate"
+    kind: Literal["migrate", "hold", "stay"] = "migrate"
     must: bool = True
     where: Location | None = None
 
@@ -43,8 +46,8 @@ class Wish:
 class Move:
     """A VM that leaves its host, or should: then `held` says why it stays.
 
-    `target` is "" for a VM that is stopped (`stop`) or has nowhere to go. `running`: it is migrated, else relocated.
-    `yields`: rules between VMs that it breaks during a drain, in words. `scores` and `rejected`: see Placement.
+    `target` is "" for a VM that has nowhere to go. `running`: it is migrated, else relocated. `yields`: rules between
+    VMs that it breaks during a drain, in words. `placement`: why that host, and why no other.
     """
 
     vm: str
@@ -54,7 +57,7 @@ class Move:
     mover: str
     running: bool
     yields: tuple[str, ...] = ()
-    stop: bool = False
+    placement: Placement | None = None
     held: Held | None = None
     where: Location | None = None
 
@@ -85,8 +88,8 @@ def homes(context: Context) -> Iterator[Home]:
 
 def home_of(wanted: WantedVm, context: Context) -> Home | None:
     """Where a declared VM is; None if it is nowhere, in doubt, or in the trash."""
-    owned = context.observed.owned.get(wanted.ref, [])
-    if len(owned) != 1:
+    there = owned(wanted.ref, context)
+    if len(there) != 1:
         return None
-    mark = owned[0].vm.mark
-    return None if mark is None or mark.trashed else Home(wanted=wanted, found=owned[0], mark=mark)
+    mark = there[0].vm.mark
+    return None if mark is None or mark.trashed else Home(wanted=wanted, found=there[0], mark=mark)

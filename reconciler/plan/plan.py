@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from drivers.base import Edit, NewNetwork, NewPool, NewVm, NewVolume, VmEdit
 from drivers.mark import Mark
+from drivers.moving import Migration, Relocation
 from reconciler.diff.change import Change
 from reconciler.place.choose import Placement
 from specs.effects import Effect
@@ -214,11 +215,32 @@ class UndefineVm:
     expects: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrateVm:
+    """Move a running VM to the host `target`; the step's own host is the one that it leaves.
+
+    `concurrent`: how many migrations may run at once from the one host, and to the other.
+    """
+
+    migration: Migration
+    target: str
+    concurrent: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelocateVm:
+    """Move the definition of a VM that is off to the host `target`."""
+
+    relocation: Relocation
+    target: str
+
+
 Call = (
     DefinePool | StartPool | UndefinePool
     | DefineNetwork | EditNetwork | UndefineNetwork
     | UploadImage | KeepImage | UploadSeed | CreateVolume | GrowVolume | TrashVolume | RestoreVolume | DeleteVolume
     | DefineVm | EditVm | MarkVm | RenameVm | AutostartVm | StartVm | StopVm | UndefineVm
+    | MigrateVm | RelocateVm
 )  # fmt: skip
 
 

@@ -17,13 +17,13 @@ from reconciler.diff.change import Change, HeldReason, Verb
 from reconciler.diff.context import Context
 from reconciler.observe import backing
 from reconciler.observe.observed import Found
-from reconciler.place import choose
+from reconciler.place import choose, moves
 from reconciler.place.room import Room, furnish
 from reconciler.plan import guard
 from reconciler.plan.builder import Builder, Withheld
 from reconciler.plan.order import by_harm
 from reconciler.plan.plan import Plan, Step, Warned
-from reconciler.plan.steps import network, storage, trash, vm_create, vm_remove, vm_update
+from reconciler.plan.steps import network, storage, trash, vm_create, vm_move, vm_remove, vm_update
 from specs.fields import Secret
 
 
@@ -32,7 +32,9 @@ def make(changes: list[Change], context: Context) -> Plan:
     builder = Builder(context)
     aimed = guard.guard(guard.aimed(changes, context), context)
     planner = _Planner(builder)
-    settled = [planner.settle(each) for each in _in_order(aimed)]
+    settled = [planner.settle(each) for each in _in_order([each for each in aimed if _early(each)])]
+    late = planner.with_moves([each for each in aimed if not _early(each)])
+    settled += [planner.settle(each) for each in _in_order(late)]
     if not context.allowed.targets:
         settled += vm_remove.expired_volumes(planner.users, builder)
         settled += trash.unmarked_volumes(planner.users, builder)
@@ -55,15 +57,21 @@ def make(changes: list[Change], context: Context) -> Plan:
 
 
 _RANK = {"StorageDomain": 0, "Image": 1, "Network": 2, "VirtualMachine": 3}
+_BEFORE_VMS = frozenset({"StorageDomain", "Image", "Network"})
+_GOING = (Verb.DELETE, Verb.PURGE)
+
+
+def _early(change: Change) -> bool:
+    """What VMs stand on, so that placement knows it."""
+    return change.ref.kind in _BEFORE_VMS and change.verb not in _GOING
 
 
 def _in_order(changes: list[Change]) -> list[Change]:
     """What others need first; removals after everything else, in the reverse order of kinds."""
-    going = (Verb.DELETE, Verb.PURGE)
 
     def key(change: Change) -> tuple[bool, int]:
         rank = _RANK.get(change.ref.kind, 4)
-        return (change.verb in going, -rank if change.verb in going else rank)
+        return (change.verb in _GOING, -rank if change.verb in _GOING else rank)
 
     return sorted(changes, key=key)
 
@@ -77,6 +85,14 @@ class _Planner:
         self.placements: dict[str, choose.Placement] = {}
         self.users = backing.users(self.context.observed)
         self._room: Room | None = None
+
+    def with_moves(self, changes: list[Change]) -> list[Change]:
+        """The changes of VMs and of what comes after them, with those that move VMs; to be asked once."""
+        vms = [each for each in changes if each.ref.kind == "VirtualMachine"]
+        barred = frozenset(each.ref.name for each in vms if each.held or each.verb is not Verb.UPDATE)
+        found = moves.moves(self.context, self.room, barred)
+        self.placements |= {name: each.placement for name, each in found.items() if each.placement}
+        return vm_move.joined(changes, found)
 
     def settle(self, change: Change) -> Change:
         """Adds the change's steps and returns it with what was decided, or held."""

@@ -38,6 +38,7 @@ class Cluster(Model):
         "How much memory may be promised to the VMs of a host; 100% is all that it has.", effect="policy"
     )
     migration: ClusterMigration | None = declared("How its VMs move between hosts.", effect="policy")
+    mac_pool: Name | None = declared("MacPool of its VMs' new NICs; without it the data center's.", effect="policy")
     defaults: FreeMapping | None = declared(
         "Partial specs by kind, under every object of this cluster.", effect="policy"
     )

@@ -15,6 +15,7 @@ from pydantic import AfterValidator
 
 from specs.errors import BadValue, did_you_mean
 from specs.kinds.common import Line
+from specs.kinds.migration import HostMigration
 from specs.model import NAME_PATTERN, Model, Name, Unit, Yes, declared
 
 SCHEMES = ("qemu", "qemu+tls", "qemu+ssh", "qemu+libssh", "qemu+libssh2")
@@ -104,4 +105,5 @@ class Host(Model):
     )
     cluster: Name | None = declared("Its cluster; may be left out if there is only one.", effect="policy")
     description: Line | None = declared("Text for people.", effect="policy")
+    migration: HostMigration | None = declared("How VMs come there from other hosts.", effect="policy")
     maintenance: Yes | None = declared("Nothing is started there while it is true.", effect="policy")

@@ -20,7 +20,9 @@ from reconciler.plan.steps.work import Work
 from specs.effects import Effect, worst
 from specs.fields import entry_of
 
-_ELSEWHERE = frozenset({"state", "autostart", "name", "deleteProtection", "xml", "stopTimeout", "stopLastResort"})
+_ELSEWHERE = frozenset(
+    {"state", "host", "autostart", "name", "deleteProtection", "xml", "stopTimeout", "stopLastResort"}
+)
 
 
 def edit(work: Work, acting: list[FieldChange], table: dict[str, Device]) -> None:
@@ -47,7 +49,7 @@ def edit(work: Work, acting: list[FieldChange], table: dict[str, Device]) -> Non
         effect = worst([Effect.LIVE, *(each.effect for each in hardware if each.live)])
         media = tuple(_media_steps(work, hardware))
         work.step(EditVm(edit=edit), "change", effect=effect, after=(*after, *media))
-    elif not name and any(each.path != "state" for each in acting):
+    elif not name and any(each.path not in ("state", "host") for each in acting):
         work.write("record", "record", **_mark_values(mark))
     if name:
         expects = work.mark.generation

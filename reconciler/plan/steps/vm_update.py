@@ -20,7 +20,7 @@ from reconciler.plan import marks
 from reconciler.plan.adopted import adopted
 from reconciler.plan.builder import Builder, Withheld
 from reconciler.plan.plan import AutostartVm, MarkVm, StartVm, StopVm
-from reconciler.plan.steps import seeds
+from reconciler.plan.steps import seeds, vm_move
 from reconciler.plan.steps.vm_create import starts_with_host
 from reconciler.plan.steps.vm_devices import grow_stopped, new_devices, out_of_trash, trash_removed
 from reconciler.plan.steps.vm_edit import edit
@@ -46,7 +46,9 @@ def update_steps(change: Change, wanted: WantedVm, found: Found, builder: Builde
     if any(each.make for each in acting) and not found.vm.autostart and starts_with_host(wanted, builder):
         work.step(AutostartVm(uuid=work.vm.uuid, on=True), "set autostart", key="made")
     trash_removed(work, acting)
+    vm_move.leave_first(work, target := vm_move.target_of(change))
     _power(work, change)
+    vm_move.leave_last(work, target, stopped=_stops(change))
     shown = tuple(decided.get(each.path, each) for each in change.fields)
     return replace(change, fields=shown)
 
@@ -99,6 +101,10 @@ def _alike(list_name: str, wanted: WantedVm, vm: SeenVm) -> Iterator[tuple[str, 
         found = name if name in seen else same[0] if len(same) == 1 else None
         if found is not None:
             yield f"{kind_of(list_name)}/{name}", Device(target=vm.targets.get(entry(list_name, found), found))
+
+
+def _stops(change: Change) -> bool:
+    return any(each.path == "state" and each.live and each.after == "stopped" and each.acts for each in change.fields)
 
 
 def _power(work: Work, change: Change) -> None:

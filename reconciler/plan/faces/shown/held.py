@@ -103,6 +103,20 @@ REASONS: Mapping[HeldReason, tuple[str, str]] = {
         "The VM has to be on another host first.",
         "Move it, then apply.",
     ),
+    HeldReason.CANNOT_MOVE: (
+        "The VM should leave its host and cannot: of the VM, or of each other host, the plan says what is in the way. "
+        "It stays where it is.",
+        "Remove what is in the way; or stop the VM, which lets more of them go.",
+    ),
+    HeldReason.IN_FLIGHT: (
+        "The VM is on its way from one host to another, by gitvirt or by hand. Nothing of it is changed meanwhile.",
+        "Wait until it has arrived, or `gitvirt migrate NAME --cancel`.",
+    ),
+    HeldReason.RUNS_TWICE: (
+        "The VM runs on two hosts at once. If both write to the same disks, these are being destroyed. gitvirt touches "
+        "neither, since only you can tell which one has the newer data.",
+        "Cut the power of the wrong one at once (`virsh destroy` on its host), undefine it there, and check the disks.",
+    ),
     HeldReason.PAUSED: (
         "The hypervisor paused the VM, mostly since its disk is full or gone. Resuming it blindly could lose data.",
         "Repair the cause on the host, then `gitvirt resume NAME`.",

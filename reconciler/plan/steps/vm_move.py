@@ -1,0 +1,157 @@
+"""Moves in a plan: as a field `host` of a VM's change, and as the steps that carry a VM to another host.
+
+Pure. `joined` is called by plan/planner.py before the VMs are settled; `leave_first` and `leave_last` by vm_update.py:
+a VM that is off goes before it is started, one that runs goes after everything else was done to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from drivers.moving import Migration, Relocation
+from reconciler.desired.wanted import WantedPool
+from reconciler.diff.change import Change, FieldChange, Verb
+from reconciler.observe.observed import Found
+from reconciler.place.reach import Reach, reach, targets, volumes
+from reconciler.place.wish import Home, Move
+from reconciler.plan import marks
+from reconciler.plan.plan import AutostartVm, MigrateVm, RelocateVm, TrashVolume
+from reconciler.plan.steps import seeds
+from reconciler.plan.steps.work import Work
+from specs.effects import Effect
+from specs.fields import entries
+from specs.resource import Ref
+
+PATH = "host"
+_VM = "VirtualMachine"
+
+
+def joined(changes: list[Change], moves: Mapping[str, Move]) -> list[Change]:
+    """The changes with the moves in them; a VM of which nothing else changes gets a change of its own."""
+    left = {(_VM, each.vm, each.source): each for each in moves.values()}
+    found = []
+    for change in changes:
+        move = left.pop((change.ref.kind, change.ref.name, change.host), None)
+        found.append(replace(change, fields=(*change.fields, field_of(move))) if move else change)
+    return found + [
+        Change(ref=Ref(_VM, each.vm), verb=Verb.UPDATE, host=each.source, fields=(field_of(each),), where=each.where)
+        for each in left.values()
+    ]
+
+
+def field_of(move: Move) -> FieldChange:
+    """A move as a field of the VM's change."""
+    note = move.why if move.running else f"relocated while it is off, {move.why}"
+    told = f"; gives up {', '.join(move.yields)} meanwhile" if move.yields else ""
+    return FieldChange(
+        path=PATH, before=move.source, after=move.target or None, where=move.where, note=note + told, held=move.held,
+        effect=Effect.MIGRATE if move.running else Effect.LIVE, live=move.held is None,
+    )  # fmt: skip
+
+
+def target_of(change: Change) -> str:
+    """Where a change takes its VM, "" if it stays."""
+    return next((str(each.after) for each in change.fields if each.path == PATH and each.acts), "")
+
+
+def leave_first(work: Work, target: str) -> None:
+    """Relocates a VM that is off, before it is perhaps started there."""
+    if target and not work.vm.running:
+        _relocate(work, target)
+
+
+def leave_last(work: Work, target: str, *, stopped: bool) -> None:
+    """Takes a VM away that ran: by migration, or as it is now if it was stopped."""
+    if not target or not work.vm.running:
+        return
+    if stopped:
+        _relocate(work, target)
+    else:
+        _migrate(work, target)
+
+
+def _relocate(work: Work, target: str) -> None:
+    found = _reach(work, target)
+    expects, work.mark = work.mark.generation, marks.following(work.mark, work.builder.context)
+    call = RelocateVm(relocation=Relocation(uuid=work.vm.uuid, expects=expects, mark=work.mark), target=target)
+    work.step(call, f"relocate to {target}", after=_needs(work, target, found))
+    _arrived(work, target)
+
+
+def _migrate(work: Work, target: str) -> None:
+    found = _reach(work, target)
+    call = MigrateVm(
+        migration=migration(_home(work), target, found, work),
+        target=target,
+        concurrent=work.wanted.migration.concurrent,
+    )
+    source = work.host
+    work.step(call, f"migrate to {target}", after=_needs(work, target, found), effect=Effect.MIGRATE)
+    moved = work.last
+    _arrived(work, target)
+    for domain, volume in volumes(found.copy, work.vm.live or {}, work.builder.context):
+        wanted = work.builder.context.wanted.pools[domain]
+        pool = work.builder.libvirt_pool(wanted, source)
+        left = TrashVolume(pool=pool, volume=volume, when=work.builder.context.now)
+        work.builder.add(
+            work.wanted.ref, source, left, "leave the copied disk to the trash", key=volume, after=(moved,)
+        )
+
+
+def migration(home: Home, target: str, found: Reach, work: Work) -> Migration:
+    """What is asked of the driver."""
+    rules, hosts = home.wanted.migration, work.builder.context.wanted.hosts
+    return Migration(
+        uuid=home.found.vm.uuid,
+        expects=work.mark.generation,
+        target_uri=peer_uri(hosts[target].uri) if rules.peer_to_peer else "",
+        address=hosts[target].migration_address,
+        copy=targets(found.copy, home),
+        bandwidth=rules.share,
+        ladder=rules.ladder,
+        last_resort=rules.last_resort,
+        last_downtime=rules.last_downtime,
+        auto_converge=rules.auto_converge,
+        compressed=rules.compressed,
+        zero_copy=rules.zero_copy,
+        parallel=rules.parallel,
+        encrypted=rules.encrypted,
+        timeout=rules.timeout,
+    )
+
+
+def peer_uri(uri: str) -> str:
+    """How another host reaches this one: as we do, but with its own keys; "" for the socket of this machine."""
+    return "" if uri.startswith("qemu:///") else uri.partition("?")[0]
+
+
+def _home(work: Work) -> Home:
+    return Home(wanted=work.wanted, found=Found(host=work.host, vm=work.vm), mark=work.mark)
+
+
+def _reach(work: Work, target: str) -> Reach:
+    return reach(_home(work), target, work.builder.context)
+
+
+def _needs(work: Work, target: str, found: Reach) -> tuple[str, ...]:
+    """The steps that bring about what it needs on the target: networks, storage, the first boot's medium."""
+    builder, fields = work.builder, {**work.vm.config, **(work.vm.live or {})}
+    networks = (str(nic.get("network") or "") for nic in entries(fields, "nics").values())
+    pools = (each for each in builder.context.wanted.pools.values() if _uses(each, work))
+    steps = [builder.brought("network", target, name) for name in networks]
+    steps += [builder.brought("pool", target, each.name) for each in pools]
+    if found.seed:
+        steps.append(seeds.again(work.wanted, work.vm.uuid, (target, found.seed), work.vm.config, builder))
+    return tuple(steps)
+
+
+def _uses(pool: WantedPool, work: Work) -> bool:
+    return any(disk.pool == pool.name for disk in work.wanted.disks)
+
+
+def _arrived(work: Work, target: str) -> None:
+    """From here on it is there; whether libvirt starts it with its host does not travel along."""
+    work.host = target
+    if work.vm.autostart:
+        work.step(AutostartVm(uuid=work.vm.uuid, on=True), "set autostart", key="moved")
