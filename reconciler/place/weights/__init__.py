@@ -2,6 +2,22 @@
 
 from __future__ import annotations
 
-from reconciler.place.rules import Weight
+from reconciler.place.rules import Reads, Weight
+from reconciler.place.weights import hardware
 
-WEIGHTS: tuple[Weight, ...] = ()
+WEIGHTS: tuple[Weight, ...] = (
+    Weight(
+        name="Fit VM to single host NUMA node", weigh=hardware.single_cell, reads=Reads.HOST, concerns=hardware.is_free
+    ),
+    Weight(
+        name="CPU and NUMA pinning compatibility",
+        weigh=hardware.pinning,
+        reads=Reads.ROOM,
+        concerns=hardware.is_placed,
+    ),
+    Weight(
+        name="CPU for high performance VMs",
+        weigh=hardware.high_performance,
+        concerns=hardware.is_high_performance,
+    ),
+)
