@@ -33,12 +33,16 @@ class FoundVolume:
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
-    """Every declared host, read or not. `taken` is unix seconds; `recorded`: read from a file, without secrets."""
+    """Every declared host, read or not. `taken` is unix seconds; `recorded`: read from a file, without secrets.
+
+    `loads`: the CPU load of hosts in percent over the minutes that their cluster's policy says, where it is known.
+    """
 
     hosts: Mapping[str, SeenHost | Unseen]
     taken: int = 0
     repository: str = field(default="")
     recorded: bool = False
+    loads: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def seen(self) -> dict[str, SeenHost]:

@@ -57,7 +57,7 @@ def _breaks(circle: Circle, asked: Demand, host: str, own: str, room: Room) -> s
     """Why the VM cannot be on the host for the sake of a hard circle, "" if it can."""
     there = circle.counts.get(host, 0) - (own == host)
     if not circle.positive:
-        return f"{circle.label}: {_members(circle, asked, host, room)} is there" if there else ""
+        return f"{circle.label}: {members(circle, asked, host, room)} is there" if there else ""
     if there or circle.total == (own != ""):
         return ""
     anchors = [each for each in circle.counts if each != own or circle.counts[each] > 1]
@@ -65,10 +65,11 @@ def _breaks(circle: Circle, asked: Demand, host: str, own: str, room: Room) -> s
     if not bound:
         return ""  # no place where they are is left to them by rules about hosts: they have to go anyway
     at = min(bound, key=lambda each: (-circle.counts[each], each))
-    return f"{circle.label}: {_members(circle, asked, at, room)} is on {at}"
+    return f"{circle.label}: {members(circle, asked, at, room)} is on {at}"
 
 
-def _members(circle: Circle, asked: Demand, host: str, room: Room) -> str:
+def members(circle: Circle, asked: Demand, host: str, room: Room) -> str:
+    """The other VMs of a circle that run on a host, in words."""
     names = [name for name, each in room.on(host).items() if name in circle.vms and each.running]
     others = sorted(name for name in names if name != asked.name)
     more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
@@ -97,10 +98,28 @@ def in_circle(asked: Demand, room: Room) -> bool:
 
 def vm_score(asked: Demand, host: str, room: Room) -> float:
     """Pairs of VMs that it breaks there, by the priority of the rule; hard ones above all."""
+    return hard_pairs(asked, host, room) * _HARD + soft_pairs(asked, host, room)
+
+
+def hard_pairs(asked: Demand, host: str, room: Room) -> int:
+    """Pairs of VMs that it breaks there against hard rules."""
+    if not asked.running:
+        return 0
     own = counted(asked, room)
-    return sum(
-        each.pairs(host, own) * (_HARD if each.hard else each.priority) for each in room.standing.circles_of(asked.name)
-    )
+    return sum(each.pairs(host, own) for each in room.standing.circles_of(asked.name) if each.hard)
+
+
+def soft_pairs(asked: Demand, host: str, room: Room) -> int:
+    """Pairs of VMs that it breaks there against soft rules, by their priority."""
+    if not asked.running:
+        return 0
+    own = counted(asked, room)
+    return sum(each.pairs(host, own) * each.priority for each in room.standing.circles_of(asked.name) if not each.hard)
+
+
+def soft_score(asked: Demand, host: str, room: Room) -> float:
+    """All soft rules that it breaks there, by their priority: what enforcement improves and balancing leaves alone."""
+    return host_score(asked, host, room) + soft_pairs(asked, host, room)
 
 
 def in_soft_host_rule(asked: Demand, room: Room) -> bool:

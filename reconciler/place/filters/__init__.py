@@ -5,6 +5,7 @@ The order is that in which they are asked: the first reason is the one that is t
 
 from __future__ import annotations
 
+from reconciler.place import affinity
 from reconciler.place.filters import able, cpu, host, memory, network, numa, storage
 from reconciler.place.rules import Filter, Reads
 
@@ -22,5 +23,18 @@ FILTERS: tuple[Filter, ...] = (
     Filter(name="HostDevice", why=able.host_devices),
     Filter(name="NUMA", why=numa.numa, reads=Reads.ROOM, concerns=numa.is_bound),
     Filter(name="HugePages", why=numa.hugepages, reads=Reads.ROOM, concerns=numa.takes_huge_pages),
+    Filter(
+        name="VmToHostsAffinityGroups", why=affinity.host_rule, reads=Reads.ROOM, concerns=affinity.in_hard_host_rule
+    ),
+    Filter(
+        name="VmAffinityGroups",
+        why=affinity.yielding,
+        reads=Reads.ROOM,
+        concerns=affinity.in_yielding_circle,
+        yields=True,
+    ),
+    Filter(
+        name="VmAffinityGroups", why=affinity.holding, reads=Reads.ROOM, concerns=affinity.in_holding_circle
+    ),  # `duringMaintenance: hold`
     Filter(name="Memory", why=memory.memory, reads=Reads.HOST),
 )

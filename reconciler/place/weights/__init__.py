@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from reconciler.place import affinity
 from reconciler.place.rules import Reads, Weight
 from reconciler.place.weights import hardware
 
 WEIGHTS: tuple[Weight, ...] = (
+    Weight(name="VmAffinityGroups", weigh=affinity.vm_score, reads=Reads.ROOM, concerns=affinity.in_circle),
+    Weight(
+        name="VmToHostsAffinityGroups",
+        weigh=affinity.host_score,
+        reads=Reads.ROOM,
+        concerns=affinity.in_soft_host_rule,
+    ),
+    Weight(name="OptimalForHaReservation", weigh=affinity.ha_score, reads=Reads.HOST, concerns=affinity.is_ha),
     Weight(
         name="Fit VM to single host NUMA node", weigh=hardware.single_cell, reads=Reads.HOST, concerns=hardware.is_free
     ),

@@ -1,0 +1,38 @@
+"""At rest: the clusters in which VMs may be moved for the better: nothing moves there yet, and no host is in trouble.
+
+Pure. Asked by the movers `affinity` and `balance`, whose moves nobody waits for: they would only be in the way of a
+drain, and what a host in trouble holds is not known for sure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from drivers.seen import SeenHost
+from reconciler.diff.context import Context
+from reconciler.place.choose import Room
+from reconciler.place.hoststate import State, states
+
+_CALM = (State.UP, State.MAINTENANCE)
+
+
+def at_rest(context: Context, room: Room) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Clusters and the hosts in them that are up, at least two, in order of name.
+
+    A cluster is at rest if each of its hosts is up or empty in maintenance, no VM migrates in it, and no mover that was
+    asked before has moved one in this pass.
+    """
+    found = states(context)
+    moved = frozenset(room.changed)
+    by_cluster: dict[str, list[str]] = {}
+    for name, host in sorted(context.wanted.hosts.items()):
+        by_cluster.setdefault(host.cluster, []).append(name)
+    for cluster, hosts in sorted(by_cluster.items()):
+        calm = all(found[name].state in _CALM and name not in moved for name in hosts)
+        up = tuple(name for name in hosts if found[name].up)
+        if calm and len(up) > 1 and not any(_migrates(context.observed.hosts.get(name)) for name in hosts):
+            yield cluster, up
+
+
+def _migrates(host: object) -> bool:
+    return isinstance(host, SeenHost) and any(each.migrating for each in host.vms)
