@@ -147,6 +147,7 @@ class Lab:
 
     def _boot(self, names: Sequence[str], record: LabRecord) -> list[str]:
         def power_on(name: str) -> bool:
+            self._mend_paths(name, record)
             was_off = boot.power_on(boot.HostPlan(self.paths, record, name))
             if was_off:
                 self._say(f"{name} is on: {self.uri(name, record)}")
@@ -206,6 +207,7 @@ class Lab:
         record = self._record_with(name)
         with state.changing(self.paths):
             self._provide(record)
+            self._mend_paths(name, record)
             return boot.power_on(boot.HostPlan(self.paths, record, name))
 
     def power_off(self, name: str) -> bool:
@@ -223,7 +225,7 @@ class Lab:
     def set_path(self, one: str, other: str | None = None, *, connected: bool) -> None:
         """Cut or mend the way between two running hosts, or between a host and this machine; all else stays as it is.
 
-        Neither side sends a farewell. A host that is switched off and on has its ways again, but not the others' to it.
+        Neither side sends a farewell. `up` and `power_on` mend the ways of their hosts.
         """
         record = self._record_with(one)
         there = str(record.address(other) if other else record.gateway)
@@ -234,11 +236,11 @@ class Lab:
         else:
             run(network.divert(BRIDGE, back, connected=connected))
 
-    def mend_paths(self, name: str) -> None:
-        """Mend every way of a running host to the other hosts and to this machine, whatever was cut."""
-        record = self._record_with(name)
-        run(self.inside(name, network.divert(network.CARD, str(record.subnet), connected=True)))
+    def _mend_paths(self, name: str, record: LabRecord) -> None:
+        """Mend every way of a host to the other hosts and to this machine, whatever was cut."""
         run(network.divert(BRIDGE, str(record.address(name)), connected=True))
+        if boot.find(self.paths, name):
+            run(self.inside(name, network.divert(network.CARD, str(record.subnet), connected=True)))
 
     def init_process(self, name: str) -> processes.HostProcess:
         """Process 1 of a running host. Raises UnknownHost, HostDown."""

@@ -30,7 +30,6 @@ def lab(lab_of_session: Lab) -> Lab:
     lab_of_session.up(HOSTS)
     for host in lab_of_session.hosts():
         lab_of_session.set_cable(host.name, connected=True)
-        lab_of_session.mend_paths(host.name)
         empty(lab_of_session, host.name)
     for left in lab_of_session.paths.shared.iterdir():
         shutil.rmtree(left) if left.is_dir() else left.unlink()

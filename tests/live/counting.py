@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tests.live.conftest import Guest
 
-MEBIBYTES = 6
+MEBIBYTES = 4
 BEGIN = f"""
     mkdir -p /run/count && cd /run/count || exit 1
     dd if=/dev/urandom of=bytes bs=1M count={MEBIBYTES} && md5sum < bytes > sum || exit 1
@@ -26,7 +26,7 @@ LOOK = """
 """
 DIRTY = """
     cd /run/count || exit 1
-    (while :; do dd if=/dev/urandom of=dirt bs=1M count=16 conv=notrunc; done) < /dev/null > /dev/null 2>&1 &
+    (while :; do dd if=/dev/urandom of=dirt bs=64k count=96 conv=notrunc; done) < /dev/null > /dev/null 2>&1 &
     echo $! > dirtying
 """
 REST = "kill $(cat /run/count/dirtying) 2> /dev/null; rm -f /run/count/dirt /run/count/dirtying"
@@ -69,7 +69,7 @@ def assert_went_on(guest: Guest, before: Count) -> Count:
 
 
 def dirty(guest: Guest) -> None:
-    """From now on the guest rewrites 16 MiB of its memory as fast as it can, until `rest`."""
+    """From now on the guest rewrites 6 MiB of its memory as fast as it can, until `rest`."""
     guest.run(DIRTY)
 
 
