@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from drivers.base import NewVm
 from drivers.mark import Device, Mark
+from drivers.node import Cell, CpuModel, NodeDevice, Topology
 from drivers.seen import (
     Capabilities,
     Link,
@@ -218,6 +219,13 @@ _links = st.builds(
 )  # fmt: skip
 
 
+_cells = st.builds(
+    Cell, id=st.integers(0, 3), cpus=st.just((0, 1)), memory_free=st.integers(0, 1 << 40),
+    hugepages=st.dictionaries(st.sampled_from((2 * MIB, 1024 * MIB)), st.integers(0, 8), max_size=2),
+)  # fmt: skip
+_devices = st.builds(NodeDevice, address=names, kind=st.just("pci"), group=st.none() | st.integers(0, 9))
+
+
 @st.composite
 def seen_hosts(draw: st.DrawFn) -> SeenHost:
     """A complete reading."""
@@ -237,6 +245,10 @@ def seen_hosts(draw: st.DrawFn) -> SeenHost:
                 offers=st.dictionaries(st.sampled_from(("tpm.model", "video.modelType")), _words, max_size=2),
             )
         ),
+        topology=draw(st.none() | st.builds(Topology, sockets=st.just(2), cores=st.just(8), threads=st.just(1))),
+        cells=tuple(draw(st.lists(_cells, max_size=2))),
+        cpu_model=draw(st.none() | st.builds(CpuModel, name=names, requires=_words, disables=_words)),
+        devices=draw(st.none() | st.lists(_devices, min_size=1, max_size=2).map(tuple)),
         links=draw(st.dictionaries(names, _links, max_size=2)),
         vms=draw(_unique(seen_vms())),
         networks=draw(_unique(_networks)),

@@ -46,8 +46,8 @@ class Node:
         xmls = [etree.tostring(_cpu(each), encoding="unicode") for each in models]
         with self._connections.reads() as conn:
             ask = partial(
-                conn.baselineHypervisorCPU, virttype="kvm" if kvm else "qemu", xmlCPUs=xmls,
-                flags=libvirt.VIR_CONNECT_BASELINE_CPU_MIGRATABLE,
+                conn.baselineHypervisorCPU, None, None, None, "kvm" if kvm else "qemu", xmls,
+                libvirt.VIR_CONNECT_BASELINE_CPU_MIGRATABLE,
             )  # fmt: skip
             try:
                 return _model(self._connections.call(operation, ask))

@@ -7,7 +7,7 @@ them is asked for on demand (`devices`, for ../node.py). Called by reader.py.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import libvirt
@@ -51,7 +51,12 @@ def devices(connections: Connections, conn: libvirt.virConnect) -> tuple[NodeDev
     except Unsupported:
         return ()
     answers = connections.gather(operation, lambda each: str(each.XMLDesc(0)), found)
-    roots = [etree.fromstring(each, _PARSER) for each in answers if isinstance(each, str)]
+    return describe([each for each in answers if isinstance(each, str)])
+
+
+def describe(xmls: Sequence[str]) -> tuple[NodeDevice, ...]:
+    """The devices of all descriptions of a host, those of network links included; in order of address."""
+    roots = [etree.fromstring(each, _PARSER) for each in xmls]
     links = {
         root.findtext("parent", ""): root.findtext("capability/interface", "")
         for root in roots

@@ -103,13 +103,18 @@ def free_calls(conn: libvirt.virConnect, cells: Sequence[Cell], pages: Sequence[
 
 
 def with_free(
-    cells: Sequence[Cell], free: int, cell_free: Mapping[int, int], pages: Mapping[int, Mapping[int, int]]
+    cells: Sequence[Cell], whole: tuple[int, int], cell_free: Mapping[int, int], pages: Mapping[int, Mapping[int, int]]
 ) -> tuple[Cell, ...]:
-    """The cells with what is free: memory in bytes by cell (`free`: that of a single one), pages by cell and KiB."""
+    """The cells with what is free: bytes by cell, pages by cell and KiB. A single one has the `whole` host's memory
+
+    and what is free of it: libvirt keeps the size of cells as it was when its daemon began.
+    """
+    alone = len(cells) == 1
     return tuple(
         replace(
             each,
-            memory_free=cell_free.get(each.id, 0) if len(cells) > 1 else free,
+            memory=whole[0] if alone else each.memory,
+            memory_free=whole[1] if alone else cell_free.get(each.id, 0),
             hugepages={size: pages.get(each.id, {}).get(size // KIBIBYTE, 0) for size in each.hugepages},
         )
         for each in cells

@@ -136,7 +136,7 @@ class Reader:
         found = dict(zip(calls, self._side_by_side("read the host", list(calls.values())), strict=True))
         cpus = found.pop("info")[2]
         memory, free = found.pop("memory")
-        cells = node.with_free(facts.cells, free, found.pop("cells", {}), found.pop("pages", {}))
+        cells = node.with_free(facts.cells, (memory, free), found.pop("cells", {}), found.pop("pages", {}))
         return {**found, "cpus": cpus, "memory": memory, "memory_free": free, "cells": cells}
 
     def _lists(self, conn: libvirt.virConnect) -> Mapping[str, Any]:
