@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from specs.checks import addresses, affinity, identity, machines, references, scheduling, storage
+from specs.checks import addresses, affinity, identity, machines, macs, networks, ports, references, scheduling, storage
 from specs.checks.scope import Scope
 from specs.errors import Finding
 
@@ -17,5 +17,5 @@ __all__ = ["Scope", "findings"]
 
 def findings(scope: Scope) -> Iterator[Finding]:
     """Everything that is wrong, in no order."""
-    for subject in (references, identity, addresses, storage, machines, affinity, scheduling):
+    for subject in (references, identity, macs, networks, ports, addresses, storage, machines, affinity, scheduling):
         yield from subject.findings(scope)

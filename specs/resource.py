@@ -19,6 +19,7 @@ SHORT_NAMES: Mapping[str, str] = {
     "DataCenter": "dc",
     "Cluster": "cluster",
     "Host": "host",
+    "MacPool": "macpool",
     "Network": "network",
     "StorageDomain": "sd",
     "Image": "image",

@@ -59,6 +59,7 @@ def _describe(state: HostState, seen: SeenHost) -> None:
     state.cpus, state.memory = seen.cpus, seen.memory
     state.topology, state.cells, state.cpu_model = seen.topology, seen.cells, seen.cpu_model
     state.cpu_time, state.devices = seen.cpu_time, list(seen.devices or ())
+    state.links = dict(seen.links)
 
 
 def _furnish(world: World, state: HostState, seen: SeenHost) -> None:

@@ -20,7 +20,7 @@ from drivers.memory.model.said import Said
 from drivers.memory.protocols import networks, pools
 from drivers.memory.running import halt, launch, unplug
 from drivers.node import NodeDevice
-from drivers.seen import Power
+from drivers.seen import Link, Power
 from specs.fields import Fields, Scalar, entries, entry, entry_of
 
 if TYPE_CHECKING:
@@ -207,6 +207,15 @@ class Outside:
         self._host.devices.append(device)
         able = self._host.capabilities
         self._host.capabilities = replace(able, devices=frozenset({*(able.devices or ()), device.address}))
+
+    def plug_link(self, name: str, link: Link | None) -> None:
+        """The host has this link; None takes it away."""
+        self._host.links.pop(name, None)
+        bridges = set(self._host.capabilities.bridges or ()) - {name}
+        if link is not None:
+            self._host.links[name] = link
+            bridges |= {name} if link.type == "bridge" else set()
+        self._host.capabilities = replace(self._host.capabilities, bridges=frozenset(bridges))
 
     def deny(self, denied: bool = True) -> None:
         """The host no longer accepts who we are."""

@@ -128,8 +128,12 @@ def _check_network(host: HostState, name: str) -> None:
         bridges = host.capabilities.bridges
         if bridges is not None and name.removeprefix("bridge:") not in bridges:
             raise Said(DriverError, f"Cannot get interface MTU on '{name.removeprefix('bridge:')}': No such device")
-    elif is_network(name) and host.network(name).live is None:
-        raise Said(Conflict, f"network '{name}' is not active")
+    elif is_network(name):
+        live = host.network(name).live
+        if live is None:
+            raise Said(Conflict, f"network '{name}' is not active")
+        if live["type"] == "bridge":
+            _check_network(host, f"bridge:{live['bridge']}")
 
 
 def _cpu(host: HostState, hardware: Hardware) -> None:

@@ -41,6 +41,14 @@ def hardware(resource: Resource, reveal: Reveal) -> dict[str, Scalar]:
     return _processors(found)
 
 
+def flat(group: Shape, model: Any) -> dict[str, Scalar]:
+    """The declared fields of one group by their paths in it; it may hold no secrets. `name` is no field."""
+    found = {}
+    for path, value in _walk(tuple(group.fields.values()), model, ""):
+        found[path] = ",".join(map(str, value)) if isinstance(value, tuple) else value
+    return found
+
+
 def patterns() -> tuple[str, ...]:
     """Every field that a VM's YAML can declare of its hardware, the names of entries left open (`disks[*].bus`)."""
     return tuple(_patterns(_fields(), ""))

@@ -15,6 +15,7 @@ from reconciler.desired.wanted import Drift, WantedNetwork
 from reconciler.diff.change import Change, FieldChange, HeldReason, Verb
 from reconciler.diff.context import Context
 from reconciler.diff.threeway import Sides, released, scalars
+from reconciler.place import bridges
 from specs.effects import Effect
 from specs.fields import entries
 from specs.resource import Ref
@@ -46,14 +47,10 @@ def _on_host(wanted: WantedNetwork, host: SeenHost, context: Context) -> Change 
     network = context.observed.network(host.name, wanted.name)
     if wanted.external:
         return _external(network, change)
-    bridge = wanted.fields_on(host.name).get("bridge")
-    bridges = host.capabilities.bridges
-    if isinstance(bridge, str) and bridges is not None and bridge not in bridges:
-        return change.keep_back(
-            HeldReason.NETWORK, f"{host.name} has no bridge {bridge}", "make it on the host, or override its name"
-        )
+    if why := bridges.lacking(wanted, host):
+        return change.keep_back(HeldReason.NETWORK, why, bridges.advice(wanted, host))
     if network is None:
-        return change
+        return replace(change, reason=_relies(wanted, host))
     mark = context.observed.owned_mark(network.uuid, network.mark)
     if mark is None:
         return change.keep_back(
@@ -79,19 +76,21 @@ def _external(network: SeenNetwork | None, change: Change) -> Change | None:
 def _differences(wanted: WantedNetwork, host: SeenHost, network: SeenNetwork, context: Context) -> Change | None:
     assert network.mark is not None
     asked = wanted.fields_on(host.name)
+    carried = {"vlan": wanted.vlan} if bridges.relied(wanted, host) else {}
     sides = Sides(
         kind="Network",
         ref=wanted.ref,
         wanted=asked,
         declared=network.mark.declared,
-        config=network.config,
-        live=network.live,
+        config={**network.config, **carried},
+        live={**network.live, **carried} if network.live is not None else None,
         drift=wanted.drift,
         origin=wanted.origin,
     )
     gone = _gone(sides)
     fields = scalars(sides, context) + gone + released(sides, frozenset(each.path for each in gone))
     fields = [_disruptive(each, host, wanted, context) for each in fields]
+    fields = [_noted(each, wanted, host) for each in fields]
     if not network.active:
         fields.append(_switch("active", wanted.drift))
     if not network.autostart:
@@ -99,6 +98,17 @@ def _differences(wanted: WantedNetwork, host: SeenHost, network: SeenNetwork, co
     if not fields:
         return None
     return Change(ref=wanted.ref, verb=Verb.UPDATE, host=host.name, fields=tuple(fields), where=wanted.location)
+
+
+def _relies(wanted: WantedNetwork, host: SeenHost) -> str:
+    """Who carries the VLAN where libvirt does not tag: said whenever it is planned, never silently untagged."""
+    name = bridges.relied(wanted, host)
+    return f"relies on {name} to carry VLAN {wanted.vlan}" if name else ""
+
+
+def _noted(change: FieldChange, wanted: WantedNetwork, host: SeenHost) -> FieldChange:
+    told = _relies(wanted, host) if change.path in ("vlan", "bridge", "type") else ""
+    return replace(change, note="; ".join(filter(None, (change.note, told)))) if told else change
 
 
 def _gone(sides: Sides) -> list[FieldChange]:

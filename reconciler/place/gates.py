@@ -74,6 +74,11 @@ GATES: tuple[Gate, ...] = (
 )
 
 
+def concerned(path: str) -> bool:
+    """Whether `lacking` or `untagged` looks at a field."""
+    return pattern(path) in _TABLE or path.startswith("nics[")
+
+
 def lacking(fields: Fields, host: SeenHost) -> Iterator[tuple[str, str]]:
     """(path, what the host lacks for it), for each field that the host cannot do."""
     for path, value in fields.items():
@@ -104,7 +109,7 @@ def untagged(fields: Fields, host: SeenHost) -> Iterator[tuple[str, str]]:
     types = {each.name: each.config.get("type") for each in host.networks}
     for name, nic in entries(fields, "nics").items():
         network = str(nic.get("network", ""))
-        plain = network.startswith("bridge:") or types.get(network) in ("nat", "isolated", "route", "open")
+        plain = network.startswith("bridge:") or types.get(network) in ("nat", "isolated", "routed", "open")
         if nic.get("vlan.tags") and plain and nic.get("virtualPort.type") != "openvswitch":
             need = f"needs Open vSwitch, or libvirt {version(BRIDGE_TAGS)}"
             told = f"a VLAN tag on {network} {need}; {host.name} has {version(host.libvirt)}"

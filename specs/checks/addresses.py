@@ -1,4 +1,4 @@
-"""Addresses: networks have what their type needs; addresses lie in their subnet; subnets do not overlap."""
+"""Addresses: they lie in their subnet; subnets do not overlap."""
 
 from __future__ import annotations
 
@@ -8,43 +8,18 @@ from typing import TypeAlias
 
 from specs.checks.scope import Scope, wrong
 from specs.errors import Finding
+from specs.kinds.network import ON_BRIDGES
 from specs.resource import Resource
 
 _Subnet: TypeAlias = "ipaddress.IPv4Network | ipaddress.IPv6Network"
-_ROUTED = ("subnet", "address", "dhcp", "dns")
 
 
 def findings(scope: Scope) -> Iterator[Finding]:
     """What is wrong with the networks."""
     for network in scope.of("Network"):
-        yield from _type(network)
         if network.spec.subnet is not None:
             yield from _inside(network, ipaddress.ip_network(network.spec.subnet))
     yield from _overlaps(scope)
-
-
-def _type(network: Resource) -> Iterator[Finding]:
-    spec = network.spec
-    kind = spec.type or "nat"
-    if kind == "bridge":
-        if spec.bridge is None or not (spec.bridge.default or spec.bridge.hosts):
-            yield wrong(network, "bridge", "`bridge` is missing", "type bridge uses one that the host has", "name it")
-        for field in _ROUTED:
-            if getattr(spec, field) is not None:
-                why = "on a bridge, addresses are given by what is behind it"
-                yield wrong(network, field, f"`{field}` has no meaning for type bridge", why, "take it away")
-        return
-    if spec.bridge is not None:
-        why = f"libvirt makes the bridge of a network of type {kind}"
-        yield wrong(
-            network, "bridge", f"`bridge` has no meaning for type {kind}", why, "take it away, or use type bridge"
-        )
-    if spec.subnet is None:
-        needing = [field for field in ("address", "dhcp") if getattr(spec, field) is not None]
-        if kind == "nat" and not spec.external and spec.uuid is None:
-            yield wrong(network, "subnet", "`subnet` is missing", "NAT needs addresses", "such as `192.168.150.0/24`")
-        elif needing:
-            yield wrong(network, needing[0], f"`{needing[0]}` without `subnet`", fix="write the subnet that it is in")
 
 
 def _inside(network: Resource, subnet: _Subnet) -> Iterator[Finding]:
@@ -98,7 +73,7 @@ def _overlaps(scope: Scope) -> Iterator[Finding]:
     spans = sorted(
         (subnet.version, int(subnet[0]), int(subnet[-1]), network.name)
         for network in scope.of("Network")
-        if network.spec.subnet is not None and network.spec.type != "bridge"
+        if network.spec.subnet is not None and network.spec.type not in ON_BRIDGES
         for subnet in (ipaddress.ip_network(network.spec.subnet),)
     )
     for position, (version, _, last, name) in enumerate(spans):

@@ -1,4 +1,4 @@
-"""Identity: what must not be there twice: UUIDs, MACs, hosts, former names."""
+"""Identity: what must not be there twice: UUIDs, hosts, former names."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ _Key = TypeVar("_Key", bound=Hashable)
 def findings(scope: Scope) -> Iterator[Finding]:
     """Every second use, at its place, naming the first."""
     yield from _uuids(scope)
-    yield from _macs(scope)
     yield from _hosts(scope)
     yield from _renames(scope)
 
 
-def _repeated(uses: Iterable[tuple[_Key, Resource, str]]) -> Iterator[tuple[_Key, Resource, str, str]]:
+def repeated(uses: Iterable[tuple[_Key, Resource, str]]) -> Iterator[tuple[_Key, Resource, str, str]]:
     """(key, resource, path, the first use in words) of all but the first, in order of file and line."""
     first: dict[_Key, tuple[Resource, str]] = {}
     for key, resource, path in sorted(uses, key=lambda use: (use[1].where(use[2]), str(use[1].ref), use[2])):
@@ -39,26 +38,8 @@ def _uuids(scope: Scope) -> Iterator[Finding]:
         for resource in scope.of(kind)
         if resource.spec.uuid is not None
     ]
-    for _, resource, path, other in _repeated(uses):
+    for _, resource, path, other in repeated(uses):
         yield wrong(resource, path, "this UUID is used twice", other, "take it away, or correct one of them")
-
-
-def _macs(scope: Scope) -> Iterator[Finding]:
-    nics = [
-        (nic.mac, resource, f"nics[{nic.name}].mac")
-        for resource in scope.of("VirtualMachine")
-        for nic in resource.spec.nics or ()
-        if nic.mac is not None
-    ]
-    leases = [
-        ((resource.ref, lease.mac), resource, f"dhcp.hosts[{lease.name}].mac")
-        for resource in scope.of("Network")
-        if resource.spec.dhcp is not None
-        for lease in resource.spec.dhcp.hosts or ()
-    ]
-    for uses in (nics, leases):
-        for _, resource, path, other in _repeated(uses):
-            yield wrong(resource, path, "this MAC is used twice", other, "leave one out to get a free one")
 
 
 def _hosts(scope: Scope) -> Iterator[Finding]:
@@ -66,7 +47,7 @@ def _hosts(scope: Scope) -> Iterator[Finding]:
     for resource in scope.of("Host"):
         parts = urlsplit(resource.spec.uri)
         uses.append(((parts.hostname or "", parts.port, parts.path), resource, "uri"))
-    for _, resource, path, other in _repeated(uses):
+    for _, resource, path, other in repeated(uses):
         why = f"{other}; a VM must not be seen on two hosts that are one"
         yield wrong(resource, path, "this is the same libvirt as another host's", why, "remove one of the two hosts")
 
@@ -79,5 +60,5 @@ def _renames(scope: Scope) -> Iterator[Finding]:
         if former in scope.names:
             yield wrong(resource, path, f"{former} is still declared", "one object cannot have two names", "remove one")
     uses = [(Ref(each.ref.kind, each.metadata.renamed_from), each, path) for each in renamed]
-    for former, resource, _, other in _repeated(uses):
+    for former, resource, _, other in repeated(uses):
         yield wrong(resource, path, f"{former} was renamed twice", other, "keep one of them")

@@ -62,8 +62,14 @@ def _several(path: str, kind: str, names: tuple[str, ...] | None) -> _Mentioned:
     return ((path, kind, name) for name in names or ())
 
 
+def _of_center(resource: Resource) -> _Mentioned:
+    if resource.spec.mac_pool is not None:
+        yield "macPool", "MacPool", resource.spec.mac_pool
+
+
 def _of_cluster(resource: Resource) -> _Mentioned:
     yield "dataCenter", "DataCenter", resource.spec.data_center
+    yield from _of_center(resource)
 
 
 def _of_host(resource: Resource) -> _Mentioned:
@@ -75,6 +81,7 @@ def _of_network(resource: Resource) -> _Mentioned:
     yield from _several("clusters", "Cluster", resource.spec.clusters)
     if resource.spec.bridge is not None:
         yield from _several("bridge.hosts", "Host", tuple(resource.spec.bridge.hosts or ()))
+    yield from _several("addresses", "Host", tuple(resource.spec.addresses or ()))
 
 
 def _of_domain(resource: Resource) -> _Mentioned:
@@ -114,6 +121,7 @@ def _of_vm(resource: Resource) -> _Mentioned:
 
 
 _MENTIONED: Mapping[str, Callable[[Resource], _Mentioned]] = {
+    "DataCenter": _of_center,
     "Cluster": _of_cluster,
     "Host": _of_host,
     "Network": _of_network,

@@ -16,6 +16,7 @@ from specs.kinds.datacenter import DataCenter
 from specs.kinds.host import Host
 from specs.kinds.image import Image
 from specs.kinds.instancetype import InstanceType
+from specs.kinds.macpool import MacPool
 from specs.kinds.network import CANONICAL as NETWORK_CANONICAL
 from specs.kinds.network import Network
 from specs.kinds.repository import Repository
@@ -74,6 +75,12 @@ _ALL = (
         model=Host,
         doc="One libvirt host.",
         levels=("Repository", "DataCenter", "Cluster"),
+    ),
+    Kind(
+        name="MacPool",
+        model=MacPool,
+        doc="The MAC addresses that new NICs get.",
+        levels=("Repository",),
     ),
     Kind(
         name="Network",

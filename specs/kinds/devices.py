@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, Strict
 from specs.kinds.image import VolumeName
 from specs.kinds.iotune import IoTune
 from specs.kinds.nicsettings import Bandwidth, Parameter, Rom, VirtualPort, Vlan, Word
-from specs.model import NAME_PATTERN, Count, Mac, Name, Named, Size, Unit, Yes, declared, matching
+from specs.model import NAME_PATTERN, Address, Count, EntryName, Mac, Name, Named, Size, Unit, Yes, declared, matching
 
 BootOrder = Annotated[int, Strict(), Field(ge=1, le=1000), Unit("number")]
 Serial = Annotated[
@@ -144,7 +144,11 @@ class Nic(Named):
         "Network that it is connected to; or `bridge:br0`, `direct:eth0`, `vdpa:/dev/…` of the host; or `user`.",
         effect="live",
     )
+    profile: EntryName | None = declared("vNIC profile of its network; without it the network's own.", effect="policy")
     mac: Mac | None = declared("MAC address; without it a free one, once.", effect="restart")
+    address: Address | None = declared(
+        "Address that the network's DHCP always gives it; DNS answers the VM's name with it.", effect="policy"
+    )
     model: NicModel | None = declared("Model that the guest sees.", effect="restart")
     link: Literal["up", "down"] | None = declared("Whether the cable is plugged in.", effect="live")
     portgroup: Word | None = declared("Portgroup of the network.", effect="live")

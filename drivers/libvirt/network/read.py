@@ -14,6 +14,9 @@ from drivers.libvirt.network.document import Element, mark_of, parse, text
 from drivers.mark import Mark
 from specs.fields import Fields, Scalar, entry
 
+TYPES = {"route": "routed"}
+"""libvirt's mode → the type of docs/fields.md, where that is another word."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkView:
@@ -47,9 +50,14 @@ def fields(root: Element) -> Fields:
     """Every path of docs/fields.md that the network has."""
     forward = root.find("forward")
     mode = "isolated" if forward is None else forward.get("mode", "nat")
-    found: dict[str, Scalar] = {"type": mode}
+    port = root.find("virtualport")
+    switch = mode == "bridge" and port is not None and port.get("type") == "openvswitch"
+    found: dict[str, Scalar] = {"type": "ovs" if switch else TYPES.get(mode, mode)}
     if mode == "bridge" and (bridge := root.find("bridge")) is not None:
         found["bridge"] = bridge.get("name")
+    if mode in ("nat", "route"):
+        _text(found, "uplink", forward, "dev")
+    _vlan(found, root)
     _text(found, "domain", root.find("domain"), "name")
     mtu = root.find("mtu")
     if mtu is not None and mtu.get("size", "").isdigit():
@@ -59,6 +67,13 @@ def fields(root: Element) -> Fields:
         _ip(found, ip)
     _dns(found, root)
     return found
+
+
+def _vlan(found: dict[str, Scalar], root: Element) -> None:
+    """One tag is a number; the tags of a trunk, which somebody else wrote, are a text."""
+    tags = [each.get("id", "") for each in root.iterfind("vlan/tag")]
+    if tags:
+        found["vlan"] = int(tags[0]) if len(tags) == 1 and tags[0].isdigit() else ",".join(tags)
 
 
 def host_name(element: Element) -> str:

@@ -13,12 +13,14 @@ from lxml import etree
 
 from drivers.base import NewNetwork
 from drivers.libvirt.network.document import Element, mark_of, parse, set_mark, text
-from drivers.libvirt.network.read import fields, host_name
+from drivers.libvirt.network.read import TYPES, fields, host_name
 from specs.fields import Fields, Scalar, entries, entry_of
 
 _MAC = re.compile(r"^[0-9a-f]{2}(:[0-9a-f]{2}){5}$")
 _OF_LIBVIRT = ("bridge", "mac", "ip", "dns", "domain", "mtu")
 """What only a network has that libvirt runs itself; a `bridge` network is somebody else's bridge."""
+_OF_HOST = ("bridge", "ovs")
+_MODES = {"ovs": "bridge", **{word: mode for mode, word in TYPES.items()}}
 
 
 def build(new: NewNetwork) -> str:
@@ -38,7 +40,7 @@ def patch(observed: str, new: NewNetwork) -> str:
     old = mark_of(root)
     if old is not None:
         _drop_released(root, old.declared, new.fields)
-    if "type" in new.fields and (new.fields["type"] == "bridge") != (before["type"] == "bridge"):
+    if "type" in new.fields and (new.fields["type"] in _OF_HOST) != (before["type"] in _OF_HOST):
         for tag in _OF_LIBVIRT:
             for each in root.findall(tag):
                 root.remove(each)
@@ -97,11 +99,20 @@ def _drop_released(root: Element, declared: Fields, wanted: Fields) -> None:
 def _write(root: Element, wanted: Fields) -> None:
     if "type" in wanted:
         _forward(root, _word(wanted["type"]))
+    if "uplink" in wanted:
+        _uplink(_ensure(root, "forward"), _word(wanted["uplink"]))
+    if "vlan" in wanted:
+        _vlan(_ensure(root, "vlan"), _word(wanted["vlan"]))
     for path, attribute in (("bridge", "name"), ("mtu", "size"), ("domain", "name")):
         if path in wanted:
             _ensure(root, path).set(attribute, _word(wanted[path]))
     if "subnet" in wanted or "address" in wanted:
         _address(_ensure(root, "ip"), wanted)
+    _services(root, wanted)
+
+
+def _services(root: Element, wanted: Fields) -> None:
+    """DHCP and DNS."""
     if "dhcp.start" in wanted or "dhcp.end" in wanted:
         ranged = _ensure(_ensure(_ensure(root, "ip"), "dhcp"), "range")
         for end in ("start", "end"):
@@ -113,17 +124,47 @@ def _write(root: Element, wanted: Fields) -> None:
         _replace(_ensure(root, "dns"), dns_element(address, values), address, lambda each: each.get("ip", ""))
 
 
-def _forward(root: Element, mode: str) -> None:
+def _forward(root: Element, kind: str) -> None:
     forward = root.find("forward")
-    if mode == "isolated":
+    _switch(root, kind == "ovs")
+    if kind == "isolated":
         if forward is not None:
             _remove(forward)
         return
     forward = _ensure(root, "forward")
-    forward.set("mode", mode)
-    if mode != "nat":
+    forward.set("mode", _MODES.get(kind, kind))
+    if kind != "nat":
         for each in forward.findall("nat"):
             forward.remove(each)
+    if kind not in ("nat", "routed"):
+        _uplink(forward, "")
+
+
+def _switch(root: Element, on: bool) -> None:
+    """The ports are those of Open vSwitch, or not; a port of another kind is none of ours."""
+    port = root.find("virtualport")
+    if on:
+        _ensure(root, "virtualport").set("type", "openvswitch")
+    elif port is not None and port.get("type") == "openvswitch":
+        _remove(port)
+
+
+def _uplink(forward: Element, name: str) -> None:
+    """libvirt writes the interface twice, and refuses two that are not the same."""
+    for each in forward.findall("interface"):
+        forward.remove(each)
+    if name:
+        forward.set("dev", name)
+    elif "dev" in forward.attrib:
+        del forward.attrib["dev"]
+
+
+def _vlan(vlan: Element, tag: str) -> None:
+    for each in vlan.findall("tag"):
+        vlan.remove(each)
+    if "trunk" in vlan.attrib:
+        del vlan.attrib["trunk"]
+    etree.SubElement(vlan, "tag", id=tag)
 
 
 def _address(ip: Element, wanted: Fields) -> None:

@@ -14,7 +14,7 @@ from drivers.memory.model.domain import Domain
 from drivers.memory.model.files import Directory, File
 from drivers.memory.model.said import Said
 from drivers.node import Cell, CpuModel, NodeDevice, Topology
-from drivers.seen import Capabilities, SeenVolume
+from drivers.seen import Capabilities, Link, SeenVolume
 from specs.fields import Scalar
 
 
@@ -73,6 +73,7 @@ class HostState:
     cpu_model: CpuModel | None = None
     cpu_time: int = 0
     devices: list[NodeDevice] = field(default_factory=list)
+    links: dict[str, Link] = field(default_factory=dict)
     domains: dict[str, Domain] = field(default_factory=dict)
     networks: dict[str, Network] = field(default_factory=dict)
     pools: dict[str, Pool] = field(default_factory=dict)

@@ -14,6 +14,9 @@ from specs.fields import Fields, Scalar, pattern
 
 LIVE = frozenset({"dhcp.start", "dhcp.end", "hosts[*]", "hosts[*].mac", "hosts[*].address", "dns[*]", "dns[*].names"})
 """What virNetworkUpdate can change in a running network."""
+_OF_HOST = ("bridge", "ovs")
+_FORWARDING = ("nat", "routed", "open")
+_BRIDGE_TAGS = 11_000_000
 
 
 class MemoryNetworks:
@@ -44,7 +47,7 @@ class MemoryNetworks:
                 raise Said(Refused, f"libvirt cannot rename the network {other.name}; undefine it and define it anew")
             if other.name == new.name and other.uuid != new.uuid:
                 raise Said(Conflict, f"network '{other.name}' already exists with uuid {other.uuid}")
-        normalised(new.fields)
+        _tagged(normalised(new.fields), self._line.host.libvirt)
         return self._line.host.networks.get(new.name)
 
     def edit(self, new: NewNetwork, expects: int | None, live: tuple[Edit, ...]) -> None:
@@ -126,14 +129,30 @@ def normalised(fields: Fields) -> dict[str, Scalar]:
     """The definition as libvirt reports it."""
     config: dict[str, Scalar] = {"type": fields.get("type") or "isolated"}
     config.update({path: value for path, value in fields.items() if value is not None and path != "type"})
-    if config["type"] == "bridge" and not config.get("bridge"):
-        raise Said(Refused, "bridge name required for a network of type bridge")
+    _sound(config)
     try:
         if "subnet" in config:
             config["subnet"] = str(ipaddress.ip_network(str(config["subnet"]), strict=False))
     except ValueError as error:
         raise Said(Refused, str(error)) from None
     return config
+
+
+def _sound(config: Fields) -> None:
+    """What libvirt refuses in a definition."""
+    kind = str(config["type"])
+    if kind in _OF_HOST and not config.get("bridge"):
+        raise Said(Refused, f"bridge name required for a network of type {kind}")
+    if kind in _OF_HOST and config.get("mtu"):
+        raise Said(Refused, "mtu size only allowed in open, route, nat, and isolated mode, not in bridge")
+    if kind in _FORWARDING and not config.get("subnet"):
+        raise Said(Refused, f"{kind} forwarding requested, but no IP address provided for network")
+
+
+def _tagged(config: Fields, libvirt: int) -> None:
+    """A VLAN without Open vSwitch is refused before 11.0."""
+    if config.get("vlan") is not None and config["type"] != "ovs" and libvirt < _BRIDGE_TAGS:
+        raise Said(Refused, "<vlan> element specified for network whose type doesn't support vlan configuration")
 
 
 def _edited(fields: Mapping[str, Scalar], edit: Edit) -> dict[str, Scalar]:

@@ -46,6 +46,7 @@ class MemoryReader:
                 cpu_model=cpu_of(host),
                 cpu_time=host.cpu_time,
                 capabilities=host.capabilities,
+                links=dict(sorted(host.links.items())),
                 vms=vms,
                 networks=tuple(_network(network) for network in host.networks.values()),
                 pools=pools,

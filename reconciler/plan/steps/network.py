@@ -8,6 +8,7 @@ from drivers.base import Edit, NewNetwork
 from drivers.mark import Mark
 from reconciler.desired.wanted import WantedNetwork
 from reconciler.diff.change import Change, Verb
+from reconciler.place import bridges
 from reconciler.plan import marks
 from reconciler.plan.builder import Builder
 from reconciler.plan.plan import DefineNetwork, EditNetwork, UndefineNetwork
@@ -57,8 +58,10 @@ def _network(
 ) -> NewNetwork:
     """The network as it shall be defined; what is held stays as it was declared before."""
     context = builder.context
-    fields: Fields = {path: value for path, value in wanted.fields_on(host).items() if path not in held}
-    declared: dict[str, object] = {path: context.stored(value) for path, value in fields.items()}
+    asked: Fields = {path: value for path, value in wanted.fields_on(host).items() if path not in held}
+    declared: dict[str, object] = {path: context.stored(value) for path, value in asked.items()}
+    written = bridges.defined_on(wanted, context.observed.seen[host])
+    fields: Fields = {path: value for path, value in asked.items() if path in written}
     if mark is None:
         first = Mark(
             repository=context.wanted.repository, ref=str(wanted.ref), uuid=wanted.uuid, generation=1,

@@ -57,7 +57,11 @@ def new(fields: Fields, generation: int = 1) -> NewNetwork:
         {"type": "isolated"},
         {"type": "isolated", "subnet": "10.0.0.0/8", "address": "10.9.8.7"},
         {"type": "bridge", "bridge": "br0"},
-        {"type": "route", "subnet": "10.1.0.0/16", "address": "10.1.0.1", "domain": "a.test"},
+        {"type": "bridge", "bridge": "br0", "vlan": 20},
+        {"type": "ovs", "bridge": "ovsbr0"},
+        {"type": "ovs", "bridge": "ovsbr0", "vlan": 20},
+        {"type": "routed", "subnet": "10.1.0.0/16", "address": "10.1.0.1", "domain": "a.test", "uplink": "eth1"},
+        {"type": "nat", "subnet": "10.1.0.0/16", "address": "10.1.0.1", "uplink": "eth1"},
         {"type": "open", "subnet": "fd01::/64", "address": "fd01::1"},
     ],
 )
