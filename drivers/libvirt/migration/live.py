@@ -10,6 +10,7 @@ them, or the error is Unknown. Called by migrations.py. Raises drivers.errors.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from drivers.libvirt.connect import Connections
 from drivers.libvirt.migration import checks, copies, settle
 from drivers.libvirt.migration.copies import Copies
 from drivers.libvirt.migration.monitor import Monitor
-from drivers.libvirt.migration.parameters import Route, address_in, terms
+from drivers.libvirt.migration.parameters import Route, Terms, address_in, terms
 from drivers.libvirt.migration.refusals import explain, is_about_the_peer
 from drivers.libvirt.migration.sides import Side, look
 from drivers.moving import Migration, Progress
@@ -87,7 +88,7 @@ class Live:
                     try:
                         return self._peer_to_peer(uri, route)
                     except DriverError as error:
-                        if monitor.seen or not is_about_the_peer(error) or not self._untouched():
+                        if monitor.began or not is_about_the_peer(error) or not self._untouched():
                             raise
                         self.strangers[uri] = time.monotonic()
                 self._direct(route)
@@ -95,7 +96,7 @@ class Live:
                 raise explain(error, monitor.aborted) from error
 
     def _peer_to_peer(self, uri: str, route: Route) -> None:
-        wanted = terms(self.request, route, peer_to_peer=True)
+        wanted = self._terms(route, uri)
         with self.source.long() as conn:
             domain = self.source.call(self.operation, conn.lookupByUUIDString, self.request.uuid)
             arguments = (uri, dict(wanted.parameters), wanted.flags | libvirt.VIR_MIGRATE_PEER2PEER)
@@ -103,7 +104,7 @@ class Live:
 
     def _direct(self, route: Route) -> None:
         """Both connections are this call's alone, and the target's stays open as long as the call lasts."""
-        wanted = terms(self.request, route, peer_to_peer=False)
+        wanted = self._terms(route, "")
         lease = self.target.lease("long")
         try:
             with self.source.long() as conn:
@@ -115,8 +116,12 @@ class Live:
         finally:
             lease.release()
 
+    def _terms(self, route: Route, uri: str) -> Terms:
+        """QEMU goes the way that libvirtd goes, or that we go, unless there is a migration network."""
+        address = self.request.address or address_in(uri) or address_in(self.target.where)
+        return terms(self.request, dataclasses.replace(route, address=address), peer_to_peer=bool(uri))
+
     def _route(self, side: Side) -> Route:
-        address = self.request.address or address_in(self.request.target_uri) or address_in(self.target.where)
         with self.source.changes() as conn:
             own = self.source.call(self.operation, conn.getLibVersion)
         with self.target.changes() as conn:
@@ -124,7 +129,6 @@ class Live:
             hostname = self.target.call(self.operation, conn.getHostname)
         return Route(
             host=self.source.host,
-            address=address,
             hostname=hostname,
             version=min(own, version),
             paused=side.state == libvirt.VIR_DOMAIN_PAUSED,

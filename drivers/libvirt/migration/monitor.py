@@ -2,7 +2,8 @@
 
 It tells the progress, raises the downtime that the guest may stand still step by step (the ladder), takes the last
 resort when the ladder is over, and aborts a migration that makes no progress. In: the request and how to open a
-connection. Out: `Monitor.aborted`, why it was aborted, for the error. `Ladder` alone decides, without a clock or host.
+connection. Out: why it was aborted, and whether any memory went over, for the error. `Ladder` alone decides, without
+a clock or host.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Ladder:
 
     def step(self, progress: Progress, now: float) -> Act | None:
         """The one thing to do at this moment, or None."""
-        if progress.phase == "post-copy":
+        if self.in_postcopy:
             return None  # there is no way back, and no downtime to set
         if self._stalled(progress, now):
             limit = self.request.timeout or STALLED
@@ -61,6 +62,11 @@ class Ladder:
             return Act("downtime", rungs[due][1])
         over = rungs and self.rung == len(rungs) - 1 and progress.iteration >= self.entered + LAST_RUNG_PASSES
         return self._last_resort() if over and not self.last else None
+
+    @property
+    def in_postcopy(self) -> bool:
+        """From the moment at which it was asked for."""
+        return self.last and self.request.last_resort == "postcopy"
 
     def _last_resort(self) -> Act | None:
         self.last = True
@@ -85,7 +91,7 @@ class Monitor:
     request: Migration
     told: Callable[[Progress], None]
     aborted: str = ""
-    seen: bool = False
+    began: bool = False
     _over: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -114,19 +120,17 @@ class Monitor:
                 stats = self.connections.call(operation, domain.jobStats, 0)
                 if not migrating_out(stats):
                     continue
-                self.seen = True
-                progress = progress_of(stats)
-                self._tell(progress)
-                if (act := ladder.step(progress, time.monotonic())) is not None:
-                    self._do(operation, domain, act)
+                progress = progress_of(stats, in_postcopy=ladder.in_postcopy)
+                self.began = self.began or progress.total > 0
+                self.told(progress)
+                act = ladder.step(progress, time.monotonic())
+                if act is not None and not self._do(operation, domain, act):
+                    ladder.last = False
 
-    def _tell(self, progress: Progress) -> None:
-        self.told(progress)
-
-    def _do(self, operation: str, domain: Any, act: Act) -> None:
-        """A refusal means that the migration is at another point by now: the next look tells."""
+    def _do(self, operation: str, domain: Any, act: Act) -> bool:
+        """False if it was refused: the migration is at another point by now, and the next look tells."""
         call = self.connections.call
-        with contextlib.suppress(DriverError):
+        try:
             if act.what == "downtime":
                 call(operation, domain.migrateSetMaxDowntime, act.downtime, 0)
             elif act.what == "postcopy":
@@ -134,9 +138,12 @@ class Monitor:
             else:
                 self.aborted = act.why
                 call(operation, domain.abortJob)
+        except DriverError:
+            return False
+        return True
 
 
-def progress_of(stats: Mapping[str, Any]) -> Progress:
+def progress_of(stats: Mapping[str, Any], *, in_postcopy: bool = False) -> Progress:
     """The job's figures; what libvirt does not tell yet is 0."""
     return Progress(
         elapsed_ms=int(stats.get("time_elapsed", 0)),
@@ -145,11 +152,11 @@ def progress_of(stats: Mapping[str, Any]) -> Progress:
         remaining=int(stats.get("data_remaining", 0)),
         iteration=int(stats.get("memory_iteration", 0)),
         downtime_ms=int(stats.get("downtime", 0)),
-        phase=_phase(stats),
+        phase=_phase(stats, in_postcopy),
     )
 
 
-def _phase(stats: Mapping[str, Any]) -> str:
-    if stats.get("memory_postcopy_requests"):
+def _phase(stats: Mapping[str, Any], in_postcopy: bool) -> str:
+    if in_postcopy or stats.get("memory_postcopy_requests"):
         return "post-copy"
     return "copying" if stats.get("data_total") else "starting"

@@ -21,15 +21,27 @@ from drivers.base import NewPool
 from drivers.errors import Conflict, DriverError
 from drivers.libvirt.connect import Connections
 from drivers.libvirt.domain import NotReadable
-from drivers.libvirt.domain.tree import parse
+from drivers.libvirt.domain.tree import Element, parse
 from drivers.libvirt.migration.copies import serves
 from drivers.libvirt.storage import transfers
 from drivers.libvirt.storage.document import pool_xml
 
+FOLDER = "/var/lib/libvirt/qemu/nvram"
+"""Where libvirt puts it: before 9.2 a definition that leaves the choice of firmware to libvirt does not name it."""
 POOL = "gitvirt-nvram-"
 BUILD = getattr(libvirt, "VIR_STORAGE_POOL_CREATE_WITH_BUILD", 1)
 ACTIVE = libvirt.VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE
 _turns: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
+
+
+def path_of(domain: Element) -> str:
+    """The NVRAM file of a definition, "" if its firmware keeps nothing."""
+    named = domain.findtext("os/nvram")
+    if named:
+        return named
+    os = domain.find("os")
+    is_uefi = os is not None and os.get("firmware") == "efi"
+    return f"{FOLDER}/{domain.findtext('name')}_VARS.fd" if is_uefi else ""
 
 
 def bring(source: Connections, target: Connections, operation: str, path: str) -> None:
@@ -125,6 +137,6 @@ def _definition(domain: libvirt.virDomain) -> str:
 
 def _nvram(xml: str) -> str:
     try:
-        return parse(xml).findtext("os/nvram") or ""
+        return path_of(parse(xml))
     except NotReadable:
         return ""

@@ -43,9 +43,9 @@ class Route:
     """
 
     host: str
-    address: str
     hostname: str
     version: int
+    address: str = ""
     paused: bool = False
 
 

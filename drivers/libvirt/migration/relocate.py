@@ -66,7 +66,7 @@ class _Move:
             self._reaches_disks(conn, root)
             if there is not None:
                 checks.forget(self.target, conn, self.request.uuid, self.operation)
-        if path := root.findtext("os/nvram") or "":
+        if path := nvram.path_of(root):
             nvram.bring(self.source, self.target, self.operation, path)
         marks.write(root, self.request.mark)
         with self.target.changes() as conn:
