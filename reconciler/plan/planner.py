@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from drivers.mark import Mark
+from reconciler.diff import outage
 from reconciler.diff.change import Change, HeldReason, Verb
 from reconciler.diff.context import Context
 from reconciler.observe import backing
@@ -90,9 +91,11 @@ class _Planner:
         """The changes of VMs and of what comes after them, with those that move VMs; to be asked once."""
         vms = [each for each in changes if each.ref.kind == "VirtualMachine"]
         barred = frozenset(each.ref.name for each in vms if each.held or each.verb is not Verb.UPDATE)
+        if targets := self.context.allowed.targets:
+            barred |= {name for name, vm in self.context.wanted.vms.items() if str(vm.ref) not in targets}
         found = moves.moves(self.context, self.room, barred)
         self.placements |= {name: each.placement for name, each in found.items() if each.placement}
-        return vm_move.joined(changes, found)
+        return [outage.unstartable(each, self.context) for each in vm_move.joined(changes, found)]
 
     def settle(self, change: Change) -> Change:
         """Adds the change's steps and returns it with what was decided, or held."""

@@ -1,0 +1,131 @@
+"""Campaigns: deeds of an operator that take several passes – a drain, a rolling upgrade, a power-down.
+
+Each pass looks at all hosts, plans only what the deed is about (moves, stops and starts of some VMs, and what these
+need), and does it; the next one goes by what is then to be seen. So nothing is resumed after an end half-way: whoever
+runs it again, or the daemon, goes on. Where a daemon takes care of the repository it does the passes, and the campaign
+only asks and watches. Used by the other modules of this package; the commands bring look and act along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from drivers.mark import Override
+from reconciler.apply.outcome import GOOD, Run
+from reconciler.apply.stop import Pause
+from reconciler.cycle import Pass
+from reconciler.diff.change import Change, Verb
+from reconciler.diff.compare import compare
+from reconciler.diff.context import Context
+from reconciler.observe.overrides import Overrides
+from reconciler.operations.scene import By
+from reconciler.plan import planner
+from reconciler.plan.plan import Plan
+
+POLL = 2.0
+"""Seconds between looks while somebody else is at work."""
+Chosen = Callable[[Context], Iterable[str]]
+"""Which VMs a campaign is about now, by name."""
+
+
+class Act(Protocol):
+    """Makes a narrow plan true. With a daemon: asks it for a pass, and returns None when that is over."""
+
+    def __call__(self, looked: Pass) -> Run | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """What such a deed works with. `look` is fresh each time, with all overrides as they are then.
+
+    `daemon`: it does the passes, we watch. `tell` gets lines for people.
+    """
+
+    look: Callable[[], Pass]
+    act: Act
+    overrides: Overrides
+    by: By
+    pause: Pause
+    tell: Callable[[str], None]
+    daemon: bool = False
+
+    @property
+    def interrupted(self) -> bool:
+        """True if we were asked to stop."""
+        return self.pause.wait(0)
+
+    def passes(self, chosen: Chosen, done: Callable[[Context], bool]) -> Settled:
+        """Passes about the chosen VMs until `done`, until nothing is left to do, or until we are asked to stop."""
+        failed: dict[str, str] = {}
+        while True:
+            looked = self.look()
+            narrow = narrowed(looked, chosen(looked.context))
+            if done(looked.context) or self.interrupted:
+                return Settled(looked=narrow, failed=failed)
+            if self.daemon:
+                self._watch(narrow)
+                continue
+            if not narrow.plan.steps:
+                return Settled(looked=narrow, failed=failed)
+            run = self.act(narrow)
+            failed = _failed(run) if run is not None else {}
+            if run is not None and not run.count(*GOOD):
+                return Settled(looked=narrow, failed=failed)
+
+    def _watch(self, looked: Pass) -> None:
+        """The daemon does it; what it cannot do it says in its own log, and we would wait for ever: so do we."""
+        self.act(looked)
+        self.pause.wait(POLL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """How passes ended: the last look, with the narrow plan of what was left, and what failed in the last pass."""
+
+    looked: Pass
+    failed: Mapping[str, str]
+
+    @property
+    def context(self) -> Context:
+        """What was seen last."""
+        return self.looked.context
+
+
+def _failed(run: Run) -> dict[str, str]:
+    return {str(each.step.ref): each.error for each in run.outcomes.values() if each.error}
+
+
+def narrowed(looked: Pass, names: Iterable[str]) -> Pass:
+    """The same look with a plan of nothing but moves, stops and starts of these VMs, and what these need."""
+    wanted = looked.context.wanted.vms
+    targets = frozenset(str(wanted[name].ref) for name in names if name in wanted)
+    if not targets:
+        return replace(looked, plan=_empty(looked.plan))
+    context = replace(looked.context, allowed=replace(looked.context.allowed, targets=targets))
+    changes = [only for each in compare(context) if (only := _only(each)) is not None]
+    return replace(looked, context=context, plan=planner.make(changes, context))
+
+
+def _only(change: Change) -> Change | None:
+    """A change without what a campaign is not about: of VMs only their power, of other things only that they are up."""
+    if change.ref.kind == "VirtualMachine":
+        if change.verb is not Verb.UPDATE:
+            return None
+        fields = tuple(each for each in change.fields if each.path == "state")
+        return replace(change, fields=fields) if fields or change.held else None
+    if change.verb is Verb.CREATE:
+        return change
+    fields = tuple(each for each in change.fields if each.path == "active")
+    return replace(change, fields=fields) if fields and change.verb is Verb.UPDATE else None
+
+
+def _empty(plan: Plan) -> Plan:
+    return replace(plan, changes=(), steps=(), placements={}, warnings=(), fingerprints={})
+
+
+def with_override(context: Context, ref: str, override: Override) -> Context:
+    """The context as if that override were there."""
+    others = tuple(each for each in context.overrides.get(ref, ()) if each.kind != override.kind)
+    return replace(context, overrides={**context.overrides, ref: (*others, override)})

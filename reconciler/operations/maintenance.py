@@ -1,0 +1,176 @@
+"""Maintenance of a host: what would happen, on, the drain, off.
+
+In: a campaign. Out: lines and a verdict. The override in the state directory is what counts; the moves follow from it
+in every pass, here or in the daemon (reconciler/place/movers/drain.py). Called by `gitvirt maintenance`, and by the
+rolling upgrade of a cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from drivers.mark import Override
+from reconciler.cycle import Pass
+from reconciler.diff.change import Change
+from reconciler.diff.context import Context
+from reconciler.diff.power import OUTAGE
+from reconciler.operations.campaign import Campaign, Settled, narrowed, with_override
+from reconciler.operations.scene import By, Declined
+from reconciler.place.hoststate import MAINTENANCE, HostState, State, by_hand, state
+from reconciler.place.spare import Spare, spare
+from reconciler.place.wish import homes
+from reconciler.plan.plan import MigrateVm
+from specs.resource import Ref
+
+USUAL = 112 << 20
+"""Bytes in a second that a migration is taken to have where no bandwidth is declared: a network of 1 Gbit/s."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaving:
+    """What becomes of one VM: `how` is migrates, moves (it is off), stops or stays. `seconds`: a guess, 0 for none."""
+
+    vm: str
+    how: str
+    target: str = ""
+    seconds: int = 0
+    memory: int = 0
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What maintenance of a host would bring: its VMs, the time all migrations take, and what is left to lose."""
+
+    leaving: tuple[Leaving, ...]
+    seconds: int
+    spare: Spare
+    foreign: tuple[str, ...] = ()
+
+
+def asked(by: By) -> Override:
+    """The override that maintenance by hand is."""
+    return by.override(MAINTENANCE, "on", "false")
+
+
+def outlook(host: str, looked: Pass, by: By) -> Outlook:
+    """What would happen; nothing is changed."""
+    context = with_override(looked.context, f"host/{host}", asked(by))
+    plan = narrowed(Pass(context=context, plan=looked.plan, hosts=looked.hosts), residents(host, context)).plan
+    rates = {str(step.ref): _rate(step.call) for step in plan.steps if isinstance(step.call, MigrateVm)}
+    leaving = tuple(_leaving(change, rates, context) for change in plan.changes if _tells(change, host))
+    together = sum(each.seconds / max(rates.get(f"vm/{each.vm}", (0, 1))[1], 1) for each in leaving)
+    targets = {each.vm: each.target for each in leaving if each.target}
+    return Outlook(
+        leaving=leaving,
+        seconds=round(together),
+        spare=spare(host, targets, context),
+        foreign=tuple(_foreign(host, context)),
+    )
+
+
+def _rate(call: MigrateVm) -> tuple[int, int]:
+    """Bytes in a second of one migration, and how many may run at once."""
+    at_once = max(call.concurrent, 1)
+    return call.migration.bandwidth << 20 or USUAL // at_once, at_once
+
+
+def _tells(change: Change, host: str) -> bool:
+    told = any(each.path in ("host", "state") for each in change.fields)
+    return change.ref.kind == "VirtualMachine" and change.host == host and (told or change.held is not None)
+
+
+def _leaving(change: Change, rates: dict[str, tuple[int, int]], context: Context) -> Leaving:
+    fields = {each.path: each for each in change.fields}
+    move, power = fields.get("host"), fields.get("state")
+    held = change.held or next((each.held for each in (move, power) if each and each.held), None)
+    name = change.ref.name
+    if held is not None:
+        return Leaving(vm=name, how="stays", why=held.text)
+    if power is not None and power.acts and power.after == "stopped":
+        return Leaving(vm=name, how="stops", why=power.note)
+    target = str(move.after) if move and move.after else ""
+    vm = context.observed.owned[change.ref][0].vm
+    if not vm.running:
+        return Leaving(vm=name, how="moves", target=target, why="it is off")
+    size = (vm.live or {}).get("memory")
+    memory = size if isinstance(size, int) else 0
+    seconds = max(1, round(memory / rates.get(str(change.ref), (USUAL, 1))[0]))
+    return Leaving(
+        vm=name, how="migrates", target=target, memory=memory, seconds=seconds, why=move.note if move else ""
+    )
+
+
+def _foreign(host: str, context: Context) -> Iterator[str]:
+    seen = context.observed.seen.get(host)
+    for vm in seen.vms if seen else ():
+        if vm.running and context.observed.owned_mark(vm.uuid, vm.mark) is None:
+            yield vm.name
+
+
+def residents(host: str, context: Context) -> list[str]:
+    """Our declared VMs that are on a host."""
+    return [home.wanted.name for home in homes(context) if home.host == host]
+
+
+def begin(host: str, campaign: Campaign) -> None:
+    """From now on the host is asked to be empty."""
+    campaign.overrides.put(f"host/{host}", asked(campaign.by))
+
+
+def drain(host: str, campaign: Campaign) -> Settled:
+    """Passes until the host is in maintenance, or nothing more can be done for it."""
+    return campaign.passes(lambda context: residents(host, context), lambda context: empty(host, context))
+
+
+def empty(host: str, context: Context) -> bool:
+    """Whether nothing runs there any more, and nothing that shall run is left there."""
+    found = state(host, context)
+    waiting = any(home.mark.override(OUTAGE) for home in homes(context) if home.host == host)
+    return found.state is State.MAINTENANCE and not (waiting and _others(host, context))
+
+
+def _others(host: str, context: Context) -> bool:
+    cluster = context.wanted.hosts[host].cluster
+    return any(
+        each.cluster == cluster and name != host and state(name, context).up
+        for name, each in context.wanted.hosts.items()
+    )
+
+
+def end(host: str, campaign: Campaign, context: Context) -> str:
+    """The host may be used again, unless Git says otherwise: then Declined. Returns what was done."""
+    wanted = context.wanted.hosts[host]
+    dropped = campaign.overrides.drop(f"host/{host}", MAINTENANCE)
+    if wanted.maintenance:
+        also = "what was asked for by hand is taken back, but " if dropped else ""
+        raise Declined(
+            f"{also}Git says `maintenance: true` ({wanted.location}), which counts whatever is done by hand; "
+            "take it away there, and commit"
+        )
+    if not dropped:
+        raise Declined(f"is not in maintenance: {state(host, context)}")
+    return "is used again"
+
+
+def wake(host: str, campaign: Campaign) -> Settled:
+    """Starts what was stopped for the maintenance and is still there."""
+    return campaign.passes(lambda context: sleeping(host, context), lambda context: not sleeping(host, context))
+
+
+def sleeping(host: str, context: Context) -> list[str]:
+    """The VMs on a host that ran before an outage."""
+    return [home.wanted.name for home in homes(context) if home.host == host and home.mark.override(OUTAGE)]
+
+
+def known(host: str, context: Context) -> HostState:
+    """The state of a declared host; Declined if there is none of that name."""
+    if host not in context.wanted.hosts:
+        raise Declined("no such host is declared")
+    return state(host, context)
+
+
+def on_by_hand(host: str, context: Context) -> bool:
+    """Whether maintenance was asked for by hand, and still counts."""
+    return by_hand(Ref("Host", host), MAINTENANCE, context) is not None
