@@ -200,6 +200,16 @@ TABLES: Mapping[str, Table] = {
         (Column("MEMORYMAX", right=True, wide=True), at("spec", "memoryMax")),
         (Column("VMS"), at("status", "vms")),
     ),
+    "AffinityGroup": (
+        (Column("NAME"), _name),
+        (Column("STATE"), at("status", "state")),
+        (Column("VMS TO VMS"), at("status", "vmRule")),
+        (Column("VMS TO HOSTS"), at("status", "hostRule")),
+        (Column("VMS", right=True), lambda item: len(item["status"]["vms"])),
+        (Column("HOSTS", wide=True), at("status", "onHosts")),
+        (Column("CLUSTER", wide=True), at("spec", "cluster")),
+        (Column("BROKEN BY"), at("status", "broken")),
+    ),
     "Volume": (
         (Column("NAME"), _name),
         (Column("STATE"), at("status", "state")),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.errors import UsageError
-from reconciler.status.kinds import declared, host, network, storage, volume
+from reconciler.status.kinds import affinity, declared, host, network, storage, volume
 from reconciler.status.kinds.vm import vm
 from reconciler.status.situation import VM, Situation
 from specs.catalog import Catalog
@@ -68,6 +68,7 @@ LISTINGS: tuple[Listing, ...] = (
     Listing(kind="InstanceType", plural="instancetypes", offline=declared.instance_types),
     Listing(kind=VM, plural="vms", look=machines),
     Listing(kind="SchedulingPolicy", plural="schedulingpolicies", offline=declared.scheduling_policies),
+    Listing(kind="AffinityGroup", plural="affinitygroups", look=affinity.groups),
     Listing(kind="Volume", plural="volumes", look=volume.volumes),
     Listing(kind="Trash", plural="trash", look=volume.trash),
 )
