@@ -147,13 +147,14 @@ class Live:
         if here is None or not here.alive or here.in_postcopy or here.job:
             self._settle(error)
             here, there = self._sides()
-            if self._arrived(here, there):
+            if there is not None and there.alive and here is None:
                 return
         elif self._runs_there():
             raise Unknown(self.source.host, self.operation, f"it seems to run on both hosts; {error.detail}") from error
         with contextlib.suppress(DriverError):  # a target that is gone keeps them, with their markers
             volumes.discard()
-        raise error
+        told = type(error)(error.host, error.operation, f"{error.detail}; it runs on {self.source.host}")
+        raise told from error
 
     def _here(self, error: DriverError) -> Side | None:
         """The source's side; Unknown if it cannot be asked: peer-to-peer goes on without us."""

@@ -24,6 +24,7 @@ from drivers.moving import Migration, Progress
 
 FIRST_LOOKS, OFTEN, RARELY = 10, 0.1, 0.5  # seconds between looks: a small guest is through within one
 STALLED = 240  # seconds without a new low of what remains; oVirt's figure
+STALLED_WHY = "the guest changes its memory faster than it is copied, or the way between the hosts is blocked,"
 LAST_RUNG_PASSES = 2
 """Passes over the memory that the last rung gets before the last resort."""
 
@@ -54,7 +55,7 @@ class Ladder:
             return None  # there is no way back, and no downtime to set
         if self._stalled(progress, now):
             limit = self.request.timeout or STALLED
-            return Act("abort", why=f"it made no progress for {limit} s (the guest changes its memory too fast)")
+            return Act("abort", why=f"{STALLED_WHY} for {limit} s")
         rungs = self.request.ladder
         due = max((at for at, (beyond, _) in enumerate(rungs) if progress.iteration > beyond), default=-1)
         if due > self.rung:

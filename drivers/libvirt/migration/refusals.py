@@ -32,6 +32,12 @@ class Reading:
 
 READINGS: tuple[Reading, ...] = (
     Reading(
+        (),
+        r"client socket is closed|keepalive timeout|end of file while|connection reset|broken pipe|lost connection",
+        Unreachable,
+        "the way between the hosts, or the target itself, was lost in mid-migration",
+    ),
+    Reading(
         ("MIGRATE_UNSAFE",),
         "",
         Refused,
@@ -116,9 +122,9 @@ NOT_BEGUN = re.compile(
 def explain(error: DriverError, aborted: str) -> DriverError:
     """The error to raise; `aborted` is why the monitor ended the migration, if it did."""
     if is_code(error, "OPERATION_ABORTED"):
-        return _made(error, Busy, f"it was aborted: {aborted or 'somebody cancelled it'}; the VM runs on where it was")
+        return _made(error, Busy, f"it was aborted: {aborted or 'somebody cancelled it'}")
     if aborted:
-        return _made(error, Busy, f"it was aborted: {aborted}; the VM runs on where it was")
+        return _made(error, Busy, f"it was aborted: {aborted}")
     for reading in READINGS:
         if reading.fits(error):
             return _made(error, reading.kind, f"{error.detail}: {reading.advice}")

@@ -72,12 +72,12 @@ def _runs_here(here: Side, there: Side | None, source: str, target: str) -> Verd
 
 
 def _runs_there(here: Side | None, there: Side, target: str) -> Verdict:
-    if here is None:
-        return Verdict("none", f"it runs on {target}")
-    if not here.off:
+    if here is not None and not here.off:
         return Verdict("kill here", f"it runs on {target}")
     if not there.persistent:
         return Verdict("define there", f"it runs on {target}")
+    if here is None:
+        return Verdict("none", f"it runs on {target}")
     return _older(there, here, f"it runs on {target}", "forget here")
 
 
@@ -153,7 +153,7 @@ def settle(source: Connections, target: Connections, uuid: str) -> str:
             raise Unknown(source.host, operation, verdict.said)
         if verdict.step == "none":
             return verdict.said
-        _do(verdict.step, source, target, (uuid, operation, here))
+        _do(verdict.step, source, target, (uuid, operation, here or there))
     raise Unknown(source.host, operation, "it changes faster than it can be settled")
 
 
@@ -166,7 +166,8 @@ def _looked(source: Connections, target: Connections, uuid: str, operation: str)
 
 
 def _do(step: Step, source: Connections, target: Connections, what: tuple[str, str, Side | None]) -> None:
-    uuid, operation, here = what
+    """`what`: uuid, operation, and the side whose definition is the VM's."""
+    uuid, operation, known = what
     verb, _, place = step.partition(" ")
     side = source if place == "here" else target
     with side.changes() as conn:
@@ -174,8 +175,8 @@ def _do(step: Step, source: Connections, target: Connections, what: tuple[str, s
             forget(side, conn, uuid, operation)
             return
         if verb == "define":
-            assert here is not None
-            side.call(operation, conn.defineXMLFlags, here.xml, 0)
+            assert known is not None
+            side.call(operation, conn.defineXMLFlags, known.xml, 0)
             return
         domain = side.call(operation, conn.lookupByUUIDString, uuid)
         side.call(operation, domain.destroy if verb == "kill" else domain.resume)

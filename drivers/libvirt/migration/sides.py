@@ -16,6 +16,7 @@ from drivers.libvirt.connect import Connections
 from drivers.libvirt.domain import NotReadable
 from drivers.libvirt.domain.reading import mark_of
 from drivers.libvirt.domain.tree import parse
+from drivers.libvirt.errors import is_code
 from drivers.mark import Mark
 
 DEFINITION = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE
@@ -113,10 +114,11 @@ def _facts(conn: libvirt.virConnect, uuid: str) -> dict[str, Any] | None:
 
 
 def _job(domain: libvirt.virDomain) -> dict[str, Any]:
+    """None of ours where libvirt will not tell: it just ended, or this is the side that it comes to."""
     try:
         return dict(domain.jobStats(0))
     except libvirt.libvirtError as error:
-        if error.get_error_code() == libvirt.VIR_ERR_OPERATION_INVALID:  # it just ended
+        if is_code(error, "OPERATION_INVALID", "OPERATION_UNSUPPORTED"):
             return {}
         raise
 
