@@ -49,7 +49,7 @@ class NodeDevice:
 
     `pci_class` has six of them. `parent` is the address of the physical function of a virtual one, or of the card that
     an mdev is made on; `link` the name of the network link of a physical function. `type` is that of an mdev.
-    `group`: its IOMMU group, without which nothing can be passed through. `cell`: the NUMA cell that it is near to.
+    `driver` is the kernel's, "" if none has it; `group`: its IOMMU group, without which nothing can be passed through. `cell`: the NUMA cell that it is near to.
     """
 
     address: str
@@ -60,6 +60,7 @@ class NodeDevice:
     parent: str = ""
     link: str = ""
     type: str = ""
+    driver: str = ""
     group: int | None = None
     cell: int | None = None
 

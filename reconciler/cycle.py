@@ -18,9 +18,11 @@ from reconciler.desired.wanted import Wanted, WantedHost
 from reconciler.diff.compare import compare
 from reconciler.diff.context import Allowed, Context
 from reconciler.observe.collect import collect
+from reconciler.observe.devices import with_devices
 from reconciler.observe.observed import Observed
 from reconciler.observe.refused import refusals
 from reconciler.observe.register import Register
+from reconciler.place import hostdevices
 from reconciler.plan import planner
 from reconciler.plan.plan import Plan
 from specs.catalog import Catalog
@@ -72,6 +74,7 @@ def look(revision: Revision, outside: Outside, allowed: Allowed | None = None) -
     wanted = resolve(revision.catalog, revision.name, revision.sources)
     hosts = {name: outside.connect(host) for name, host in wanted.hosts.items()}
     observed = collect(hosts, wanted.repository, outside.now())
+    observed = with_devices(observed, hosts, hostdevices.asking(wanted))
     register = outside.register(wanted.repository)
     observed = register.complete(observed, wanted.hosts)
     register.learn(observed, wanted.hosts)
@@ -86,6 +89,7 @@ def think(
     wanted: Wanted, observed: Observed, revision: Revision, outside: Outside, allowed: Allowed
 ) -> tuple[Context, Plan]:
     """The plan for what was observed; pure but for the question about history."""
+    wanted = hostdevices.settle(wanted, observed)
     context = Context(
         wanted=wanted,
         observed=observed,

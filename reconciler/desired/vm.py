@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reconciler.desired import cloudinit
+from reconciler.desired import cloudinit, hostdevices
 from reconciler.desired.drift import drift_of
 from reconciler.desired.hardware import hardware
 from reconciler.desired.migration import migration_rules
@@ -68,6 +68,7 @@ def resolve_vm(
         location=resource.location,
         migration=migration_rules(cluster.migration, spec.migration),
         on_host_maintenance=spec.on_host_maintenance or "migrate",
+        device_choices=hostdevices.choices(spec),
         guaranteed=spec.memory_policy.guaranteed if spec.memory_policy else None,
         preferred=tuple(spec.preferred_hosts or ()),
         ha_priority=_priority(spec.high_availability),

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from reconciler.desired.affinity import WantedAffinity
 from reconciler.desired.migration import MigrationRules
 from reconciler.desired.scheduling import ClusterScheduling, WantedPolicy
+from reconciler.desired.hostdevices import DeviceChoice
 from specs.fields import Fields, Scalar, Secret
 from specs.resource import Location, Ref
 
@@ -227,6 +228,7 @@ class WantedVm:
     cluster_cpu: str
     origin: Mapping[str, Location]
     location: Location
+    device_choices: Mapping[str, DeviceChoice] = field(default_factory=dict)
     guaranteed: int | None = None
     ha_priority: int = 0
     preferred: tuple[str, ...] = ()

@@ -15,6 +15,8 @@ from specs.fields import Fields, Scalar, entries, entry, pattern
 
 _MOST_SHOWN = 12
 BRIDGE_TAGS = 11_000_000
+NO_FREE = "no free "
+"""How the address of a device begins that could not be given."""
 _OFF = (None, False, "none", "", 0)
 
 
@@ -94,8 +96,17 @@ def absent(fields: Fields, host: SeenHost) -> Iterator[tuple[str, str]]:
         return
     for name, device in entries(fields, "hostDevices").items():
         address = device.get("address")
-        if address is not None and address not in there and device.get("startup") != "optional":
+        if address is None or str(address).startswith(NO_FREE):
+            continue
+        if address not in there and device.get("startup") != "optional":
             yield entry("hostDevices", name, "address"), f"{host.name} has no device {address}"
+
+
+def unassigned(fields: Fields, host: SeenHost) -> Iterator[tuple[str, str]]:
+    """(path, why) for each device that was asked for by its kind, and that the host cannot give (hostdevices.py)."""
+    for name, device in entries(fields, "hostDevices").items():
+        if str(device.get("address") or "").startswith(NO_FREE):
+            yield entry("hostDevices", name, "address"), f"{host.name} has {device['address']}"
 
 
 def untagged(fields: Fields, host: SeenHost) -> Iterator[tuple[str, str]]:

@@ -18,7 +18,7 @@ from reconciler.diff.change import Change, HeldReason, Verb
 from reconciler.diff.context import Context
 from reconciler.observe import backing
 from reconciler.observe.observed import Found
-from reconciler.place import choose, moves
+from reconciler.place import choose, hostdevices, moves
 from reconciler.place.room import Room, furnish
 from reconciler.plan import guard
 from reconciler.plan.builder import Builder, Withheld
@@ -152,11 +152,13 @@ class _Planner:
         wanted = self.context.wanted.vms[change.ref.name]
         if (why := self.context.refused.get(str(change.ref))) is not None:
             raise Withheld(HeldReason.XML_REFUSED, why)
-        placement = choose.choose(choose.demand(wanted), self.room)
+        asked = choose.demand(wanted)
+        placement = choose.choose(asked, self.room)
         self.placements[wanted.name] = placement
         if not placement.host:
             told = "; ".join(f"{host}: {why}" for host, why in placement.rejected.items())
             raise Withheld(HeldReason.NO_HOST, f"{placement.why}: {told}" if told else placement.why)
+        wanted = hostdevices.assigned(asked, placement.host, self.room)
         return vm_create.create_steps(change, wanted, placement.host, self.builder)
 
     @property

@@ -83,6 +83,7 @@ def _device(root: etree._Element, links: Mapping[str, str]) -> Iterator[NodeDevi
         parent=_parent(root, capability),
         link=links.get(name, ""),
         type=_type(capability),
+        driver=root.findtext("driver/name", ""),
         group=int(group.get("number", 0)) if group is not None else None,
         cell=int(cell.get("node", 0)) if cell is not None else None,
     )

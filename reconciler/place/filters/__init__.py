@@ -5,7 +5,7 @@ The order is that in which they are asked: the first reason is the one that is t
 
 from __future__ import annotations
 
-from reconciler.place import affinity
+from reconciler.place import affinity, hostdevices
 from reconciler.place.filters import able, cpu, host, memory, network, numa, storage
 from reconciler.place.rules import Filter, Reads
 
@@ -20,7 +20,7 @@ FILTERS: tuple[Filter, ...] = (
     Filter(name="CPU-Level", why=cpu.level),
     Filter(name="CPUTopology", why=cpu.topology, concerns=cpu.is_pinned),
     Filter(name="CpuPinning", why=cpu.pinning, concerns=cpu.is_pinned),
-    Filter(name="HostDevice", why=able.host_devices),
+    Filter(name="HostDevice", why=hostdevices.why_not, reads=Reads.ROOM, concerns=hostdevices.concerns),
     Filter(name="NUMA", why=numa.numa, reads=Reads.ROOM, concerns=numa.is_bound),
     Filter(name="HugePages", why=numa.hugepages, reads=Reads.ROOM, concerns=numa.takes_huge_pages),
     Filter(

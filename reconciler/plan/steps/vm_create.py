@@ -115,7 +115,8 @@ def _devices(wanted: WantedVm, uuid: str, host: str, builder: Builder) -> Device
     for list_name in device_lists():
         for name, each in entries(wanted.fields, list_name).items() if list_name not in _PREPARED else ():
             fields |= defaults.prefixed(list_name, name, defaults.new_entry(list_name, name, each, wanted.creation))
-            table[f"{kind_of(list_name)}/{name}"] = Device(alias=f"ua-{kind_of(list_name)}-{name}")
+            address = str(each.get("address") or "") if list_name == "hostDevices" else ""
+            table[f"{kind_of(list_name)}/{name}"] = Device(alias=f"ua-{kind_of(list_name)}-{name}", target=address)
     return Devices(fields=fields, table=table, disks=planned, after=after)
 
 

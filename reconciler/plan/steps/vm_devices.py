@@ -36,6 +36,9 @@ def new_devices(work: Work, acting: list[FieldChange], decided: dict[str, FieldC
     disks: list[tuple[WantedDisk, DiskOwner]] = []
     for each in acting:
         parts = entry_of(each.path)
+        if parts and parts[::2] == ("hostDevices", "address") and each.config:
+            key = f"{kind_of(parts[0])}/{parts[1]}"
+            table[key] = replace(work.mark.devices.get(key, Device()), target=str(each.after))
         if parts is None or parts[2] or each.after is None or not (each.config or each.live or each.make):
             continue
         assert isinstance(each.after, Mapping)
@@ -101,7 +104,8 @@ def _other(work: Work, where: tuple[str, ...], new: dict[str, Scalar], known: De
         new.setdefault("source", "")
         if image := work.wanted.cdroms.get(name):
             image_on(image, work.host, work.builder)
-    return replace(known, alias=known.alias or f"ua-{kind_of(list_name)}-{name}")
+    found = replace(known, alias=known.alias or f"ua-{kind_of(list_name)}-{name}")
+    return replace(found, target=str(new.get("address") or "")) if list_name == "hostDevices" else found
 
 
 def grow_stopped(work: Work, acting: list[FieldChange]) -> None:

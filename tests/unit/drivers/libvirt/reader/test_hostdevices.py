@@ -42,7 +42,8 @@ CARD = """<device><name>pci_0000_65_00_0</name><parent>pci_0000_64_00_0</parent>
 </capability></device>"""
 LINK = """<device><name>net_ens1f0_aa_bb_cc_dd_ee_ff</name><parent>pci_0000_65_00_0</parent><capability type='net'>
 <interface>ens1f0</interface></capability></device>"""
-FUNCTION = """<device><name>pci_0000_65_10_0</name><parent>pci_0000_64_00_0</parent><capability type='pci'>
+FUNCTION = """<device><name>pci_0000_65_10_0</name><driver><name>igbvf</name></driver>
+<parent>pci_0000_64_00_0</parent><capability type='pci'>
 <class>0x020000</class><product id='0x1520'/><vendor id='0x8086'/><capability type='phys_function'>
 <address domain='0x0000' bus='0x65' slot='0x00' function='0x0'/></capability><iommuGroup number='31'/>
 </capability></device>"""

@@ -1,0 +1,186 @@
+"""Devices of hosts that VMs are given: which are free, which one a VM gets, and who has them.
+
+Pure and deterministic. `settle` is called at the start of a pass for the VMs that exist: what a mark remembers stays,
+what is new gets a free device of the VM's host. `why_not` and `assigned` serve the placement of new VMs. A device is
+given to one VM alone, whether gitvirt manages it or not, also if that VM is off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from drivers.mark import kind_of
+from drivers.node import NodeDevice
+from drivers.seen import SeenHost, SeenVm
+from reconciler.desired.hostdevices import DeviceChoice
+from reconciler.desired.wanted import Wanted, WantedVm
+from reconciler.observe.observed import Found, Observed
+from reconciler.place import gates
+from reconciler.place.demand import Demand
+from reconciler.place.room import Room
+from specs.fields import Fields, entries, entry
+
+LIST = "hostDevices"
+_SET_ASIDE = ("", "vfio-pci", "pci-stub")
+"""Kernel drivers of physical PCI devices that the host does not use itself: any other one is named by address only."""
+
+Taken = Mapping[str, str]
+"""Address → the VM that has it."""
+
+
+def asking(wanted: Wanted) -> frozenset[str]:
+    """The hosts whose devices have to be known: those of VMs that leave the choice to gitvirt."""
+    return frozenset(host for vm in wanted.vms.values() if vm.device_choices for host in vm.hosts)
+
+
+def settle(wanted: Wanted, observed: Observed) -> Wanted:
+    """The same, with an address for every device of a VM that exists; what its host cannot give is a text in words."""
+    settled: dict[str, WantedVm] = {}
+    for name, vm in sorted(wanted.vms.items()):
+        there = observed.owned.get(vm.ref) if vm.device_choices else None
+        if not there:
+            continue
+        found = min(there, key=lambda each: (not each.vm.running, each.host))
+        seen = observed.seen[found.host]
+        others = [each for each in seen.vms if each.uuid != found.vm.uuid]
+        taken = {**_held(others), **_given(settled.values(), found.host, observed)}
+        settled[name] = _with(vm, _choose(vm, seen, taken, _recorded(vm, found)))
+    return replace(wanted, vms={**wanted.vms, **settled}) if settled else wanted
+
+
+def why_not(asked: Demand, host: str, room: Room) -> str | None:
+    """Filter HostDevice: the devices are there and nobody else's; one that is kept off can wait for those it names."""
+    seen = room.seen[host]
+    taken = _taken(asked, host, room)
+    if asked.vm.power != "stopped" and (gone := next(gates.absent(asked.vm.fields, seen), None)):
+        return gone[1]
+    for device in entries(asked.vm.fields, LIST).values():
+        if owner := taken.get(str(device.get("address"))):
+            return f"{device['address']} is given to {owner}"
+    given = _choose(asked.vm, seen, taken, {})
+    return next((f"no free {choice}" for name, choice in asked.vm.device_choices.items() if name not in given), None)
+
+
+def concerns(asked: Demand, room: Room) -> bool:
+    """Whether it has devices of its host at all."""
+    return bool(asked.vm.device_choices) or any(path.startswith(f"{LIST}[") for path in asked.vm.fields)
+
+
+def assigned(asked: Demand, host: str, room: Room) -> WantedVm:
+    """The VM with an address for each of its devices; the room remembers them for the rest of the plan."""
+    if not asked.vm.device_choices:
+        return asked.vm
+    vm = _with(asked.vm, _choose(asked.vm, room.seen[host], _taken(asked, host, room), {}))
+    room.taken[host].vms[asked.name] = replace(asked, vm=vm)
+    return vm
+
+
+def _with(vm: WantedVm, given: Mapping[str, str]) -> WantedVm:
+    """With the addresses as declared fields; what could not be given is told in words, which the diff holds."""
+    fields = {
+        entry(LIST, name, "address"): given.get(name) or f"{gates.NO_FREE}{choice}"
+        for name, choice in vm.device_choices.items()
+    }
+    return replace(vm, fields={**vm.fields, **fields})
+
+
+def _choose(vm: WantedVm, seen: SeenHost, taken: Taken, recorded: Mapping[str, str]) -> dict[str, str]:
+    """An address for each choice, in the order of the YAML: what is recorded while it fits, else the first free one."""
+    there = {each.address: each for each in seen.devices or ()}
+    given = {
+        name: address
+        for name, choice in vm.device_choices.items()
+        if (address := recorded.get(name)) and address not in taken and _keeps(choice, address, there)
+    }
+    own = {str(device.get("address")): vm.name for device in entries(vm.fields, LIST).values()}
+    for name, choice in vm.device_choices.items():
+        if name not in given:
+            used = {**taken, **own, **dict.fromkeys(given.values(), vm.name)}
+            if free := next(_free(choice, seen, there, used), None):
+                given[name] = free
+    for name in vm.device_choices.keys() - given.keys():
+        if recorded.get(name) and recorded[name] not in taken:
+            given[name] = recorded[name]  # nothing better is there: what it has is left to it
+    return given
+
+
+def _keeps(choice: DeviceChoice, address: str, there: Mapping[str, NodeDevice]) -> bool:
+    """Whether a device that it has already is still what it asks for, as far as that is known."""
+    return not there or (address in there and choice.fits(there[address], there))
+
+
+def _free(choice: DeviceChoice, seen: SeenHost, there: Mapping[str, NodeDevice], used: Taken) -> Iterator[str]:
+    """The addresses that could be given, in their order."""
+    groups = {each.group for address, each in there.items() if address in used and each.group is not None}
+    busy = {each.parent for address, each in there.items() if address in used}
+    own = _own_links(seen)
+    for address, device in sorted(there.items()):
+        if address in used or address in busy or not choice.fits(device, there):
+            continue
+        if device.kind == "usb":
+            if f"{device.vendor}:{device.product}" not in used:
+                yield address
+        elif device.group is not None and device.group not in groups and not _hosts_own(device, own):
+            yield address
+
+
+def _hosts_own(device: NodeDevice, own: frozenset[str]) -> bool:
+    """A physical device that a driver of the host has, or a virtual function that its network goes through."""
+    if device.kind == "pci" and not device.parent:
+        return device.driver not in _SET_ASIDE
+    return bool(device.link) and device.link in own
+
+
+def _own_links(seen: SeenHost) -> frozenset[str]:
+    """Links of the host that have an address, or are in a bridge or bond."""
+    members = (name for link in seen.links.values() for name in link.members)
+    return frozenset([*members, *(name for name, link in seen.links.items() if link.addresses)])
+
+
+def _recorded(vm: WantedVm, found: Found) -> dict[str, str]:
+    """What the mark remembers, else what the definition has, by name."""
+    mark, has = found.vm.mark, entries(found.vm.config, LIST)
+    devices = mark.devices if mark else {}
+    known = {}
+    for name in vm.device_choices:
+        device = devices.get(f"{kind_of(LIST)}/{name}")
+        address = (device.target if device else "") or str(has.get(name, {}).get("address") or "")
+        if address:
+            known[name] = address
+    return known
+
+
+def _taken(asked: Demand, host: str, room: Room) -> Taken:
+    """Who has which device of a host, but for this VM."""
+    name = asked.name
+    planned = [each.vm for each in room.on(host).values() if each.name != name]
+    return {
+        **_held(each for each in room.seen[host].vms if each.name != name),
+        **{address: f"vm/{vm.name}" for vm in planned for address in _addresses(vm.fields)},
+    }
+
+
+def _given(vms: Iterable[WantedVm], host: str, observed: Observed) -> Taken:
+    """What was given to others of that host in this pass."""
+    found: dict[str, str] = {}
+    for vm in vms:
+        if any(each.host == host for each in observed.owned.get(vm.ref, ())):
+            found.update(dict.fromkeys(_addresses(vm.fields), f"vm/{vm.name}"))
+    return found
+
+
+def _held(vms: Iterable[SeenVm]) -> Taken:
+    """What VMs of a host have, in the definition or while they run."""
+    return {
+        address: f"vm/{vm.name}"
+        for vm in vms
+        for fields in (vm.config, vm.live or {})
+        for address in _addresses(fields)
+    }
+
+
+def _addresses(fields: Fields) -> Iterator[str]:
+    for device in entries(fields, LIST).values():
+        if device.get("address"):
+            yield str(device["address"])

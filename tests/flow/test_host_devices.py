@@ -1,0 +1,170 @@
+"""Devices of hosts: asked for by their kind, given once, kept, and a reason not to move."""
+
+from __future__ import annotations
+
+import pytest
+
+from drivers.node import NodeDevice
+from reconciler.diff.change import HeldReason
+from specs.fields import Fields
+from tests.flow.site import Site
+
+GPU = "device: '10de:1eb8'"
+VM = """---
+apiVersion: gitvirt/v1
+kind: VirtualMachine
+metadata: {name: NAME}
+spec: {cpu: 1, memory: 64MiB, state: STATE, hostDevices: [{name: gpu, WAY}]}
+"""
+
+
+def gpu(address: str, **more: object) -> NodeDevice:
+    group = int(address[5:7], 16)
+    values = {"vendor": "10de", "product": "1eb8", "pci_class": "030200", "driver": "vfio-pci", "group": group, **more}
+    return NodeDevice(address=address, kind="pci", **values)  # type: ignore[arg-type]
+
+
+def vm(name: str, way: str = GPU, state: str = "running") -> str:
+    return VM.replace("NAME", name).replace("WAY", way).replace("STATE", state)
+
+
+def given(site: Site, name: str) -> tuple[str, object]:
+    """(host, address) of the VM's device."""
+    host, seen = site.domain(name)
+    mark = seen.mark
+    assert mark is not None
+    assert mark.devices["hostDevice/gpu"].target == seen.config["hostDevices[gpu].address"]
+    if seen.live is not None:
+        assert seen.live["hostDevices[gpu].address"] == seen.config["hostDevices[gpu].address"]
+    return host, seen.config["hostDevices[gpu].address"]
+
+
+def held(site: Site, name: str) -> str:
+    found = [each for each in site.plan().changes if each.ref.name == name]
+    texts = [str(each.held) for change in found for each in (change, *change.fields) if each.held]
+    assert len(texts) == 1, texts
+    return texts[0]
+
+
+def plug(site: Site, host: str, *devices: NodeDevice) -> None:
+    for each in devices:
+        site.world.outside(host).plug_device(each)
+
+
+def test_each_vm_gets_a_device_of_its_own_and_keeps_it(site: Site) -> None:
+    plug(site, "kvm1", gpu("0000:65:00.0"))
+    plug(site, "kvm2", gpu("0000:17:00.0"))
+    site.vms(vm("one"), vm("two"))
+    site.settle()
+    assert given(site, "one") != given(site, "two")
+    assert {given(site, "one"), given(site, "two")} == {("kvm1", "0000:65:00.0"), ("kvm2", "0000:17:00.0")}
+    site.vms(vm("one"), vm("two"), vm("three"))
+    assert "no free device 10de:1eb8" in held(site, "three")
+    before = given(site, "one")
+    plug(site, before[0], gpu("0000:01:00.0"))
+    site.settle()
+    assert given(site, "one") == before
+    assert given(site, "three") == (before[0], "0000:01:00.0")
+
+
+def test_a_device_of_a_vm_that_is_not_ours_or_off_is_not_free(site: Site) -> None:
+    plug(site, "kvm1", gpu("0000:65:00.0"), gpu("0000:66:00.0"))
+    fields: Fields = {"cpu.count": 1, "memory": 64 << 20, "hostDevices[x].address": "0000:65:00.0"}
+    site.world.outside("kvm1").define("foreign", fields)
+    site.vms(vm("one", state="stopped"))
+    site.settle()
+    assert given(site, "one") == ("kvm1", "0000:66:00.0")
+    site.vms(vm("one", state="stopped"), vm("two"))
+    assert held(site, "two").startswith(HeldReason.NO_HOST)
+
+
+def test_a_vm_that_exists_gets_a_device_of_its_host(site: Site) -> None:
+    plug(site, "kvm2", gpu("0000:65:00.0"))
+    bare = vm("one").replace(f", hostDevices: [{{name: gpu, {GPU}}}]", "")
+    site.vms(bare.replace("cpu: 1", "cpu: 1, hosts: [kvm1]"))
+    site.settle()
+    site.vms(vm("one").replace("cpu: 1", "cpu: 1, hosts: [kvm1]"))
+    assert held(site, "one").startswith("HostLacks: kvm1 has no free device 10de:1eb8")
+    plug(site, "kvm1", gpu("0000:17:00.0"))
+    site.settle()
+    assert given(site, "one") == ("kvm1", "0000:17:00.0")
+
+
+def test_another_wish_in_git_takes_another_device(site: Site) -> None:
+    plug(site, "kvm1", gpu("0000:65:00.0"), gpu("0000:66:00.0", product="2230"))
+    site.vms(vm("one", state="stopped"))
+    site.settle()
+    assert given(site, "one")[1] == "0000:65:00.0"
+    site.vms(vm("one", way="device: '10de:2230'", state="stopped"))
+    site.settle()
+    assert given(site, "one")[1] == "0000:66:00.0"
+
+
+def test_a_device_that_somebody_changed_by_hand_comes_back(site: Site) -> None:
+    plug(site, "kvm1", gpu("0000:65:00.0"), gpu("0000:66:00.0"))
+    site.vms(vm("one", state="stopped"))
+    site.settle()
+    site.world.outside("kvm1").change("one", "hostDevices[gpu].address", "0000:66:00.0")
+    assert not site.plan().empty
+    site.settle()
+    assert given(site, "one")[1] == "0000:65:00.0"
+
+
+@pytest.mark.parametrize(
+    ("way", "address"),
+    [
+        ("pciClass: display", "0000:65:00.0"),
+        ("pciClass: '030200'", "0000:65:00.0"),
+        ("mdevType: nvidia-35", "5e0b4ad6-9c4b-4d0c-8f0e-0c5d6f6a7b02"),
+        ("virtualFunctionOf: ens1f0", "0000:81:10.0"),
+        ("virtualFunctionOf: '0000:81:00.0'", "0000:81:10.0"),
+        ("device: '046d:c52b'", "1.4"),
+    ],
+)
+def test_there_are_many_ways_to_ask(way: str, address: str, site: Site) -> None:
+    nic = {"vendor": "8086", "product": "1521", "pci_class": "020000", "driver": "igb"}
+    mdev = NodeDevice(address="5e0b4ad6-9c4b-4d0c-8f0e-0c5d6f6a7b02", kind="mdev", type="nvidia-35", group=7)
+    usb = [NodeDevice(address=each, kind="usb", vendor="046d", product="c52b") for each in ("046d:c52b", "1.4")]
+    plug(
+        site, "kvm2", gpu("0000:65:00.0"), gpu("0000:81:00.0", link="ens1f0", group=1, **nic),
+        gpu("0000:81:10.0", parent="0000:81:00.0", group=2, **{**nic, "driver": "igbvf"}), mdev, *usb,
+    )  # fmt: skip
+    site.vms(vm("one", way=way))
+    site.settle()
+    assert given(site, "one") == ("kvm2", address)
+
+
+@pytest.mark.parametrize(
+    ("device", "why"),
+    [
+        (gpu("0000:65:00.0", driver="nvidia"), "a driver of the host has it"),
+        (gpu("0000:65:00.0", group=None), "it has no IOMMU group"),
+    ],
+)
+def test_what_the_host_uses_itself_or_cannot_pass_on_is_not_given(device: NodeDevice, why: str, site: Site) -> None:
+    plug(site, "kvm1", device)
+    site.vms(vm("one"))
+    assert held(site, "one").startswith(HeldReason.NO_HOST), why
+    site.vms(vm("one", way="address: '0000:65:00.0'"))
+    assert site.plan().placements["one"].host == "kvm1"
+
+
+def test_devices_of_one_iommu_group_go_to_one_vm_alone(site: Site) -> None:
+    plug(site, "kvm1", gpu("0000:65:00.0", group=9), gpu("0000:66:00.0", group=9))
+    site.vms(vm("one"), vm("two"))
+    assert sorted(bool(each.host) for each in site.plan().placements.values()) == [False, True]
+
+
+def test_one_address_is_not_given_to_two_vms_of_a_host(site: Site) -> None:
+    plug(site, "kvm1", gpu("0000:65:00.0"))
+    both = (
+        vm(name, way="address: '0000:65:00.0'").replace("cpu: 1", "cpu: 1, hosts: [kvm1]") for name in ("one", "two")
+    )
+    site.vms(*both)
+    assert "kvm1: 0000:65:00.0 is given to vm/one" in held(site, "two")
+
+
+def test_hosts_are_not_asked_for_devices_that_nobody_chooses_among(site: Site) -> None:
+    plug(site, "kvm1", gpu("0000:65:00.0"))
+    site.vms(vm("one", way="address: '0000:65:00.0'"))
+    assert {seen.devices for seen in site.look().context.observed.seen.values()} == {None}
