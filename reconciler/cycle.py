@@ -19,7 +19,8 @@ from reconciler.diff.compare import compare
 from reconciler.diff.context import Allowed, Context
 from reconciler.observe.collect import collect
 from reconciler.observe.devices import with_devices
-from reconciler.observe.observed import Observed
+from reconciler.observe.flights import flights
+from reconciler.observe.observed import Flight, Observed
 from reconciler.observe.refused import refusals
 from reconciler.observe.register import Register
 from reconciler.place import hostdevices
@@ -47,7 +48,8 @@ class Revision:
 class Outside:
     """The world as a pass reaches it: hosts by declaration, time, our key, our memory of hosts, of holds and overrides.
 
-    `silent`: since when each host that was not read does not answer, which only a daemon can know.
+    `silent`: since when each host that was not read does not answer; `measured`: an observation with what is known of
+    CPU loads. Only a daemon can know these.
     """
 
     connect: Callable[[WantedHost], Host]
@@ -58,6 +60,7 @@ class Outside:
     holds: Callable[[str], Mapping[str, Override]] = lambda repository: {}
     overrides: Callable[[str], Mapping[str, tuple[Override, ...]]] = lambda repository: {}
     silent: Callable[[Observed], Mapping[str, int]] = lambda observed: {}
+    measured: Callable[[Wanted, Observed, Mapping[str, Host]], Observed] = lambda wanted, observed, hosts: observed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +81,9 @@ def look(revision: Revision, outside: Outside, allowed: Allowed | None = None) -
     register = outside.register(wanted.repository)
     observed = register.complete(observed, wanted.hosts)
     register.learn(observed, wanted.hosts)
-    context, plan = think(wanted, observed, revision, outside, allowed or Allowed())
+    observed = outside.measured(wanted, observed, hosts)
+    between = flights(observed, hosts)
+    context, plan = think(wanted, observed, revision, outside, allowed or Allowed(), between)
     if refused := refusals(plan.steps, hosts):
         context = replace(context, refused=refused)
         plan = planner.make(compare(context), context)
@@ -86,7 +91,12 @@ def look(revision: Revision, outside: Outside, allowed: Allowed | None = None) -
 
 
 def think(
-    wanted: Wanted, observed: Observed, revision: Revision, outside: Outside, allowed: Allowed
+    wanted: Wanted,
+    observed: Observed,
+    revision: Revision,
+    outside: Outside,
+    allowed: Allowed,
+    between: Mapping[str, Flight] | None = None,
 ) -> tuple[Context, Plan]:
     """The plan for what was observed; pure but for the question about history."""
     wanted = hostdevices.settle(wanted, observed)
@@ -102,6 +112,7 @@ def think(
         holds=outside.holds(wanted.repository),
         overrides=outside.overrides(wanted.repository),
         silent=outside.silent(observed),
+        flights=between or {},
         secrets_comparable=not observed.recorded,
     )
     return context, planner.make(compare(context), context)

@@ -209,6 +209,10 @@ def _relocate_vm(call: plan.RelocateVm, host: Host, tools: Tools) -> Notes:
     return moving.relocate(call, host, tools.hosts)
 
 
+def _settle_vm(call: plan.SettleVm, host: Host, tools: Tools) -> Notes:
+    return (host.migrations.settle(call.uuid, moving.there(call.target, host, tools.hosts)),)
+
+
 TABLE: dict[type, Callable[[Any, Host, Tools], Notes | None]] = {
     plan.DefinePool: _define_pool,
     plan.StartPool: _start_pool,
@@ -234,4 +238,5 @@ TABLE: dict[type, Callable[[Any, Host, Tools], Notes | None]] = {
     plan.UndefineVm: _undefine_vm,
     plan.MigrateVm: _migrate_vm,
     plan.RelocateVm: _relocate_vm,
+    plan.SettleVm: _settle_vm,
 }

@@ -7,11 +7,9 @@ partial view.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from drivers.mark import Mark
 from reconciler.desired.wanted import WantedVm
-from reconciler.diff import kept, networks, outage, pools, vms
+from reconciler.diff import doubles, kept, networks, outage, pools, vms
 from reconciler.diff.change import Change, HeldReason, Verb
 from reconciler.diff.context import Context
 from reconciler.diff.holding import on_hold, owned
@@ -34,11 +32,8 @@ def compare_vm(wanted: WantedVm, context: Context) -> Change | None:
     """One declared VM: its create, restore, adopt or update, with what holds it back; None if all is well."""
     there = owned(wanted.ref, context)
     base = Change(ref=wanted.ref, verb=Verb.CREATE, where=wanted.location)
-    if len(there) > 1:
-        where = ", ".join(f"{each.host} ({each.vm.power})" for each in there)
-        return replace(base, verb=Verb.UPDATE).keep_back(
-            HeldReason.DEFINED_TWICE, f"defined on {where}", "undefine the copy that is not the real one"
-        )
+    if (double := doubles.compare(wanted.ref, wanted.location, context)) is not None:
+        return double
     if not there:
         return _new(wanted, base, context)
     found = there[0]
@@ -126,16 +121,18 @@ def _undeclared(context: Context) -> list[Change]:
     wanted |= {Ref(each.ref.kind, each.renamed_from) for each in context.wanted.vms.values() if each.renamed_from}
     changes = []
     for ref, ours in sorted(context.observed.owned.items()):
-        for found in ours if ref not in wanted else ():
-            mark = found.vm.mark
-            assert mark is not None
-            change = _deletion(ref, found, mark, context)
+        if ref in wanted:
+            continue
+        double = doubles.compare(ref, None, context)
+        for change in (double,) if double else (_deletion(ref, found, context) for found in ours):
             if change is not None:
                 changes.append(change)
     return changes
 
 
-def _deletion(ref: Ref, found: Found, mark: Mark, context: Context) -> Change | None:
+def _deletion(ref: Ref, found: Found, context: Context) -> Change | None:
+    mark = found.vm.mark
+    assert mark is not None
     change = Change(ref=ref, verb=Verb.DELETE, host=found.host, reason="no longer declared")
     if mark.trashed:
         if context.now < mark.trashed + context.wanted.trash_keep:

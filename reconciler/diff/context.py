@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from drivers.mark import Override
 from reconciler.desired.wanted import Wanted
-from reconciler.observe.observed import Observed
+from reconciler.observe.observed import Flight, Observed
 from specs.fields import Scalar, Secret
 
 
@@ -34,6 +34,7 @@ class Context:
     `overrides`: what operators asked of hosts and clusters, by ref (reconciler/observe/overrides.py). `silent`: since
     when a host does not answer (unix seconds), as far as that is known: a single look cannot tell.
     `refused`: VMs whose `xml:` patches their host would not take, by ref, with the host's reason.
+    `flights`: VMs between two hosts, by uuid (reconciler/observe/flights.py).
     `former` hides a secret under the keys that were ours before, which a mark may still have used (reconciler/key.py).
     `secrets_comparable` is false where the observation comes from a file, which has secrets as somebody's digests.
     """
@@ -50,6 +51,7 @@ class Context:
     refused: Mapping[str, str] = field(default_factory=dict)
     overrides: Mapping[str, tuple[Override, ...]] = field(default_factory=dict)
     silent: Mapping[str, int] = field(default_factory=dict)
+    flights: Mapping[str, Flight] = field(default_factory=dict)
     secrets_comparable: bool = True
     former: Callable[[Secret], tuple[str, ...]] = lambda secret: ()
 

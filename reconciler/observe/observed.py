@@ -5,11 +5,12 @@ Pure. Made by reconciler/observe/collect.py from drivers' SeenHosts, or from a f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from drivers.mark import Mark
+from drivers.moving import Progress
 from drivers.seen import SeenHost, SeenNetwork, SeenPool, SeenVm, SeenVolume, Unseen
 from specs.resource import Ref
 
@@ -20,6 +21,24 @@ class Found:
 
     host: str
     vm: SeenVm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flight:
+    """A VM between two hosts ("": one that was not read). `asked`: the source said whether it is at it: `progress`."""
+
+    source: str = ""
+    target: str = ""
+    progress: Progress | None = None
+    asked: bool = False
+
+    @property
+    def percent(self) -> str:
+        """`, 43 %`, or "" where that is not known."""
+        if self.progress is None or not self.progress.total:
+            return ""
+        done = max(self.progress.total - self.progress.remaining, 0)
+        return f", {min(done * 100 // self.progress.total, 99)} %"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +54,8 @@ class FoundVolume:
 class Observed:
     """Every declared host, read or not. `taken` is unix seconds; `recorded`: read from a file, without secrets.
 
-    `loads`: the CPU load of hosts in percent over the minutes that their cluster's policy says, where it is known.
+    `loads`: the CPU load of hosts in percent over the minutes that their cluster's policy says, where it is known;
+    `vm_loads`: the host CPUs that a VM kept busy meanwhile, by host and name.
     """
 
     hosts: Mapping[str, SeenHost | Unseen]
@@ -43,6 +63,7 @@ class Observed:
     repository: str = field(default="")
     recorded: bool = False
     loads: Mapping[str, float] = field(default_factory=dict)
+    vm_loads: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
     @cached_property
     def seen(self) -> dict[str, SeenHost]:
@@ -74,9 +95,17 @@ class Observed:
     @cached_property
     def owned(self) -> dict[Ref, list[Found]]:
         """Our VMs by the ref in their marks; more than one entry is a VM that is defined twice."""
+        return self._marked(arriving=False)
+
+    @cached_property
+    def arriving(self) -> dict[Ref, list[Found]]:
+        """The shells in which libvirt receives VMs of ours; no copies of them, and not to be touched."""
+        return self._marked(arriving=True)
+
+    def _marked(self, *, arriving: bool) -> dict[Ref, list[Found]]:
         found: dict[Ref, list[Found]] = {}
         for each in self.vms():
-            if mark := self.owned_mark(each.vm.uuid, each.vm.mark):
+            if (each.vm.migrating == "in") is arriving and (mark := self.owned_mark(each.vm.uuid, each.vm.mark)):
                 found.setdefault(Ref.parse(mark.ref), []).append(each)
         return found
 
@@ -96,16 +125,25 @@ class Observed:
             found.setdefault(each.vm.uuid, []).append(each)
         return found
 
-    @cached_property
-    def macs(self) -> frozenset[str]:
+    @property
+    def macs(self) -> Collection[str]:
         """Every MAC of every VM, ours or not."""
-        return frozenset(
-            str(value)
-            for each in self.vms()
-            for fields in (each.vm.config, each.vm.live or {})
-            for path, value in fields.items()
-            if path.endswith("].mac")
-        )
+        return self.mac_users.keys()
+
+    @cached_property
+    def mac_users(self) -> dict[str, list[Found]]:
+        """VMs by the MACs of their NICs, defined or running."""
+        found: dict[str, list[Found]] = {}
+        for each in self.vms():
+            own = {
+                str(value)
+                for fields in (each.vm.config, each.vm.live or {})
+                for path, value in fields.items()
+                if path.endswith("].mac")
+            }
+            for mac in own:
+                found.setdefault(mac, []).append(each)
+        return found
 
     def network(self, host: str, name: str) -> SeenNetwork | None:
         """A host's network by name."""

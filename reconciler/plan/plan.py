@@ -235,12 +235,20 @@ class RelocateVm:
     target: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleVm:
+    """Find out on both hosts where a VM is after a move that was interrupted, and end what was left half-done."""
+
+    uuid: str
+    target: str
+
+
 Call = (
     DefinePool | StartPool | UndefinePool
     | DefineNetwork | EditNetwork | UndefineNetwork
     | UploadImage | KeepImage | UploadSeed | CreateVolume | GrowVolume | TrashVolume | RestoreVolume | DeleteVolume
     | DefineVm | EditVm | MarkVm | RenameVm | AutostartVm | StartVm | StopVm | UndefineVm
-    | MigrateVm | RelocateVm
+    | MigrateVm | RelocateVm | SettleVm
 )  # fmt: skip
 
 

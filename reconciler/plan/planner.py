@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from drivers.mark import Mark
-from reconciler.diff import outage
+from reconciler.diff import doubles, outage
 from reconciler.diff.change import Change, HeldReason, Verb
 from reconciler.diff.context import Context
 from reconciler.observe import backing
 from reconciler.observe.observed import Found
-from reconciler.place import choose, hostdevices, moves
+from reconciler.place import choose, hostdevices, macs, moves, reservation
 from reconciler.place.room import Room, furnish
 from reconciler.plan import guard
 from reconciler.plan.builder import Builder, Withheld
@@ -49,7 +49,7 @@ def make(changes: list[Change], context: Context) -> Plan:
         changes=tuple(by_harm(settled)),
         steps=steps,
         placements=planner.placements,
-        warnings=tuple(builder.warnings + storage.short_of_space(builder) + _unseen(context)),
+        warnings=tuple(_warnings(builder, planner.room)),
         hosts_seen=len(context.observed.seen),
         hosts_declared=len(wanted.hosts),
         digest=digest(steps, settled, context),
@@ -90,7 +90,9 @@ class _Planner:
     def with_moves(self, changes: list[Change]) -> list[Change]:
         """The changes of VMs and of what comes after them, with those that move VMs; to be asked once."""
         vms = [each for each in changes if each.ref.kind == "VirtualMachine"]
-        barred = frozenset(each.ref.name for each in vms if each.held or each.verb is not Verb.UPDATE)
+        barred = frozenset(
+            each.ref.name for each in vms if each.held or each.verb is not Verb.UPDATE or doubles.settles(each)
+        )
         if targets := self.context.allowed.targets:
             barred |= {name for name, vm in self.context.wanted.vms.items() if str(vm.ref) not in targets}
         found = moves.moves(self.context, self.room, barred)
@@ -124,6 +126,8 @@ class _Planner:
         if change.verb is Verb.CREATE:
             return self._create(change)
         found = self._found(change)
+        if doubles.settles(change):
+            return vm_move.settle_steps(change, found.vm.uuid, self.builder)
         if change.verb is Verb.DELETE:
             return vm_remove.delete_steps(change, found, self.builder)
         if change.verb is Verb.PURGE:
@@ -226,5 +230,20 @@ def _fingerprints(changes: list[Change], context: Context) -> dict[str, str]:
     return found
 
 
+def _warnings(builder: Builder, room: choose.Room) -> list[Warned]:
+    """What there is to know beside the changes."""
+    context = builder.context
+    found = [*builder.warnings, *storage.short_of_space(builder)]
+    return [*found, *_unseen(context), *_macs(context), *_reservation(room)]
+
+
+def _reservation(room: choose.Room) -> list[Warned]:
+    return [Warned(text=text, where=str(cluster.location)) for cluster, text in reservation.warnings(room)]
+
+
 def _unseen(context: Context) -> list[Warned]:
     return [Warned(text=f"host/{name} was not read: {host.reason}") for name, host in context.observed.unseen.items()]
+
+
+def _macs(context: Context) -> list[Warned]:
+    return [Warned(text=text, where=where) for text, where in macs.warnings(context)]

@@ -11,13 +11,16 @@ from dataclasses import replace
 
 from drivers.moving import Migration, Relocation
 from reconciler.desired.wanted import WantedPool
+from reconciler.diff import doubles
 from reconciler.diff.change import Change, FieldChange, Verb
 from reconciler.observe.observed import Found
 from reconciler.place.reach import Reach, reach, targets, volumes
 from reconciler.place.wish import Home, Move
 from reconciler.plan import marks
-from reconciler.plan.plan import AutostartVm, MigrateVm, RelocateVm, TrashVolume
+from reconciler.plan.builder import Builder
+from reconciler.plan.plan import AutostartVm, MigrateVm, RelocateVm, SettleVm, TrashVolume
 from reconciler.plan.steps import seeds
+from reconciler.plan.steps.vm_create import starts_with_host
 from reconciler.plan.steps.work import Work
 from specs.effects import Effect
 from specs.fields import entries
@@ -48,6 +51,14 @@ def field_of(move: Move) -> FieldChange:
         path=PATH, before=move.source, after=move.target or None, where=move.where, note=note + told, held=move.held,
         effect=Effect.MIGRATE if move.running else Effect.LIVE, live=move.held is None,
     )  # fmt: skip
+
+
+def settle_steps(change: Change, uuid: str, builder: Builder) -> Change:
+    """Adds the step that ends what an interrupted move left behind."""
+    field = next(each for each in change.fields if each.path == doubles.PATH)
+    call = SettleVm(uuid=uuid, target=str(field.after))
+    builder.add(change.ref, change.host, call, "settle where it is", effect=Effect.LIVE)
+    return change
 
 
 def target_of(change: Change) -> str:
@@ -153,5 +164,5 @@ def _uses(pool: WantedPool, work: Work) -> bool:
 def _arrived(work: Work, target: str) -> None:
     """From here on it is there; whether libvirt starts it with its host does not travel along."""
     work.host = target
-    if work.vm.autostart:
+    if work.vm.autostart and starts_with_host(work.wanted, work.builder):
         work.step(AutostartVm(uuid=work.vm.uuid, on=True), "set autostart", key="moved")

@@ -1,0 +1,273 @@
+"""Moves in whole passes: VMs that may not stay where they are, migrations that are killed or fail at every step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from drivers.errors import Busy, DriverError, Refused
+from drivers.memory.faults import Crash
+from drivers.seen import Power
+from tests.flow.site import Site, said, vm_yaml
+
+PHASES = ("preparing", "copying", "switching", "finishing")
+
+
+def on(host: str, more: str = "") -> str:
+    return vm_yaml("web", f"hosts: [{host}]" + (f", {more}" if more else ""))
+
+
+def placed(site: Site, more: str = "") -> None:
+    """vm/web on kvm1, and Git says kvm2 from now on."""
+    site.vms(on("kvm1", more))
+    site.settle()
+    site.vms(on("kvm2", more))
+
+
+def boots(site: Site) -> int:
+    host, _ = site.domain("web")
+    return site.world.outside(host).domain("web").boots
+
+
+def sound(site: Site) -> bool:
+    return not site.world.doubles and not site.world.damage
+
+
+def test_a_running_vm_follows_its_hosts_without_a_stop(site: Site) -> None:
+    placed(site)
+    before = boots(site)
+    plan = site.plan()
+    assert [(step.what, step.host) for step in plan.steps] == [("migrate to kvm2", "kvm1")]
+    field = plan.changes[0].fields[0]
+    assert (field.path, field.before, field.after) == ("host", "kvm1", "kvm2")
+    assert "its hosts are kvm2" in field.note
+    site.settle()
+    host, vm = site.domain("web")
+    assert (host, vm.power, boots(site)) == ("kvm2", Power.RUNNING, before)
+    assert sound(site)
+
+
+def test_a_vm_that_is_off_is_relocated_and_stays_off(site: Site) -> None:
+    placed(site, "state: stopped")
+    assert [step.what for step in site.plan().steps] == ["relocate to kvm2"]
+    site.settle()
+    host, vm = site.domain("web")
+    assert (host, vm.power) == ("kvm2", Power.STOPPED)
+
+
+def test_a_vm_that_is_off_and_shall_run_is_started_where_it_goes(site: Site) -> None:
+    placed(site, "state: stopped")
+    site.vms(on("kvm2"))
+    site.settle()
+    host, vm = site.domain("web")
+    assert (host, vm.power) == ("kvm2", Power.RUNNING)
+
+
+def test_a_vm_that_shall_stop_and_go_is_stopped_first(site: Site) -> None:
+    placed(site)
+    site.vms(on("kvm2", "state: stopped"))
+    assert [step.what for step in site.plan().steps] == ["stop", "record its state", "relocate to kvm2"]
+    site.settle()
+    host, vm = site.domain("web")
+    assert (host, vm.power) == ("kvm2", Power.STOPPED)
+
+
+def test_what_else_changes_is_changed_before_it_goes(site: Site) -> None:
+    placed(site, "memoryMax: 1GiB")
+    site.vms(on("kvm2", "memoryMax: 1GiB, description: moved"))
+    assert [step.what for step in site.plan().steps] == ["change", "migrate to kvm2"]
+    site.settle()
+    assert site.domain("web")[1].config["description"] == "moved"
+
+
+LOCAL = """---
+apiVersion: gitvirt/v1
+kind: StorageDomain
+metadata: {name: local}
+spec: {type: local, path: /srv/local}
+"""
+
+
+def local(hosts: str, more: str) -> str:
+    disk = "storageDomain: local, disks: [{name: root, size: 1GiB}]"
+    return vm_yaml("web", f"=cpu: 1, memory: 96MiB, nics: [lan], {disk}, {hosts}{more}")
+
+
+def with_local_disk(site: Site, more: str = "") -> None:
+    for name in site.names:
+        site.world.add_directory("/srv/local", hosts=[name])
+    site.write("local.yaml", LOCAL)
+    site.vms(local("hosts: [kvm1]", more))
+    site.settle()
+    site.vms(local("hosts: [kvm2]", more))
+
+
+def test_a_disk_in_local_storage_goes_along_and_its_start_with_the_host_too(site: Site) -> None:
+    with_local_disk(site)
+    assert [step.what for step in site.plan().steps] == [
+        "migrate to kvm2", "set autostart", "leave the copied disk to the trash",
+    ]  # fmt: skip
+    site.settle()
+    host, vm = site.domain("web")
+    assert (host, vm.power, vm.autostart) == ("kvm2", Power.RUNNING, True)
+    [pool] = [each for each in site.world.observe()["kvm2"].pools if each.name == "local"]  # type: ignore[union-attr]
+    assert len(pool.volumes) == 1
+    assert sound(site)
+
+
+def test_a_vm_that_is_off_does_not_take_a_disk_in_local_storage_along(site: Site) -> None:
+    with_local_disk(site, ", state: stopped")
+    assert "disk root is in local storage (local), and only a running VM takes its disks along" in held(site)
+
+
+def held(site: Site) -> str:
+    plan = site.plan()
+    assert plan.empty, said(plan)
+    return str(next(each.held for change in plan.changes for each in change.fields if each.path == "host"))
+
+
+def test_a_vm_with_snapshots_stays_with_the_reason(site: Site) -> None:
+    placed(site)
+    site.world.outside("kvm1").domain("web").snapshots = True
+    assert "CannotMove: it has snapshots" in held(site)
+
+
+@pytest.mark.parametrize("mode", ["never", "manual"])
+def test_a_vm_that_may_not_migrate_stays_with_the_reason(mode: str, site: Site) -> None:
+    placed(site, f"migration: {mode}")
+    assert f"its YAML says migration: {mode}" in held(site)
+
+
+def test_a_vm_that_is_suspended_to_disk_stays_with_the_reason(site: Site) -> None:
+    placed(site, "state: manual")
+    site.world.host("kvm1").powers.start(site.domain("web")[1].uuid)
+    site.world.host("kvm1").powers.suspend(site.domain("web")[1].uuid)
+    assert "SavedState" in held(site)
+
+
+def test_a_vm_whose_only_other_host_cannot_be_read_stays_with_the_reason(site: Site) -> None:
+    placed(site)
+    site.world.cut("kvm2")
+    assert "kvm2: not reachable" in held(site)
+
+
+def test_a_vm_of_which_the_target_has_another_of_that_name_stays_with_the_reason(site: Site) -> None:
+    placed(site)
+    site.world.outside("kvm2").define("web", {"memory": 64 << 20, "cpu.count": 1})
+    assert "kvm2: it has a VM of that name already" in held(site)
+
+
+def kill_at_every_step(tmp_path: Path, moment: str, phase: str, more: str = "") -> None:
+    for number in range(1, 30):
+        site = Site(tmp_path / str(number))
+        placed(site, more)
+        before = site.world.outside("kvm1").domain("web").boots
+        site.world.faults.crash(number, moment, phase=phase)  # type: ignore[arg-type]
+        try:
+            site.apply()
+        except Crash:
+            pass
+        else:
+            assert number > 1
+            return
+        site.world.faults.revive()
+        site.clock.advance(600)
+        for _ in range(3):
+            run = site.apply()
+        assert run.good, [(each.step.what, each.error) for each in run.outcomes.values()]
+        assert site.plan().empty, said(site.plan())
+        host, vm = site.domain("web")
+        assert host == "kvm2"
+        assert sound(site)
+        if not more:
+            assert (vm.power, boots(site)) == (Power.RUNNING, before), (number, phase)
+    pytest.fail("the scenario never ended")
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_killed_in_any_phase_of_a_migration_the_guest_runs_on_and_the_next_passes_converge(
+    phase: str, tmp_path: Path
+) -> None:
+    kill_at_every_step(tmp_path, "midway", phase)
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("more", ["", "state: stopped"])
+def test_killed_before_and_after_every_call_of_a_move_the_next_passes_converge(
+    moment: str, more: str, tmp_path: Path
+) -> None:
+    kill_at_every_step(tmp_path, moment, "", more)
+
+
+def test_killed_between_the_two_ends_of_a_relocation_the_next_pass_finishes_it(tmp_path: Path) -> None:
+    kill_at_every_step(tmp_path, "midway", "", "state: stopped")
+
+
+@pytest.mark.parametrize("error", [Busy, Refused, DriverError])
+@pytest.mark.parametrize("effect", [False, True])
+def test_a_migration_that_fails_is_settled_at_once(error: type[DriverError], effect: bool, site: Site) -> None:
+    placed(site)
+    site.world.faults.fail(1, error, effect=effect)
+    run = site.apply()
+    [outcome] = run.outcomes.values()
+    if effect:
+        assert outcome.notes[0].endswith("it runs on kvm2")
+    else:
+        assert "it runs on kvm1" in outcome.error
+    site.settle()
+    assert site.domain("web")[0] == "kvm2"
+    assert sound(site)
+
+
+def test_a_migration_whose_outcome_is_unknown_is_found_out(site: Site) -> None:
+    placed(site)
+    site.world.faults.hang(1, effect=True)
+    run = site.apply()
+    assert run.good
+    assert site.plan().empty
+
+
+@pytest.mark.parametrize("phase", PHASES[:2])
+def test_a_target_that_dies_in_mid_migration_leaves_the_guest_where_it_was(phase: str, site: Site) -> None:
+    placed(site)
+    before = boots(site)
+    site.world.faults.during(phase, lambda: site.world.power_off("kvm2"))
+    assert not site.apply().good
+    host, vm = site.domain("web")
+    assert (host, vm.power, boots(site)) == ("kvm1", Power.RUNNING, before)
+    site.world.power_on("kvm2")
+    site.settle()
+    assert site.domain("web")[0] == "kvm2"
+    assert sound(site)
+
+
+def test_a_cut_between_the_hosts_leaves_the_guest_where_it_was(site: Site) -> None:
+    placed(site)
+    site.world.faults.during("copying", lambda: site.world.cut_between("kvm1", "kvm2"))
+    assert not site.apply().good
+    assert site.domain("web")[1].power is Power.RUNNING
+    site.world.restore_between("kvm1", "kvm2")
+    site.settle()
+    assert site.domain("web")[0] == "kvm2"
+
+
+def test_a_guest_that_never_converges_stays_and_says_so(site: Site) -> None:
+    placed(site)
+    site.world.outside("kvm1").guest("web", needs_downtime=10_000)
+    run = site.apply()
+    [outcome] = run.outcomes.values()
+    assert "changes its memory faster" in outcome.error
+    assert "it runs on kvm1" in outcome.error
+    assert site.domain("web")[0] == "kvm1"
+
+
+def test_while_it_is_on_its_way_nothing_of_it_is_planned(site: Site) -> None:
+    placed(site)
+    plans = []
+    site.world.faults.during("copying", lambda: plans.append(site.plan()))
+    site.apply()
+    [plan] = plans
+    [change] = plan.changes
+    assert plan.empty
+    assert "InFlight: it is on its way from kvm1 to kvm2" in str(change.held)
