@@ -44,7 +44,9 @@ def new_vm(wanted: WantedVm, capabilities: Capabilities) -> Fields:
     fields["cpu.model"] = wanted.cluster_cpu or ("host-model" if emulation == "kvm" else "maximum")
     fields.update(presets.fields(wanted.creation, emulation))
     fields.update({path: value for path, value in wanted.fields.items() if "[" not in path})
-    if fields["graphics.type"] == "none" or "graphics.network" in wanted.fields:
+    if wanted.display and fields["graphics.type"] != "none" and "graphics.listen" not in wanted.fields:
+        fields.setdefault("graphics.network", wanted.display)
+    if fields["graphics.type"] == "none" or "graphics.network" in fields:
         fields.pop("graphics.listen", None)
     fields.setdefault("memoryMax", fields["memory"])
     if fields["memoryMax"] != fields["memory"] and "memoryPolicy.ballooning" not in wanted.fields:

@@ -61,6 +61,8 @@ class HeldReason(StrEnum):
     DRIFT = "DriftNotRepaired"
     UNSUPPORTED = "HostLacks"
     XML_REFUSED = "XmlRefused"
+    MAC_TAKEN = "MacTaken"
+    MAC_POOL = "MacPoolEmpty"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,12 @@ from dataclasses import replace
 
 from drivers.seen import SeenHost, SeenNetwork
 from reconciler.desired.wanted import Drift, WantedNetwork
+from reconciler.diff import leases
 from reconciler.diff.change import Change, FieldChange, HeldReason, Verb
 from reconciler.diff.context import Context
 from reconciler.diff.threeway import Sides, released, scalars
 from reconciler.place import bridges
+from reconciler.place.macs import assign
 from specs.effects import Effect
 from specs.fields import entries
 from specs.resource import Ref
@@ -24,7 +26,9 @@ from specs.resource import Ref
 def compare(context: Context) -> list[Change]:
     """One change per network and host where something differs."""
     found = []
-    for wanted in context.wanted.networks.values():
+    assigned = assign(context) if leases.asked(context.wanted) else None
+    for declared in context.wanted.networks.values():
+        wanted = leases.with_leases(declared, context.wanted, assigned) if assigned is not None else declared
         for name in wanted.hosts:
             host = context.observed.seen.get(name)
             change = _on_host(wanted, host, context) if host else None

@@ -24,6 +24,7 @@ from drivers.mark import Override
 from drivers.seen import SeenHost, Unseen
 from reconciler.diff.context import Context
 from reconciler.diff.power import active
+from reconciler.place.required import missing_on
 from specs.resource import Ref
 
 MAINTENANCE = "maintenance"
@@ -136,7 +137,12 @@ def _storage(name: str, seen: SeenHost, context: Context) -> str:
     return ""
 
 
-CHECKS: tuple[Check, ...] = (_storage,)
+def _networks(name: str, seen: SeenHost, context: Context) -> str:
+    """A required network that the host lacks."""
+    return missing_on(name, seen, context.wanted, context.observed)
+
+
+CHECKS: tuple[Check, ...] = (_storage, _networks)
 
 
 def _few(names: list[str], most: int = 4) -> str:

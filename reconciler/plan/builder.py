@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 from typing import TypedDict, Unpack
 
-from reconciler.desired.identity import disk_volume, mac
-from reconciler.desired.wanted import WantedPool
+from reconciler.desired.identity import disk_volume
+from reconciler.desired.wanted import WantedPool, WantedVm
 from reconciler.diff.change import Change, HeldReason
 from reconciler.diff.context import Context
 from reconciler.diff.pools import pool_on
+from reconciler.place import macs
 from reconciler.plan.plan import Call, Step, Warned
 from specs.effects import Effect
 from specs.resource import Ref
@@ -35,7 +36,7 @@ class Builder:
         self.warnings: list[Warned] = []
         self.brings: dict[tuple[str, ...], str] = {}
         self._uuids = set(context.observed.by_uuid)
-        self._macs = set(context.observed.macs)
+        self._assigned: macs.Assigned | None = None
         self._volumes: dict[str, set[str]] = {}
 
     def add(self, ref: Ref, host: str, call: Call, what: str, **options: Unpack[Options]) -> str:
@@ -63,11 +64,26 @@ class Builder:
         """UUIDs that a new VM cannot have."""
         return self._uuids
 
-    def mac(self, vm_uuid: str, nic: str) -> str:
-        """A free MAC for a new NIC."""
-        found = mac(self.context.wanted.repository, vm_uuid, nic, self._macs)
-        self._macs.add(found)
-        return found
+    @property
+    def assigned(self) -> macs.Assigned:
+        """The MAC of every NIC, had or to be given."""
+        if self._assigned is None:
+            self._assigned = macs.assign(self.context)
+        return self._assigned
+
+    def mac(self, vm: WantedVm, uuid: str, nic: str, declared: str = "") -> str:
+        """The MAC of a new NIC. Raises Withheld if another VM has the declared one, or if the pool is empty."""
+        if declared:
+            if other := macs.other_user(declared, vm, uuid, self.context):
+                fix = "declare another, or leave `mac` out to get a free one"
+                raise Withheld(HeldReason.MAC_TAKEN, f"nic {nic}: {declared} is used by {other}", fix)
+            return declared
+        if vm.mac_pool in self.context.wanted.mac_pools and (unseen := sorted(self.context.observed.unseen)):
+            text = f"nic {nic}: {', '.join(unseen)} may have the next MAC address of macpool/{vm.mac_pool}"
+            raise Withheld(HeldReason.HOST_UNSEEN, text)
+        if why := self.assigned.lacking.get((vm.name, nic)):
+            raise Withheld(HeldReason.MAC_POOL, f"nic {nic}: {why}", "add a range to the pool, or declare a `mac`")
+        return self.assigned.macs[vm.name, nic]
 
     def disk_volume(self, pool: WantedPool, vm_uuid: str, disk: str, format_: str) -> str:
         """A free name for a new disk's volume."""

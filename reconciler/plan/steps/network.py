@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from drivers.base import Edit, NewNetwork
 from drivers.mark import Mark
 from reconciler.desired.wanted import WantedNetwork
+from reconciler.diff import leases
 from reconciler.diff.change import Change, Verb
 from reconciler.place import bridges
 from reconciler.plan import marks
@@ -24,6 +25,8 @@ def network_steps(change: Change, builder: Builder) -> None:
         builder.add(change.ref, change.host, UndefineNetwork(network=change.ref.name), "undefine")
         return
     wanted = builder.context.wanted.networks[change.ref.name]
+    if leases.asked(builder.context.wanted):
+        wanted = leases.with_leases(wanted, builder.context.wanted, builder.assigned)
     if change.verb is Verb.CREATE:
         new = _network(wanted, change.host, builder, None)
         step = builder.add(change.ref, change.host, DefineNetwork(network=new), "define")

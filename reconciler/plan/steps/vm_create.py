@@ -62,7 +62,9 @@ def create_steps(change: Change, wanted: WantedVm, host: str, builder: Builder) 
     builder.claim_uuid(uuid)
     if wanted.power == "running":
         needs = tuple(
-            builder.brought("network", host, str(value)) for path, value in whole.items() if path.endswith("].network")
+            builder.brought("network", host, str(value))
+            for path, value in whole.items()
+            if path.endswith(("].network", "graphics.network"))
         )
         builder.add(wanted.ref, host, StartVm(uuid=uuid), "start", after=(define, *parts.after, *needs))
     return replace(change, host=host)
@@ -105,7 +107,7 @@ def _devices(wanted: WantedVm, uuid: str, host: str, builder: Builder) -> Device
         table[f"disk/{disk.name}"] = Device(alias=f"ua-disk-{disk.name}", volume=place.recorded, made=place.made)
     for name, nic in entries(wanted.fields, "nics").items():
         new = defaults.new_entry("nics", name, nic, wanted.creation)
-        address = str(new.setdefault("mac", builder.mac(uuid, name)))
+        new["mac"] = address = builder.mac(wanted, uuid, name, str(new.get("mac") or ""))
         fields |= defaults.prefixed("nics", name, new)
         table[f"nic/{name}"] = Device(alias=f"ua-nic-{name}", mac=address)
     drives, after = _drives(wanted, (uuid, host), fields, builder)

@@ -97,8 +97,7 @@ def _make(work: Work, disks: list[tuple[WantedDisk, DiskOwner]], table: dict[str
 def _other(work: Work, where: tuple[str, ...], new: dict[str, Scalar], known: Device) -> Device:
     list_name, name = where
     if list_name == "nics":
-        address = str(new.get("mac") or known.mac or work.builder.mac(work.vm.uuid, name))
-        new["mac"] = address
+        new["mac"] = address = work.builder.mac(work.wanted, work.vm.uuid, name, str(new.get("mac") or known.mac))
         return replace(known, alias=known.alias or f"ua-nic-{name}", mac=address)
     if list_name == "cdroms":
         new.setdefault("source", "")

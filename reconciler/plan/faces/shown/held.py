@@ -76,8 +76,16 @@ REASONS: Mapping[HeldReason, tuple[str, str]] = {
         "Repair the storage on the host: mount, rights, space.",
     ),
     HeldReason.NETWORK: (
-        "The host lacks what the network needs, for instance its bridge.",
-        "Make the bridge on the host, or name the one it has under `bridge.hosts`.",
+        "The host lacks what the network needs: its bridge, the VXLAN device in it, its VLAN, its MTU.",
+        "Make it on the host as the plan says, or name the bridge that it has under `bridge.hosts`.",
+    ),
+    HeldReason.MAC_TAKEN: (
+        "Another VM, on any host and managed or not, has the declared MAC already.",
+        "Declare another, leave `mac` out to get a free one, or set `allowDuplicates` on the MAC pool.",
+    ),
+    HeldReason.MAC_POOL: (
+        "The MAC pool of the VM's cluster has no free address for a new NIC.",
+        "Add a range to the pool, or declare the NIC's `mac`.",
     ),
     HeldReason.EXTERNAL_MISSING: (
         "Something that is declared `external`, so never made by gitvirt, is not there.",
