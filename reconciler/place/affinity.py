@@ -138,12 +138,6 @@ def is_ha(asked: Demand, room: Room) -> bool:
     return asked.vm.ha_priority > 0
 
 
-def ha_score(asked: Demand, host: str, room: Room) -> float:
-    """Other highly available VMs there: the fewer, the less is lost at once."""
-    own = counted(asked, room)
-    return room.standing.ha.get(host, 0) - (own == host)
-
-
 def broken_rules(asked: Demand, target: str, room: Room) -> tuple[str, ...]:
     """Hard rules between VMs that it would break on the target and does not break where it is, in words."""
     own = counted(asked, room)

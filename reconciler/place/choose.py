@@ -1,27 +1,36 @@
 """Choice: which host a VM goes to.
 
-Pure. Called by plan/planner.py for VMs that no host holds yet, and by place/moves.py for those that leave theirs. A
-host that a filter rejects is out; of the others, each weight ranks them, and the best sum of ranks wins.
+Pure. `choose` is called by plan/planner.py for VMs that no host holds yet, and by place/moves.py for those that leave
+theirs. A host that a filter rejects is out; the others are ranked by the weights of the cluster's policy. `survey` asks
+the same of every host anew and tells all scores, for people (status/placement.py); both always agree.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from reconciler.place import affinity, ranking
 from reconciler.place.demand import Demand, demand
 from reconciler.place.filters import FILTERS
+from reconciler.place.ranking import Ranking
 from reconciler.place.room import Room
+from reconciler.place.rules import Filter, Reads, Weight
+from reconciler.place.weights import WEIGHTS
 
-__all__ = ["Demand", "Placement", "Room", "choose", "demand"]
+__all__ = ["Demand", "Placement", "Room", "choose", "demand", "survey"]
+
+_MOST_KEPT = 256
+During = Literal["", "drain"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
     """Where a VM goes, and why each other host was not taken. `host` is "" if none can take it.
 
-    `scores` are those of the hosts that could take it: the higher, the better.
+    `rejected` maps hosts to reasons, with the filter's name. `scores` has the score of the chosen host; those of the
+    others are told by `survey`. `yields`: hard rules between VMs that a drain breaks there, in words.
     """
 
     vm: str
@@ -29,24 +38,147 @@ class Placement:
     why: str
     rejected: Mapping[str, str]
     scores: Mapping[str, float] = field(default_factory=dict)
+    yields: tuple[str, ...] = ()
 
 
-def choose(
-    asked: Demand, room: Room, but: frozenset[str] = frozenset(), during: Literal["", "drain"] = ""
-) -> Placement:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What every host would say to a VM: why it cannot take it, or its score."""
+
+    rejected: Mapping[str, str]
+    scores: Mapping[str, int]
+
+    @property
+    def host(self) -> str:
+        """The host that is chosen, "" if none can take it."""
+        return ranking.best(self.scores)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rules:
+    """The rules that concern one VM; filters in the order of the table, weights with their factors."""
+
+    filters: tuple[Filter, ...]
+    weights: tuple[tuple[Weight, int], ...]
+
+    def shared(self) -> _Rules:
+        """Without those that must be asked for each VM."""
+        return _Rules(
+            filters=tuple(each for each in self.filters if each.reads is not Reads.ROOM),
+            weights=tuple((each, factor) for each, factor in self.weights if each.reads is not Reads.ROOM),
+        )
+
+    def own(self) -> _Rules:
+        """Those that must be asked for each VM."""
+        return _Rules(
+            filters=tuple(each for each in self.filters if each.reads is Reads.ROOM),
+            weights=tuple((each, factor) for each, factor in self.weights if each.reads is Reads.ROOM),
+        )
+
+    def key(self, asked: Demand) -> Hashable:
+        """VMs with an equal key get the same answers to all of these."""
+        filters = tuple((each.name, each.key(asked)) for each in self.filters)
+        return (
+            asked.vm.cluster,
+            asked.vm.hosts,
+            filters,
+            tuple((each.name, each.key(asked)) for each, _ in self.weights),
+        )
+
+
+def choose(asked: Demand, room: Room, but: frozenset[str] = frozenset(), during: During = "") -> Placement:
     """The best host that no filter rejects; what the VM asks for is taken off it for the rest of the plan.
 
     `but` are hosts not to take. `during` a drain, hard rules between VMs give way.
     """
-    rejected: dict[str, str] = {}
-    filters = [each for each in FILTERS if each.concerns(asked, room) and not (during and each.yields)]
-    for name in asked.vm.hosts:
-        if name in but:
+    source = room.where.get(asked.name, "")
+    stays = room.leave(asked.name) if source and source not in but else None  # its own host may be the best
+    found = _choose(asked, room, but, during)
+    if found.host and source and stays is None:
+        room.move(asked, found.host)
+    elif found.host:
+        room.take(asked, found.host)
+    elif stays is not None:
+        room.take(stays, source)
+    return found
+
+
+def _choose(asked: Demand, room: Room, but: frozenset[str], during: During) -> Placement:
+    rules = _rules(asked, room, during)
+    own, shared = rules.own(), _ranking(asked, rules.shared(), room)
+    if but or own.filters or own.weights:
+        seen = _narrow(asked, shared, own, room, but)
+        host, rejected = seen.host, seen.rejected
+        score = seen.scores.get(host, 0)
+    else:
+        (host, score), rejected = shared.best(), shared.rejected
+    if not host:
+        why = "no host can take it" if rejected else "its cluster has no hosts"
+        return Placement(vm=asked.name, host="", why=why, rejected=rejected)
+    return Placement(
+        vm=asked.name,
+        host=host,
+        why=f"best of {len(asked.vm.hosts)} hosts by policy {room.policy(asked.vm.cluster).name}",
+        rejected=rejected,
+        scores={host: score},
+        yields=affinity.broken_rules(asked, host, room) if during else (),
+    )
+
+
+def survey(asked: Demand, room: Room, but: frozenset[str] = frozenset(), during: During = "") -> Survey:
+    """Every host's verdict, asked one by one; nothing is taken."""
+    rules = _rules(asked, room, during)
+    rejected, weighed = {}, {}
+    for host in asked.vm.hosts:
+        if host in but:
             continue
-        why = next((reason for each in filters if (reason := each.why(asked, name, room))), None)
-        if why is None:
-            (room.move if asked.name in room.where else room.take)(asked, name)
-            return Placement(vm=asked.name, host=name, why="first host by name that can take it", rejected=rejected)
-        rejected[name] = why
-    why = "its cluster has no hosts" if not rejected else "no host can take it"
-    return Placement(vm=asked.name, host="", why=why, rejected=rejected)
+        if why := ranking.first(rules.filters, asked, host, room):
+            rejected[host] = why
+        else:
+            weighed[host] = tuple(each.weigh(asked, host, room) for each, _ in rules.weights)
+    return Survey(rejected=rejected, scores=ranking.scores(weighed, [factor for _, factor in rules.weights]))
+
+
+def _rules(asked: Demand, room: Room, during: During) -> _Rules:
+    policy = room.policy(asked.vm.cluster)
+    return _Rules(
+        filters=tuple(
+            each
+            for each in FILTERS
+            if each.name in policy.filters and not (during and each.yields) and each.concerns(asked, room)
+        ),
+        weights=tuple(
+            (each, policy.weights[each.name])
+            for each in WEIGHTS
+            if each.name in policy.weights and each.concerns(asked, room)
+        ),
+    )
+
+
+def _ranking(asked: Demand, rules: _Rules, room: Room) -> Ranking:
+    """The ranking that the VM shares with those that ask for the same."""
+    key = rules.key(asked)
+    found: Ranking | None = room.rankings.pop(key, None)
+    if found is None:
+        found = Ranking(asked, rules.filters, rules.weights, room)
+        if len(room.rankings) >= _MOST_KEPT:
+            del room.rankings[next(iter(room.rankings))]  # the one that was not asked for the longest time
+    else:
+        found.catch_up()
+    room.rankings[key] = found
+    return found
+
+
+def _narrow(asked: Demand, shared: Ranking, own: _Rules, room: Room, but: frozenset[str]) -> Survey:
+    """The shared ranking without some hosts, and with the rules that must be asked for this VM."""
+    rejected = {host: why for host, why in shared.rejected.items() if host not in but}
+    weighed = {}
+    for host, values in shared.weighed.items():
+        if host in but:
+            continue
+        if why := ranking.first(own.filters, asked, host, room):
+            rejected[host] = why
+        else:
+            weighed[host] = (*values, *(each.weigh(asked, host, room) for each, _ in own.weights))
+    factors = [*shared.factors, *(factor for _, factor in own.weights)]
+    return Survey(rejected=rejected, scores=ranking.scores(weighed, factors))

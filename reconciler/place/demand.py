@@ -13,18 +13,24 @@ from reconciler.observe.observed import Found
 from specs.attachment import is_network
 from specs.fields import Fields, entries
 
+_QEMU = 128 << 20
+_VCPU = 8 << 20
+_PAGE_TABLES = 512  # bytes of memory that one byte of page tables maps
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
     """What one VM asks of a host.
 
-    `memory` in bytes: what is guaranteed to it, else all that it shall have (of one that runs: all that it has).
+    `memory` in bytes: what is guaranteed to it, else all that it shall have (of one that runs: all that it has);
+    `overhead` is what QEMU needs beside it.
     `host` is where it is now, "" if nowhere; `running`: it takes memory and CPUs there, or will by this plan;
     `present`: it does so already, thus what the host reports as free is without it.
     """
 
     vm: WantedVm
     memory: int
+    overhead: int
     cpus: int
     networks: tuple[str, ...]
     pools: tuple[str, ...]
@@ -41,11 +47,13 @@ class Demand:
 def demand(vm: WantedVm, found: Found | None = None, now: int = 0) -> Demand:
     """The demand of a VM that is to be created, or of one that was found. `now` decides which overrides count."""
     live = found.vm.live if found else None
-    fields: Fields = vm.fields if live is None else {**vm.fields, **live}
+    fields: Fields = vm.fields if live is None else live
+    memory, cpus = size(fields)
     return Demand(
         vm=vm,
-        memory=_number(fields, "memory", 0) if vm.guaranteed is None else vm.guaranteed,
-        cpus=_number(fields, "cpu.count", 1),
+        memory=memory if vm.guaranteed is None else vm.guaranteed,
+        overhead=overhead(memory, cpus),
+        cpus=cpus,
         networks=networks(vm.fields),
         pools=tuple(dict.fromkeys(disk.pool for disk in vm.disks if not disk.path)),
         host=found.host if found else "",
@@ -65,6 +73,16 @@ def _starts(vm: WantedVm, found: Found | None, now: int) -> bool:
 def networks(fields: Fields) -> tuple[str, ...]:
     """The networks that its NICs are in."""
     return tuple(str(nic["network"]) for nic in entries(fields, "nics").values() if is_network(nic.get("network")))
+
+
+def size(fields: Fields) -> tuple[int, int]:
+    """Memory in bytes and number of vCPUs."""
+    return _number(fields, "memory", 0), _number(fields, "cpu.count", 1)
+
+
+def overhead(memory: int, cpus: int) -> int:
+    """Bytes that QEMU needs beside the guest's memory, roughly: itself, each vCPU, the page tables."""
+    return _QEMU + cpus * _VCPU + memory // _PAGE_TABLES
 
 
 def _number(fields: Fields, path: str, unsaid: int) -> int:

@@ -80,7 +80,7 @@ class Room:
         return self.seen[host].memory_free - self.of(host).memory
 
     def promisable(self, host: str) -> int:
-        """Bytes that the host can still promise: its memory times its cluster's overcommit, less what it has promised."""
+        """Bytes that the host can still promise: its memory times its cluster's overcommit, less what is promised."""
         cluster = self.clusters.get(self.hosts[host].cluster)
         percent = cluster.memory_overcommit if cluster else 100
         return self.seen[host].memory * percent // 100 - self.of(host).promised
@@ -154,6 +154,7 @@ def furnish(context: Context, networks: Mapping[tuple[str, str], str], storage: 
         clusters=wanted.clusters,
         policies={name: policy_of(each, wanted.policies) for name, each in wanted.clusters.items()},
         held=hosts_on_hold(context),
+        loads=context.observed.loads,
         unfit={name: str(found) for name, found in states(context).items() if not found.up},
         standing=Standing(wanted.affinity.values()),
     )
@@ -164,6 +165,7 @@ def furnish(context: Context, networks: Mapping[tuple[str, str], str], storage: 
     for each in context.observed.vms():
         if id(each.vm) not in known:
             room.foreign(each.vm, each.host)
+    room.changed.clear()  # all of that is as it was found
     return room
 
 

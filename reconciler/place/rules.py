@@ -1,12 +1,13 @@
 """Filter and Weight: one line of the tables that placement goes by.
 
 Pure. The functions are in place/filters and place/weights, named by policies by the names that oVirt gives them.
-What a rule `reads` says when its answers may change while a plan is made, so that nothing is asked twice.
+What a rule `reads` says when its answers may change while a plan is made, and its `key` for which VMs they are the
+same, so that nothing is asked twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -22,30 +23,46 @@ class Reads(IntEnum):
     ROOM = 2  # also what it has on other hosts, or which VM it is: asked anew each time
 
 
-def _always(demand: Demand, room: Room) -> bool:
+def _always(asked: Demand, room: Room) -> bool:
     return True
+
+
+def nothing(asked: Demand) -> Hashable:
+    """The key of a rule that looks at the host only."""
+    return None
+
+
+def itself(asked: Demand) -> Hashable:
+    """The key of a rule that may look at all of a VM: asked for each, which is slow where it concerns many."""
+    return asked.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """`why` tells why a host cannot take a VM (None: it can), asked only about VMs that it `concerns`.
 
-    VMs that ask for the same share an answer, but for rules that read the whole room. `yields`: it gives way when a
-    host is drained.
+    Two VMs with an equal `key` get the same answers, wherever they are now, unless the filter reads the whole room
+    (the host that a VM leaves or may return to is never asked with the VM still on it). `yields`: it gives way
+    when a host is drained.
     """
 
     name: str
     why: Callable[[Demand, str, Room], str | None]
     reads: Reads = Reads.FACTS
+    key: Callable[[Demand], Hashable] = itself
     concerns: Callable[[Demand, Room], bool] = _always
     yields: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weight:
-    """`weigh` tells how bad a host is for a VM that it `concerns`: lower is better, and only the order counts."""
+    """`weigh` tells how bad a host is for a VM that it `concerns`: lower is better, and only the order counts.
+
+    Two VMs with an equal `key` get the same answers, unless the weight reads the whole room.
+    """
 
     name: str
     weigh: Callable[[Demand, str, Room], float]
     reads: Reads = Reads.FACTS
+    key: Callable[[Demand], Hashable] = itself
     concerns: Callable[[Demand, Room], bool] = _always

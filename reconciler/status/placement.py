@@ -64,7 +64,7 @@ def _room(machine: Machine, wanted: WantedVm, situation: Situation) -> Room:
         if placed.host and name != wanted.name:
             room.take(demand(context.wanted.vms[name]), placed.host)
     if wanted.name in room.where:
-        room.leave(demand(wanted, machine.found, context.now))
+        room.leave(wanted.name)
     return room
 
 

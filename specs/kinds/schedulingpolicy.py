@@ -37,7 +37,6 @@ OPTIONAL_FILTERS = (
     "CPU",
     "CPUOverloaded",
     "Memory",
-    "MemoryOvercommit",
     "NUMA",
     "HugePages",
     "Migration-Tsc-Frequency",

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from reconciler.place import gates
 from reconciler.place.demand import Demand
 from reconciler.place.room import Room
+
+
+def abilities_key(asked: Demand) -> Hashable:
+    """The fields that `abilities` looks at."""
+    fields = asked.vm.fields
+    return tuple((path, value) for path, value in fields.items() if gates.concerned(path))
+
+
+def emulation_key(asked: Demand) -> Hashable:
+    """What `emulation` looks at."""
+    return asked.vm.emulation
+
+
+def takes_devices(asked: Demand, room: Room) -> bool:
+    """Whether it is to be given devices of its host."""
+    return any(path.startswith("hostDevices[") for path in asked.vm.fields)
 
 
 def emulation(asked: Demand, host: str, room: Room) -> str | None:

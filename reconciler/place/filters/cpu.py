@@ -5,7 +5,7 @@ A VM's own CPU as it runs is looked at before a move (place/compatibility.py); t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 from drivers.seen import SeenHost
 from reconciler.place.compatibility import usable
@@ -31,6 +31,12 @@ def level(asked: Demand, host: str, room: Room) -> str | None:
     wanted = {name for name, sign in switches(str(fields.get("cpu.features") or "")).items() if sign == "+"}
     gone = sorted(wanted & seen.cpu_model.disables) if seen.cpu_model else ()
     return f"cannot provide {', '.join(gone)} of its CPU" if gone else None
+
+
+def level_key(asked: Demand) -> Hashable:
+    """What `level` looks at."""
+    vm = asked.vm
+    return vm.emulation, vm.cluster_cpu, vm.fields.get("cpu.model"), vm.fields.get("cpu.features")
 
 
 def topology(asked: Demand, host: str, room: Room) -> str | None:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from reconciler.place.demand import Demand
 from reconciler.place.room import Room
+
+
+def key(asked: Demand) -> Hashable:
+    """What the filter looks at."""
+    return asked.networks
 
 
 def network(asked: Demand, host: str, room: Room) -> str | None:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from reconciler.place import affinity
-from reconciler.place.rules import Reads, Weight
-from reconciler.place.weights import hardware
+from reconciler.place.rules import Reads, Weight, nothing
+from reconciler.place.weights import guests, hardware, load, memory
 
 WEIGHTS: tuple[Weight, ...] = (
+    Weight(name="PreferredHosts", weigh=guests.preferred, key=guests.preferred_key, concerns=guests.prefers),
+    Weight(name="OptimalForEvenGuestDistribution", weigh=guests.even, reads=Reads.HOST, key=nothing),
+    Weight(name="OptimalForCpuEvenDistribution", weigh=load.even, reads=Reads.HOST, key=nothing),
+    Weight(name="OptimalForCpuPowerSaving", weigh=load.saving, reads=Reads.HOST, key=nothing),
+    Weight(name="OptimalForMemoryEvenDistribution", weigh=memory.even, reads=Reads.HOST, key=nothing),
+    Weight(name="OptimalForMemoryPowerSaving", weigh=memory.saving, reads=Reads.HOST, key=nothing),
+    Weight(
+        name="OptimalForHaReservation", weigh=guests.important, reads=Reads.HOST, key=nothing, concerns=affinity.is_ha
+    ),
     Weight(name="VmAffinityGroups", weigh=affinity.vm_score, reads=Reads.ROOM, concerns=affinity.in_circle),
     Weight(
         name="VmToHostsAffinityGroups",
@@ -14,7 +23,6 @@ WEIGHTS: tuple[Weight, ...] = (
         reads=Reads.ROOM,
         concerns=affinity.in_soft_host_rule,
     ),
-    Weight(name="OptimalForHaReservation", weigh=affinity.ha_score, reads=Reads.HOST, concerns=affinity.is_ha),
     Weight(
         name="Fit VM to single host NUMA node", weigh=hardware.single_cell, reads=Reads.HOST, concerns=hardware.is_free
     ),

@@ -17,7 +17,8 @@ TOGETHER = "vms: [a, b, c], vmRule: positive"
 def rejected(groups: str, where: str, name: str = "c") -> dict[str, str]:
     """Why hosts cannot take a VM that is nowhere yet."""
     site = paper(HOSTS + VMS + groups, where)
-    return dict(choose(demand(site.wanted.vms[name]), site.room()).rejected)
+    found = choose(demand(site.wanted.vms[name]), site.room()).rejected
+    return {host: why.removesuffix(")").rpartition(" (")[0] for host, why in found.items()}
 
 
 @pytest.mark.parametrize(

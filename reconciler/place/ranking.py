@@ -1,0 +1,123 @@
+"""Ranking: the hosts as all VMs that ask for the same see them, and which of them is best.
+
+Pure. Made and kept by place/choose.py, one for each kind of demand in a plan, and kept in step with the room: only a
+host that changed is looked at again, so that a VM costs far less than the number of hosts. As oVirt's RankSelector
+does: for each weight, a host's rank is the number of hosts that are no better than it; its score is the sum of ranks
+times factors; the highest wins, and of equals the first by name.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Mapping, Sequence
+
+from reconciler.place.demand import Demand
+from reconciler.place.room import Room
+from reconciler.place.rules import Filter, Reads, Weight
+
+Values = tuple[float, ...]
+
+
+def scores(weighed: Mapping[str, Values], factors: Sequence[int]) -> dict[str, int]:
+    """The score of each host; `weighed` has a value per weight, `factors` as many numbers."""
+    columns = [sorted(column) for column in zip(*weighed.values(), strict=True)]
+    return {host: _score(values, columns, factors) for host, values in weighed.items()}
+
+
+def best(scored: Mapping[str, int]) -> str:
+    """The host with the highest score, the first by name of equal ones; "" of none."""
+    return min(scored, key=lambda host: (-scored[host], host), default="")
+
+
+def _score(values: Values, columns: Sequence[Sequence[float]], factors: Sequence[int]) -> int:
+    rank = (
+        factor * (len(column) - bisect_left(column, value))
+        for value, column, factor in zip(values, columns, factors, strict=True)
+    )
+    return sum(rank)
+
+
+def first(filters: Iterable[Filter], asked: Demand, host: str, room: Room) -> str:
+    """Why the host cannot take the VM, by the first filter that says so; "" if it can."""
+    for each in filters:
+        if why := each.why(asked, host, room):
+            return f"{why} ({each.name})"
+    return ""
+
+
+class Ranking:
+    """Hosts in order for one kind of demand. `rejected` are those that cannot take it; it is never changed in place.
+
+    Of hosts that all weights but one find equal, only the best by that one can win. So they stand in groups, each in
+    order of that one weight (`fine`: the one with the most different values), and only the first of each competes.
+    """
+
+    def __init__(self, asked: Demand, filters: Sequence[Filter], weights: Sequence[tuple[Weight, int]], room: Room):
+        self.asked, self.room = asked, room
+        self.factors = [factor for _, factor in weights]
+        self.weighed: dict[str, Values] = {}
+        self.rejected: dict[str, str] = {}
+        self._filters = [each for each in filters if each.reads is Reads.HOST]
+        self._weights = [weight for weight, _ in weights]
+        self._known = len(room.changed)
+        still = [each for each in filters if each.reads is Reads.FACTS]
+        self.never = {host: why for host in asked.vm.hosts if (why := first(still, asked, host, room))}
+        self.rejected = dict(self.never)
+        for host in asked.vm.hosts:
+            if host not in self.never:
+                self._judge(host)
+        self._columns = [sorted(column) for column in zip(*self.weighed.values(), strict=True)] or [[] for _ in weights]
+        self._fine = max(range(len(weights)), key=lambda index: len(set(self._columns[index])), default=-1)
+        self._groups: dict[Values, list[tuple[float, str]]] = {}
+        for host, values in self.weighed.items():
+            self._join(host, values)
+
+    def _judge(self, host: str) -> None:
+        """Asks about one host."""
+        why = first(self._filters, self.asked, host, self.room)
+        if why:
+            self.rejected = {**self.rejected, host: why}
+            return
+        if host in self.rejected:
+            self.rejected = {name: each for name, each in self.rejected.items() if name != host}
+        self.weighed[host] = tuple(each.weigh(self.asked, host, self.room) for each in self._weights)
+
+    def catch_up(self) -> None:
+        """Looks again at the hosts that changed since the last time."""
+        changed = dict.fromkeys(self.room.changed[self._known :])
+        self._known = len(self.room.changed)
+        for host in changed:
+            if host in self.weighed:
+                self._leave(host, self.weighed.pop(host))
+            elif host not in self.rejected or host in self.never:
+                continue
+            self._judge(host)
+            if (values := self.weighed.get(host)) is not None:
+                for column, value in zip(self._columns, values, strict=True):
+                    insort(column, value)
+                self._join(host, values)
+
+    def best(self) -> tuple[str, int]:
+        """The host that wins, with its score; ("", 0) if none can take the VM."""
+        heads = {group[0][1]: self.weighed[group[0][1]] for group in self._groups.values()}
+        scored = {host: _score(values, self._columns, self.factors) for host, values in heads.items()}
+        winner = best(scored)
+        return winner, scored.get(winner, 0)
+
+    def _join(self, host: str, values: Values) -> None:
+        insort(self._groups.setdefault(self._group(values), []), (self._lead(values), host))
+
+    def _leave(self, host: str, values: Values) -> None:
+        for column, value in zip(self._columns, values, strict=True):
+            del column[bisect_left(column, value)]
+        key = self._group(values)
+        group = self._groups[key]
+        del group[bisect_left(group, (self._lead(values), host))]
+        if not group:
+            del self._groups[key]
+
+    def _group(self, values: Values) -> Values:
+        return values[: self._fine] + values[self._fine + 1 :] if values else ()
+
+    def _lead(self, values: Values) -> float:
+        return values[self._fine] if values else 0.0
