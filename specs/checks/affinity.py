@@ -36,6 +36,7 @@ def findings(scope: Scope) -> Iterator[Finding]:
     groups = [_group(each, scope) for each in scope.of("AffinityGroup")]
     for group in groups:
         yield from _clusters(group, scope)
+    groups = [each for each in groups if _known(each, scope)]
     if not scope.complete or scope.partial:
         return  # members may be missing
     for group in groups:
@@ -52,6 +53,14 @@ def _group(resource: Resource, scope: Scope) -> _Group:
         vms=affinity.vms_of(resource, scope.of("VirtualMachine")),
         hosts=affinity.hosts_of(resource, scope.of("Host")),
     )
+
+
+def _known(group: _Group, scope: Scope) -> bool:
+    """Whether every member that it names can be one; else that fault is told, and nothing that may follow from it."""
+    spec = group.resource.spec
+    named = [scope.get("VirtualMachine", name) for name in spec.vms or ()]
+    named += [scope.get("Host", name) for name in spec.hosts or ()]
+    return all(each is not None and each.spec.cluster == spec.cluster for each in named)
 
 
 def _clusters(group: _Group, scope: Scope) -> Iterator[Finding]:
