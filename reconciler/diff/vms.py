@@ -198,7 +198,7 @@ def _settling(change: FieldChange, vm: SeenVm) -> FieldChange:
     """A guest that boots has all of its memory until its balloon driver runs; libvirt has asked for it already."""
     if change.path != "memory" or change.kind != "drift" or change.config or vm.agent:
         return change
-    return replace(change, kind="pending", live=False, note="the guest's balloon has not followed yet")
+    return replace(change, kind="pending", live=False, held=None, note="the guest's balloon has not followed yet")
 
 
 def _unsaved(change: FieldChange, vm: SeenVm) -> FieldChange:

@@ -135,7 +135,8 @@ def effect(change: FieldChange) -> str:
     if change.kind == "note":
         return _SAID["note"] + "".join(plain(change.note).partition(";")[1:])
     if change.kind in _SAID:
-        return plain(change.note) if change.kind in ("record", "release") and change.note else _SAID[change.kind]
+        waits = change.kind == "pending" and change.effect in (Effect.RESTART, Effect.OFFLINE)
+        return plain(change.note) if change.note and not waits else _SAID[change.kind]
     word = _power(change) if change.path == "state" else EFFECTS[change.effect]
     note = plain(change.note)
     said = note if note.startswith(word) else f"{word}, {note}" if note else word
