@@ -23,7 +23,7 @@ def at_rest(context: Context, room: Room) -> Iterator[tuple[str, tuple[str, ...]
     asked before has moved one in this pass.
     """
     found = states(context)
-    moved = frozenset(room.changed)
+    moved = frozenset(_moved(room))
     by_cluster: dict[str, list[str]] = {}
     for name, host in sorted(context.wanted.hosts.items()):
         by_cluster.setdefault(host.cluster, []).append(name)
@@ -32,6 +32,14 @@ def at_rest(context: Context, room: Room) -> Iterator[tuple[str, tuple[str, ...]
         up = tuple(name for name in hosts if found[name].up)
         if calm and len(up) > 1 and not any(_migrates(context.observed.hosts.get(name)) for name in hosts):
             yield cluster, up
+
+
+def _moved(room: Room) -> Iterator[str]:
+    """Hosts that VMs came to or left by moves of this pass."""
+    for name, host in room.where.items():
+        before = room.on(host)[name].host
+        if before and before != host:
+            yield from (before, host)
 
 
 def _migrates(host: object) -> bool:
