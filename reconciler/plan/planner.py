@@ -19,6 +19,7 @@ from reconciler.diff.context import Context
 from reconciler.observe import backing
 from reconciler.observe.observed import Found
 from reconciler.place import choose, hostdevices, macs, moves, reservation
+from reconciler.place.reasons import folded
 from reconciler.place.room import Room, furnish
 from reconciler.plan import guard
 from reconciler.plan.builder import Builder, Withheld
@@ -160,10 +161,14 @@ class _Planner:
         placement = choose.choose(asked, self.room)
         self.placements[wanted.name] = placement
         if not placement.host:
-            told = "; ".join(f"{host}: {why}" for host, why in placement.rejected.items())
+            told = folded(placement.rejected)
             raise Withheld(HeldReason.NO_HOST, f"{placement.why}: {told}" if told else placement.why)
         wanted = hostdevices.assigned(asked, placement.host, self.room)
-        return vm_create.create_steps(change, wanted, placement.host, self.builder)
+        try:
+            return vm_create.create_steps(change, wanted, placement.host, self.builder)
+        except Withheld:
+            self.room.leave(wanted.name)  # others may have what it does not take
+            raise
 
     @property
     def room(self) -> Room:
