@@ -46,6 +46,7 @@ COMMANDS: dict[str, Command] = {
     "describe": Command("describe:describe", "Show all about one object, and what is next for it.", LOOK),
     "diff": Command("diff:diff", "Show where hosts differ from what is declared, field by field.", LOOK),
     "explain": Command("explain:explain", "Tell why an object is as it is; or what a field means.", LOOK),
+    "top": Command("top:top", "Show what hosts and VMs use of CPU and memory now.", LOOK),
     "logs": Command("logs:logs", "Show what gitvirt did: steps, deeds, what was held.", LOOK),
     "start": Command("deeds.power:start", "Start VMs where they are; takes back an operator's stop.", ACT),
     "stop": Command("deeds.power:stop", "Shut guests down; kept off although Git says running.", ACT),
