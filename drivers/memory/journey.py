@@ -12,12 +12,13 @@ peer-to-peer (`World.settle` lets it), and gives up if it was led through our co
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from drivers.errors import Busy, DriverError, NoSpace, Refused, Unreachable
+from drivers.errors import Busy, Conflict, DriverError, NoSpace, Refused, Unreachable
 from drivers.memory.model.domain import Domain
+from drivers.memory.model.hardware import Device
 from drivers.memory.model.places import HostState
 from drivers.memory.model.said import Said
 from drivers.memory.running import chain, halt, plug
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 PHASES = ("preparing", "copying", "switching", "finishing")
 INCOMING = "migration"
 """The reason of a domain that is paused because it is on its way: on both sides."""
+UNFINISHED = ".incoming"
+"""The end of a marker volume's name, beside a copy that is not complete."""
 _PAGES = 1 << 20
 
 
@@ -99,7 +102,8 @@ class Journey:
             self.call_off()
 
     def close(self) -> None:
-        """The source forgets it."""
+        """The source forgets it; the copies are complete."""
+        self._remove(each for each in self.made if each[1].endswith(UNFINISHED))
         self.world.journeys.pop(self.domain.uuid, None)
         self.source.domains.pop(self.domain.uuid, None)
         self.world.wake(self.source, f"vm/{self.domain.name}")
@@ -109,26 +113,35 @@ class Journey:
         """The shell goes, what was made for it goes, the guest runs on at the source."""
         self.world.journeys.pop(self.domain.uuid, None)
         remove_shell(self.world, self.target, self.domain.uuid)
-        for folder, name in self.made:
-            directory = self.target.directory(folder)
-            if directory and directory.files.pop(name, None):
-                directory.changed(name)
+        self._remove(self.made)
         if self.domain.live is not None and self.domain.reason == INCOMING:
             self.domain.power, self.domain.reason = self.before, "unpaused"
         self.world.wake(self.source, f"vm/{self.domain.name}")
 
+    def _remove(self, files: Iterable[tuple[str, str]]) -> None:
+        for folder, name in files:
+            directory = self.target.directory(folder)
+            if directory and directory.files.pop(name, None):
+                directory.changed(name)
+
     def _prepare(self) -> None:
         assert self.domain.live is not None
         for device in self.domain.live.devices:
-            if device.target in self.request.copy and device.kind == "disks":
-                self._precreate(device.source)
-        for device in self.domain.live.devices:
             if device.kind == "nics":
                 plug(self.world, self.target, self.domain, device, only_check=True)
+            elif device.writable and device.target in self.request.copy:
+                self._precreate(device.source)
             elif device.source:
-                chain(self.target, device.source)
+                self._is_shared(device)
         self.target.domains[self.shell.uuid] = self.shell
         self.world.wake(self.target, f"vm/{self.domain.name}")
+
+    def _is_shared(self, device: Device) -> None:
+        """libvirt asks it of what the guest writes to; all else has to be there."""
+        folder, _ = posixpath.split(device.source)
+        if device.writable and self.source.directory(folder) is not self.target.directory(folder):
+            raise Said(Refused, f"Unsafe migration: Migration without shared storage is unsafe ({device.source})")
+        chain(self.target, device.source)
 
     def _precreate(self, path: str) -> None:
         folder, name = posixpath.split(path)
@@ -136,14 +149,15 @@ class Journey:
         served = any(pool.active and pool.path == folder for pool in self.target.pools.values())
         if directory is None or image is None or not served:
             raise Said(Refused, f"no storage pool of {self.target.name} has the folder of {path}")
-        if name in directory.files:
-            raise Said(Refused, f"{path} exists on {self.target.name} already, and may be somebody's data")
+        if name in directory.files and name + UNFINISHED not in directory.files:
+            raise Said(Conflict, f"{path} exists there already, and may be somebody's data")
         if image.allocation > directory.available:
             raise Said(NoSpace, f"cannot write {image.allocation} bytes to '{folder}': No space left on device")
         made = self.world.new_file(name, image.capacity, image.format)
         made.content, made.allocation = image.content, image.allocation
         directory.add(made)
-        self.made.append((folder, name))
+        directory.add(self.world.new_file(name + UNFINISHED))
+        self.made += [(folder, name), (folder, name + UNFINISHED)]
 
     def _converge(self, told: Callable[[Progress], None]) -> None:
         needs = self.domain.guest.needs_downtime

@@ -233,7 +233,7 @@ class LibvirtTwin(Twin):
         # The URI names the PKI for local settings to find; here it is known.
         uris = {each.name: each.uri.partition("?")[0] for each in lab.hosts()}
         access = [Access(uri=uris[name], pki=lab.paths.client_pki) for name in names]
-        self._lab, self._access = lab, access[0]
+        self.lab, self._access = lab, access[0]
         self.path = str(SHARED_IN_HOST / "contract")
         self.host, self.second = (connect(name, each) for name, each in zip(names, access, strict=True))
         self.furnish()
@@ -242,7 +242,7 @@ class LibvirtTwin(Twin):
         """Its disk is empty anyway."""
 
     def guest_image(self) -> bytes:
-        return Path(self._lab.guest_image()).read_bytes()
+        return Path(self.lab.guest_image()).read_bytes()
 
     def foreign_vm(self, name: str, source: str, mark: Mark | None = None) -> str:
         from lxml import etree
@@ -263,7 +263,7 @@ class LibvirtTwin(Twin):
         return request.uuid
 
     def vanish(self, path: str) -> None:
-        shutil.rmtree(self._lab.paths.shared / Path(path).name)
+        shutil.rmtree(self.lab.paths.shared / Path(path).name)
 
     def remove_foreign(self, name: str) -> None:
         with self._raw() as connection:

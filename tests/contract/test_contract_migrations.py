@@ -1,0 +1,291 @@
+"""Moves of VMs between hosts, on both twins: what arrives, what stays, and that a failure leaves one copy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from drivers.base import Host, Migration, NewVm, NewVolume, Progress
+from drivers.errors import Busy, Conflict, DriverError, Missing, Refused, Unknown
+from drivers.seen import Power, SeenVm
+from specs.fields import Scalar
+from tests.contract.travel import Journeys, generation, journeys, nobody, with_disks
+from tests.contract.twin import START, Twin, id_of, new_vm
+
+STEEP: dict[str, Any] = {"bandwidth": 32, "ladder": ((0, 1), (1, 2))}
+"""A ladder that a busy guest does not climb."""
+
+
+@pytest.fixture(scope="module")
+def moving(twin: Twin) -> Journeys:
+    """The twin's."""
+    return journeys(twin)
+
+
+@pytest.fixture(scope="module")
+def traveller(twin: Twin, moving: Journeys) -> str:
+    """The uuid of a running VM on shared storage whose guest counts."""
+    image, name = twin.guest_image(), START + "traveller"
+    twin.host.volumes.upload(twin.pool, "traveller-base.qcow2", iter([image]), len(image))
+    backing = twin.seen_pool().volumes["traveller-base.qcow2"].path
+    source = twin.volume("traveller.qcow2", 0, backing=backing)
+    twin.define(new_vm(name, disks_root={"source": source, "format": "qcow2", "bus": "virtio"}))
+    twin.host.powers.start(id_of(name))
+    twin.wait(lambda: twin.vm(id_of(name)).agent, "the agent's connection")
+    moving.count(id_of(name))
+    return id_of(name)
+
+
+@pytest.fixture
+def stopped(twin: Twin, moving: Journeys, name: str) -> Iterator[NewVm]:
+    """A VM that is off, on the first host, with a disk on shared storage."""
+    new = twin.define(new_vm(name, disks_root=twin.disk(name)))
+    yield new
+    moving.end(new.uuid)
+
+
+@pytest.fixture
+def uefi(twin: Twin, moving: Journeys, name: str) -> Iterator[NewVm]:
+    """One whose firmware keeps variables."""
+    new = twin.define(new_vm(name, fields={"firmware": "uefi"}, disks_root=twin.disk(name)))
+    yield new
+    moving.end(new.uuid)
+
+
+@pytest.fixture
+def local(twin: Twin, moving: Journeys, name: str) -> Iterator[str]:
+    """A running VM with nothing to boot, whose disk lies on the first host alone."""
+    moving.own_pools()
+    new = with_disks(name, twin, moving.own)
+    twin.host.volumes.upload(moving.own, f"{name}.raw", iter([b"precious".ljust(1 << 20, b".")]), 1 << 20)
+    twin.start(new.uuid)
+    yield new.uuid
+    moving.end(new.uuid)
+
+
+def content(host: Host, pool: str, name: str) -> bytes:
+    return b"".join(host.volumes.download(pool, name))
+
+
+def hardware(vm: SeenVm) -> dict[str, Scalar]:
+    """Its definition, but for the sizes of volumes that libvirt tells only when it has looked at the pool."""
+    return {path: value for path, value in vm.config.items() if not path.endswith(".size")}
+
+
+# Running VMs.
+
+
+@pytest.mark.parametrize(
+    ("way", "settings"),
+    [
+        ("tls", {}),
+        ("ssh", {}),
+        ("direct", {}),
+        ("tls", {"encrypted": True, "parallel": 2}),
+        ("direct", {"encrypted": True, "compressed": True, "auto_converge": True, "bandwidth": 1000}),
+        ("direct", {"last_resort": "postcopy", "ladder": ((0, 500),)}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value) or "plain",
+)
+def test_a_vm_moves_and_its_guest_goes_on(moving: Journeys, traveller: str, way: str, settings: dict[str, Any]) -> None:
+    source, target = moving.where(traveller)
+    before, told = moving.seen(traveller), list[Progress]()
+    uri = moving.uri(target, way) if way != "direct" else ""
+    moving.migrate(traveller, told.append, target_uri=uri, **settings)
+    after = moving.seen(traveller)
+    assert (after.power, after.persistent, after.migrating) == (Power.RUNNING, True, "")
+    assert (after.mark, hardware(after), after.autostart) == (before.mark, hardware(before), before.autostart)
+    assert source.reader.vm(traveller) is None
+    assert told
+    assert max(each.total for each in told) > 0
+    moving.assert_went_on(traveller)
+
+
+def test_a_peer_that_is_a_stranger_to_the_source_is_reached_through_our_connections(
+    moving: Journeys, traveller: str
+) -> None:
+    for _ in range(2):
+        moving.migrate(traveller, target_uri=moving.stranger(moving.where(traveller)[1]))
+    moving.assert_went_on(traveller)
+
+
+def test_a_paused_vm_arrives_paused(moving: Journeys, traveller: str) -> None:
+    moving.where(traveller)[0].powers.pause(traveller)
+    target = moving.migrate(traveller)
+    assert moving.seen(traveller).power is Power.PAUSED
+    target.powers.resume(traveller)
+    moving.assert_went_on(traveller)
+
+
+def test_autostart_and_the_chance_to_repeat_come_along(moving: Journeys, traveller: str) -> None:
+    source, target = moving.where(traveller)
+    source.vms.autostart(traveller, True)
+    request = Migration(uuid=traveller, expects=generation(moving.seen(traveller).mark))
+    source.migrations.migrate(request, target, nobody)
+    source.migrations.migrate(request, target, nobody)
+    assert moving.seen(traveller).autostart
+    assert source.migrations.settle(traveller, target) == f"it runs on {target.name}"
+    target.vms.autostart(traveller, False)
+
+
+def test_a_migration_is_cancelled_while_the_target_has_only_a_shell(moving: Journeys, traveller: str) -> None:
+    source, target = moving.where(traveller)
+    cancelled, shells = list[bool](), list[str]()
+
+    def cancel(progress: Progress) -> None:
+        if progress.total and not cancelled:
+            assert source.migrations.progress(traveller) is not None
+            shell = target.reader.vm(traveller)
+            shells.append(shell.migrating if shell else "")
+            cancelled.append(source.migrations.cancel(traveller))
+
+    with pytest.raises(Busy, match="cancel"):
+        moving.migrate(traveller, cancel, target_uri=moving.uri(target), bandwidth=1)
+    assert (cancelled, shells) == ([True], ["in"])
+    assert moving.where(traveller)[0] is source
+    assert not source.migrations.cancel(traveller)
+    assert source.migrations.progress(traveller) is None
+    moving.assert_went_on(traveller)
+
+
+def test_a_guest_that_never_converges_stays_stands_still_or_is_fetched_after_the_fact(
+    moving: Journeys, traveller: str
+) -> None:
+    source, target = moving.where(traveller)
+    moving.busy(traveller, True)
+    with pytest.raises(Busy, match="faster than it can be copied"):
+        moving.migrate(traveller, target_uri=moving.uri(target), **STEEP)
+    assert moving.where(traveller)[0] is source
+    moving.assert_went_on(traveller)
+    moving.migrate(traveller, target_uri=moving.uri(target), last_resort="suspend", last_downtime=20_000, **STEEP)
+    moving.assert_went_on(traveller)
+    phases = set[str]()
+    moving.migrate(traveller, lambda each: phases.add(each.phase), last_resort="postcopy", **STEEP)
+    assert "copying" in phases
+    moving.busy(traveller, False)
+    moving.assert_went_on(traveller)
+
+
+def test_only_the_vm_that_was_planned_with_is_moved(moving: Journeys, traveller: str) -> None:
+    source, target = moving.where(traveller)
+    now = generation(moving.seen(traveller).mark)
+    with pytest.raises(Conflict, match="generation"):
+        source.migrations.migrate(Migration(uuid=traveller, expects=now + 1), target, nobody)
+    with pytest.raises(Refused, match="same host"):
+        source.migrations.migrate(Migration(uuid=traveller, expects=now), source, nobody)
+    with pytest.raises(Missing):
+        source.migrations.migrate(Migration(uuid=id_of("nobody"), expects=1), target, nobody)
+    assert moving.where(traveller)[0] is source
+
+
+def test_a_vm_that_is_off_is_not_migrated(moving: Journeys, stopped: NewVm) -> None:
+    source, target = moving.where(stopped.uuid)
+    with pytest.raises(Conflict, match="not running"):
+        source.migrations.migrate(Migration(uuid=stopped.uuid, expects=1), target, nobody)
+    assert moving.where(stopped.uuid)[0] is source
+
+
+# Disks that lie on one host.
+
+
+def test_the_content_of_local_disks_goes_along_and_nothing_is_lost(moving: Journeys, twin: Twin, local: str) -> None:
+    name = f"{moving.seen(local).name}.raw"
+    target = twin.second
+    with pytest.raises(DriverError) as refused:
+        moving.migrate(local, target_uri=moving.uri(target))
+    assert moving.where(local)[0] is twin.host
+    assert isinstance(refused.value, Refused)
+    assert name not in target.volumes.names(moving.own, refresh=True)
+    moving.migrate(local, target_uri=moving.uri(target), copy=("vda",))
+    assert content(target, moving.own, name).startswith(b"precious.")
+    assert content(twin.host, moving.own, name).startswith(b"precious.")
+    assert {each for each in target.volumes.names(moving.own, refresh=True) if name in each} == {name}
+    with pytest.raises(Conflict, match="exists there already"):  # the one that it left behind
+        moving.migrate(local, copy=("vda",))
+    assert moving.where(local)[0] is target
+
+
+def test_copies_that_a_killed_gitvirt_left_are_made_again(moving: Journeys, twin: Twin, local: str) -> None:
+    name = f"{moving.seen(local).name}.raw"
+    for left, size in ((f"{name}.incoming", 0), (name, 4096)):
+        twin.second.volumes.create(NewVolume(pool=moving.own, name=left, capacity=size, format="raw"))
+    moving.migrate(local, copy=("vda",))
+    assert content(twin.second, moving.own, name).startswith(b"precious.")
+    assert f"{name}.incoming" not in twin.second.volumes.names(moving.own, refresh=True)
+
+
+# VMs that are off.
+
+
+def test_a_stopped_vm_moves_with_the_variables_of_its_firmware(moving: Journeys, twin: Twin, uefi: NewVm) -> None:
+    moving.write_nvram(twin.host, uefi.name, b"boot from disk" * 1000)
+    twin.host.vms.autostart(uefi.uuid, True)
+    before = moving.seen(uefi.uuid)
+    moving.relocate(uefi.uuid)
+    after = moving.seen(uefi.uuid)
+    assert (after.power, hardware(after), after.autostart) == (Power.STOPPED, hardware(before), True)
+    assert moving.nvram(twin.second, uefi.name) == b"boot from disk" * 1000
+    moving.write_nvram(twin.second, uefi.name, b"boot from network")
+    moving.relocate(uefi.uuid)
+    assert moving.nvram(twin.host, uefi.name) == b"boot from network"
+
+
+def test_a_relocation_that_ended_half_way_is_finished_by_the_next(moving: Journeys, twin: Twin, stopped: NewVm) -> None:
+    request = moving.relocation(stopped.uuid)
+    moving.on_second(stopped, request.mark.generation)
+    twin.host.migrations.relocate(request, twin.second)
+    assert moving.where(stopped.uuid)[0] is twin.second
+    twin.host.migrations.relocate(request, twin.second)
+    assert moving.where(stopped.uuid)[0] is twin.second
+
+
+def test_what_ties_a_stopped_vm_to_its_host_is_said(
+    moving: Journeys, twin: Twin, stopped: NewVm, traveller: str
+) -> None:
+    away = moving.snapshot(twin.host, stopped.uuid)
+    with pytest.raises(Refused, match="snapshots"):
+        moving.relocate(stopped.uuid)
+    away()
+    with pytest.raises(Conflict, match="running"):
+        moving.relocate(traveller)
+    assert moving.where(stopped.uuid)[0] is twin.host
+
+
+# What is on the target already.
+
+
+def test_an_older_definition_of_ours_on_the_target_gives_way(moving: Journeys, twin: Twin, stopped: NewVm) -> None:
+    twin.edit(stopped.uuid)
+    moving.on_second(stopped, generation=1)
+    source, target = twin.host, twin.second
+    request = Migration(uuid=stopped.uuid, expects=2)
+    twin.start(stopped.uuid)
+    source.migrations.migrate(request, target, nobody)
+    assert moving.where(stopped.uuid)[0] is target
+    assert moving.seen(stopped.uuid).power is Power.RUNNING
+
+
+@pytest.mark.parametrize("other", ["newer", "somebody's"])
+def test_another_definition_on_the_target_is_left_alone(
+    moving: Journeys, twin: Twin, stopped: NewVm, other: str
+) -> None:
+    request = moving.relocation(stopped.uuid)
+    moving.on_second(stopped, generation=5)
+    if other != "newer":
+        moving.unmark(twin.second, stopped.uuid)
+    with pytest.raises(Conflict):
+        twin.host.migrations.relocate(request, twin.second)
+    assert {host.reader.vm(stopped.uuid) is None for host in (twin.host, twin.second)} == {False}
+    if other != "newer":
+        with pytest.raises(Unknown):
+            twin.host.migrations.settle(stopped.uuid, twin.second)
+        moving.remove_foreign(twin.second, stopped.uuid)
+
+
+def test_of_two_definitions_the_newer_one_stays(moving: Journeys, twin: Twin, stopped: NewVm) -> None:
+    moving.on_second(stopped, generation=2)
+    assert twin.host.migrations.settle(stopped.uuid, twin.second) == f"it is off, on {twin.second.name}"
+    assert moving.where(stopped.uuid)[0] is twin.second
+    assert twin.host.migrations.settle(stopped.uuid, twin.second) == f"it is off, on {twin.second.name}"
