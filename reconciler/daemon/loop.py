@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -22,6 +22,7 @@ from reconciler.app import App
 from reconciler.apply.outcome import GOOD, Outcome, Status
 from reconciler.daemon.allowed import allowed_by
 from reconciler.daemon.follow import Source
+from reconciler.daemon.loads import Loads
 from reconciler.daemon.taken import Taken
 from reconciler.daemon.wake import Wakes, jittered
 from reconciler.errors import ReconcilerError
@@ -53,6 +54,7 @@ class Daemon:
         self.source, self.app, self.interval, self.taken = source, app, interval, taken
         self.wakes = Wakes()
         self.backoff = Backoff()
+        self.loads = Loads()
         self.last = Passed()
         self._wanted: cycle.Revision | None = None
         self._seen_revision = ""
@@ -143,7 +145,7 @@ class Daemon:
         allowed = allowed_by(self.app.repository, revision.name)
         with contextlib.ExitStack() as stack:
             stack.enter_context(lock.writer(self.app.settings.state_folder, _identity(revision), "daemon"))
-            looked = cycle.look(revision, self.app.outside(), allowed)
+            looked = cycle.look(revision, replace(self.app.outside(), measured=self.loads.measured), allowed)
             self._watch(looked)
             plan = without(looked.plan, self.backoff.blocked(looked.plan, int(time.time())))
             self._tell_plan(plan, reasons)

@@ -13,7 +13,8 @@ from reconciler.diff.change import Held, HeldReason
 from reconciler.diff.context import Context
 from reconciler.place import preflight
 from reconciler.place.choose import Room, choose, demand
-from reconciler.place.movers import affinity, drain, hosts, override
+from reconciler.place.movers import affinity, balance, drain, hosts, override
+from reconciler.place.reasons import folded
 from reconciler.place.wish import Home, Move, Mover, Wish, home_of
 
 MOVERS: Mapping[str, Mover] = {
@@ -21,6 +22,7 @@ MOVERS: Mapping[str, Mover] = {
     "hosts": hosts.wishes,
     "drain": drain.wishes,
     "affinity": affinity.wishes,
+    "balance": balance.wishes,
 }
 """Name → mover, in the order in which they are asked."""
 
@@ -56,7 +58,9 @@ def settle(wish: Wish, mover: str, context: Context, room: Room, stay: Wish | No
     home = home_of(wanted, context) if wanted else None
     if home is None or home.host == wish.to:
         return None
-    why_not = _kept(wish, stay) or _by_hand_only(home, mover) or preflight.stuck(home, context)
+    why_not = (
+        _kept(wish, stay) or _disallowed(wish, home) or _by_hand_only(home, mover) or preflight.stuck(home, context)
+    )
     move = Move(
         vm=wish.vm, source=home.host, target="", why=wish.why, mover=mover, running=home.found.vm.running,
         where=wish.where,
@@ -78,6 +82,14 @@ def _kept(wish: Wish, stay: Wish | None) -> Held | None:
     return None
 
 
+def _disallowed(wish: Wish, home: Home) -> Held | None:
+    """Where the only host that will do is none that the YAML allows."""
+    if not wish.to or wish.to in home.wanted.hosts:
+        return None
+    text = f"it may not run on {wish.to}: its hosts are {', '.join(home.wanted.hosts) or 'none'}"
+    return Held(reason=HeldReason.CANNOT_MOVE, text=text, fix="allow that host in the YAML")
+
+
 def _by_hand_only(home: Home, mover: str) -> Held | None:
     """A running VM whose migrations are operators' business."""
     if home.wanted.migration.mode != "manual" or not home.found.vm.running or mover == "override":
@@ -95,11 +107,13 @@ def _aim(wish: Wish, move: Move, home: Home, context: Context, room: Room) -> tu
     }
     but = frozenset({home.host, *against})
     asked = demand(home.wanted, home.found, context.now)
-    chosen = choose(asked, room, but=but, during=wish.during)
+    chosen = choose(asked, room, but=but)
+    if not chosen.host and wish.during:  # rules between VMs give way only where they would hinder the drain
+        chosen = choose(asked, room, but=but, during=wish.during)
     if chosen.host:
-        return None, replace(move, target=chosen.host, placement=chosen)
+        return None, replace(move, target=chosen.host, placement=chosen, yields=chosen.yields)
     rejected = {**chosen.rejected, **{name: why for name, why in against.items() if not wish.to or name == wish.to}}
-    told = "; ".join(f"{host}: {why}" for host, why in sorted(rejected.items()))
+    told = folded(rejected)
     text = f"no other host can take it: {told}" if told else "there is no other host that may run it"
     return Held(reason=HeldReason.CANNOT_MOVE, text=text, fix="make one of them fit, or allow others"), move
 
