@@ -43,10 +43,11 @@ class Placement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """What every host would say to a VM: why it cannot take it, or its score."""
+    """What every host would say to a VM: why it cannot take it, or its score; `points` tells what each weight adds."""
 
     rejected: Mapping[str, str]
     scores: Mapping[str, int]
+    points: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def host(self) -> str:
@@ -136,7 +137,13 @@ def survey(asked: Demand, room: Room, but: frozenset[str] = frozenset(), during:
             rejected[host] = why
         else:
             weighed[host] = tuple(each.weigh(asked, host, room) for each, _ in rules.weights)
-    return Survey(rejected=rejected, scores=ranking.scores(weighed, [factor for _, factor in rules.weights]))
+    names = [each.name for each, _ in rules.weights]
+    points = ranking.points(weighed, [factor for _, factor in rules.weights])
+    return Survey(
+        rejected=rejected,
+        scores={host: sum(each) for host, each in points.items()},
+        points={host: dict(zip(names, each, strict=True)) for host, each in points.items()},
+    )
 
 
 def _rules(asked: Demand, room: Room, during: During) -> _Rules:

@@ -9,7 +9,7 @@ times factors; the highest wins, and of equals the first by name.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from reconciler.place.demand import Demand
 from reconciler.place.room import Room
@@ -20,8 +20,13 @@ Values = tuple[float, ...]
 
 def scores(weighed: Mapping[str, Values], factors: Sequence[int]) -> dict[str, int]:
     """The score of each host; `weighed` has a value per weight, `factors` as many numbers."""
+    return {host: sum(each) for host, each in points(weighed, factors).items()}
+
+
+def points(weighed: Mapping[str, Values], factors: Sequence[int]) -> dict[str, tuple[int, ...]]:
+    """What each weight adds to the score of each host."""
     columns = [sorted(column) for column in zip(*weighed.values(), strict=True)]
-    return {host: _score(values, columns, factors) for host, values in weighed.items()}
+    return {host: tuple(_points(values, columns, factors)) for host, values in weighed.items()}
 
 
 def best(scored: Mapping[str, int]) -> str:
@@ -29,12 +34,9 @@ def best(scored: Mapping[str, int]) -> str:
     return min(scored, key=lambda host: (-scored[host], host), default="")
 
 
-def _score(values: Values, columns: Sequence[Sequence[float]], factors: Sequence[int]) -> int:
-    rank = (
-        factor * (len(column) - bisect_left(column, value))
-        for value, column, factor in zip(values, columns, factors, strict=True)
-    )
-    return sum(rank)
+def _points(values: Values, columns: Sequence[Sequence[float]], factors: Sequence[int]) -> Iterator[int]:
+    for value, column, factor in zip(values, columns, factors, strict=True):
+        yield factor * (len(column) - bisect_left(column, value))
 
 
 def first(filters: Iterable[Filter], asked: Demand, host: str, room: Room) -> str:
@@ -100,7 +102,7 @@ class Ranking:
     def best(self) -> tuple[str, int]:
         """The host that wins, with its score; ("", 0) if none can take the VM."""
         heads = {group[0][1]: self.weighed[group[0][1]] for group in self._groups.values()}
-        scored = {host: _score(values, self._columns, self.factors) for host, values in heads.items()}
+        scored = {host: sum(_points(values, self._columns, self.factors)) for host, values in heads.items()}
         winner = best(scored)
         return winner, scored.get(winner, 0)
 

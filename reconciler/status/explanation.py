@@ -46,7 +46,7 @@ def explain(ref: Ref, situation: Situation) -> list[Section]:
 def _where(machine: Machine, situation: Situation) -> Section:
     rows: list[list[str]] = [[words.plain(placement.reason(machine, situation))]]
     for each in placement.verdicts(machine, situation):
-        rows.append([each.host, words.plain(each.why) or "could take it"])
+        rows.append([each.host, words.plain(str(each))])
     return Section(title=f"Why {machine.ref} is where it is", rows=rows)
 
 

@@ -1,28 +1,46 @@
-"""Placement, asked about: what every host would say to a VM now. Pure.
+"""Placement, asked about: what every host would say to a VM now, and with what score. Pure.
 
-The planner stops at the first host that can take a VM; here all are asked, by the same filters. Networks and storage
-that the plan brings about count as there, memory that it gives to other VMs as taken.
+The planner keeps its rankings; here all hosts are asked anew, by the same filters and weights. Networks and storage
+that the plan brings about count as there, what it gives to other VMs as taken.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from reconciler.desired.wanted import WantedVm
 from reconciler.diff.pools import pool_on
-from reconciler.place.demand import Demand, demand
-from reconciler.place.filters import FILTERS
+from reconciler.place import preflight
+from reconciler.place.choose import survey
+from reconciler.place.demand import demand
 from reconciler.place.room import Room, furnish
+from reconciler.place.wish import home_of
 from reconciler.plan import plan
 from reconciler.status.situation import Machine, Situation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """`why` is why the host cannot take the VM, or "" if it can."""
+    """`why` is why the host cannot take the VM, or "" if it can; then `score` and what each weight adds to it.
+
+    `best`: it would be chosen if the VM were placed anew, `here`: it has the VM.
+    """
 
     host: str
     why: str
+    score: int = 0
+    points: Mapping[str, int] = field(default_factory=dict)
+    best: bool = False
+    here: bool = False
+
+    def __str__(self) -> str:
+        if self.why:
+            return self.why
+        parts = ", ".join(f"{name} {points}" for name, points in self.points.items())
+        said = ["it is here"] if self.here else []
+        said += ["best"] if self.best else [] if self.here else ["could take it"]
+        return f"{', '.join(said)}: score {self.score}" + (f" ({parts})" if parts else "")
 
 
 def verdicts(machine: Machine, situation: Situation) -> list[Verdict]:
@@ -30,20 +48,26 @@ def verdicts(machine: Machine, situation: Situation) -> list[Verdict]:
     wanted = machine.wanted
     if wanted is None:
         return []
-    room, asked = _room(machine, wanted, situation), demand(wanted, machine.found, situation.context.now)
-    found = [Verdict(host=name, why=_why(asked, name, room)) for name in wanted.hosts]
-    for name, host in sorted(situation.context.wanted.hosts.items()):
-        if name not in wanted.hosts:
-            why = "its `hosts:` does not name it" if host.cluster == wanted.cluster else f"in cluster {host.cluster}"
-            found.append(Verdict(host=name, why=why))
-    return found
+    asked, far = demand(wanted, machine.found, situation.context.now), dict(_out_of_reach(wanted, situation))
+    found = survey(asked, _room(wanted, situation), but=frozenset(far))
+    why_not = {**found.rejected, **far}
+    able = [
+        Verdict(
+            host=name, why=why_not.get(name, ""), score=found.scores.get(name, 0), points=found.points.get(name, {}),
+            best=name == found.host, here=name == machine.host,
+        )
+        for name in wanted.hosts
+    ]  # fmt: skip
+    return [*able, *_others(wanted, situation)]
 
 
 def reason(machine: Machine, situation: Situation) -> str:
     """Why it is where it is, or why it is nowhere."""
-    if machine.found:
-        return f"{machine.host}, where it was found: a VM stays where it is"
     placed = situation.plan.placements.get(machine.ref.name)
+    if machine.found and placed and placed.host not in ("", machine.host):
+        return f"{machine.host}, where it was found; the plan moves it to {placed.host}: {placed.why}"
+    if machine.found:
+        return f"{machine.host}, where it was found: a VM stays where it is unless something moves it"
     if placed and placed.host:
         return f"{placed.host} is where the plan puts it: {placed.why}"
     held = next((each.held for each in situation.changes.get(machine.ref, ()) if each.held), None)
@@ -52,16 +76,34 @@ def reason(machine: Machine, situation: Situation) -> str:
     return "on no host"
 
 
-def _why(asked: Demand, host: str, room: Room) -> str:
-    return next((why for each in FILTERS if each.concerns(asked, room) and (why := each.why(asked, host, room))), "")
+def _out_of_reach(wanted: WantedVm, situation: Situation) -> Iterator[tuple[str, str]]:
+    """Hosts that a VM which exists could not get to."""
+    home = home_of(wanted, situation.context)
+    if home is None:
+        return
+    for name in wanted.hosts:
+        if name != home.host and (why := preflight.against(home, name, situation.context)):
+            yield name, f"cannot get there from {home.host}: {why}"
 
 
-def _room(machine: Machine, wanted: WantedVm, situation: Situation) -> Room:
+def _others(wanted: WantedVm, situation: Situation) -> Iterator[Verdict]:
+    for name, host in sorted(situation.context.wanted.hosts.items()):
+        if name not in wanted.hosts:
+            here = host.cluster == wanted.cluster
+            why = "its `hosts:` does not name it (PinToHost)" if here else f"in cluster {host.cluster}"
+            yield Verdict(host=name, why=why)
+
+
+def _room(wanted: WantedVm, situation: Situation) -> Room:
     """What is left for the VM when the plan is done with all others."""
     context = situation.context
     room = furnish(context, _networks(situation), _storage(situation))
     for name, placed in situation.plan.placements.items():
-        if placed.host and name != wanted.name:
+        if not placed.host or name == wanted.name:
+            continue
+        if name in room.where:
+            room.move(room.on(room.where[name])[name], placed.host)
+        else:
             room.take(demand(context.wanted.vms[name]), placed.host)
     if wanted.name in room.where:
         room.leave(wanted.name)

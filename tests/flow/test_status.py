@@ -219,8 +219,9 @@ def test_every_host_is_asked_why_it_could_not_take_a_vm(site: Site) -> None:
     assert web is not None
     assert all("10000GiB needed" in each.why for each in placement.verdicts(big, found))
     assert [(each.host, each.why) for each in placement.verdicts(web, found)] == [
-        ("kvm2", ""), ("kvm1", "its `hosts:` does not name it"),
+        ("kvm2", ""), ("kvm1", "its `hosts:` does not name it (PinToHost)"),
     ]  # fmt: skip
+    assert str(placement.verdicts(web, found)[0]).startswith("best: score 3 (OptimalForCpuEvenDistribution 2, Opt")
     assert "kvm2 is where the plan puts it" in placement.reason(web, found)
 
 
@@ -230,7 +231,8 @@ def test_a_running_vms_own_memory_does_not_speak_against_its_host(site: Site) ->
     found = situation(site)
     web = found.machine(ref("web"))
     assert web is not None
-    assert placement.verdicts(web, found)[0].why == ""
+    (own, _) = placement.verdicts(web, found)
+    assert (own.why, own.here, own.best) == ("", True, True)
     assert "stays where it is" in placement.reason(web, found)
 
 
