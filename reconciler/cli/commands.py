@@ -58,6 +58,8 @@ COMMANDS: dict[str, Command] = {
     "wait": Command("deeds.wait:wait", "Wait until VMs run, are off, have an agent, an address, or are gone.", ACT),
     "cdrom": Command("deeds.media:app", "Insert and eject media of CD-ROM drives.", ACT),
     "console": Command("deeds.console:console", "Open the serial console of a VM; Ctrl-] leaves.", ACT),
+    "maintenance": Command("deeds.maintenance:maintenance", "Empty a host to work on it, and use it again.", ACT),
+    "cluster": Command("deeds.cluster:app", "Upgrade a cluster's hosts in turn, power it down, start it again.", ACT),
     "hold": Command("deeds.hold:hold", "Stop reconciling an object, a host, a cluster, everything.", ACT),
     "unhold": Command("deeds.hold:unhold", "Take a hold back.", ACT),
     "undelete": Command("deeds.trash:undelete", "Take VMs out of the trash that are no longer declared.", ACT),

@@ -104,9 +104,10 @@ def _starts(field: FieldChange) -> bool:
     return field.path == "state" and field.live and field.after == "running" and field.before != str(Power.PAUSED)
 
 
-def begun(mark: Mark, wanted: WantedVm, why: str, now: int) -> tuple[Override, ...]:
-    """The overrides of a VM that is going to be stopped for an outage."""
-    told = Override(kind=OUTAGE, value="stopped", field=wanted.power, author="gitvirt", reason=why, since=now)
+def begun(mark: Mark, wanted: WantedVm, found: Found, context: Context) -> tuple[Override, ...]:
+    """The overrides of a VM that is going to be stopped for an outage; `value` is the host that it ran on."""
+    why, now = outage(wanted, found.host, context), context.now
+    told = Override(kind=OUTAGE, value=found.host, field=wanted.power, author="gitvirt", reason=why, since=now)
     return (*without(mark.overrides), told)
 
 

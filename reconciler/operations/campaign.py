@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from drivers.mark import Override
-from reconciler.apply.outcome import GOOD, Run
+from reconciler.apply.outcome import GOOD, Run, Status
 from reconciler.apply.stop import Pause
 from reconciler.cycle import Pass
 from reconciler.diff.change import Change, Verb
@@ -25,7 +25,7 @@ from reconciler.plan import planner
 from reconciler.plan.plan import Plan
 
 POLL = 2.0
-"""Seconds between looks while somebody else is at work."""
+"""Seconds between looks while somebody else is at work, or a host boots."""
 Chosen = Callable[[Context], Iterable[str]]
 """Which VMs a campaign is about now, by name."""
 
@@ -40,7 +40,7 @@ class Act(Protocol):
 class Campaign:
     """What such a deed works with. `look` is fresh each time, with all overrides as they are then.
 
-    `daemon`: it does the passes, we watch. `tell` gets lines for people.
+    `tell` gets lines for people.
     """
 
     look: Callable[[], Pass]
@@ -49,35 +49,34 @@ class Campaign:
     by: By
     pause: Pause
     tell: Callable[[str], None]
-    daemon: bool = False
 
     @property
     def interrupted(self) -> bool:
         """True if we were asked to stop."""
         return self.pause.wait(0)
 
-    def passes(self, chosen: Chosen, done: Callable[[Context], bool]) -> Settled:
-        """Passes about the chosen VMs until `done`, until nothing is left to do, or until we are asked to stop."""
+    def passes(self, chosen: Chosen, done: Callable[[Context], bool] | None = None) -> Settled:
+        """Passes about the chosen VMs until `done` (None: no VM is chosen any more), until nothing is left that can be
+        done, or until we are asked to stop."""
         failed: dict[str, str] = {}
+        before = ""
         while True:
             looked = self.look()
             narrow = narrowed(looked, chosen(looked.context))
-            if done(looked.context) or self.interrupted:
+            stands = narrow.plan.digest == before  # the last pass changed nothing about it
+            over = done(looked.context) if done else not list(chosen(looked.context))
+            if over or self.interrupted or not narrow.plan.steps or stands:
                 return Settled(looked=narrow, failed=failed)
-            if self.daemon:
-                self._watch(narrow)
-                continue
-            if not narrow.plan.steps:
-                return Settled(looked=narrow, failed=failed)
+            before = narrow.plan.digest
             run = self.act(narrow)
             failed = _failed(run) if run is not None else {}
             if run is not None and not run.count(*GOOD):
-                return Settled(looked=narrow, failed=failed)
+                return Settled(looked=self.look_again(chosen), failed=failed)
 
-    def _watch(self, looked: Pass) -> None:
-        """The daemon does it; what it cannot do it says in its own log, and we would wait for ever: so do we."""
-        self.act(looked)
-        self.pause.wait(POLL)
+    def look_again(self, chosen: Chosen) -> Pass:
+        """A fresh look with the narrow plan of what is left."""
+        looked = self.look()
+        return narrowed(looked, chosen(looked.context))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +93,9 @@ class Settled:
 
 
 def _failed(run: Run) -> dict[str, str]:
-    return {str(each.step.ref): each.error for each in run.outcomes.values() if each.error}
+    """What did not work, by ref; what was left out for it says nothing new."""
+    found = (each for each in run.outcomes.values() if each.error and each.status is not Status.SKIPPED)
+    return {str(each.step.ref): each.error for each in found}
 
 
 def narrowed(looked: Pass, names: Iterable[str]) -> Pass:

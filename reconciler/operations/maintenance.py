@@ -17,11 +17,10 @@ from reconciler.diff.context import Context
 from reconciler.diff.power import OUTAGE
 from reconciler.operations.campaign import Campaign, Settled, narrowed, with_override
 from reconciler.operations.scene import By, Declined
-from reconciler.place.hoststate import MAINTENANCE, HostState, State, by_hand, state
+from reconciler.place.hoststate import MAINTENANCE, State, state
 from reconciler.place.spare import Spare, spare
 from reconciler.place.wish import homes
 from reconciler.plan.plan import MigrateVm
-from specs.resource import Ref
 
 USUAL = 112 << 20
 """Bytes in a second that a migration is taken to have where no bandwidth is declared: a network of 1 Gbit/s."""
@@ -120,23 +119,24 @@ def begin(host: str, campaign: Campaign) -> None:
 
 
 def drain(host: str, campaign: Campaign) -> Settled:
-    """Passes until the host is in maintenance, or nothing more can be done for it."""
-    return campaign.passes(lambda context: residents(host, context), lambda context: empty(host, context))
+    """Passes until the host is in maintenance and what was stopped for it runs elsewhere, or no more can be done."""
+    return campaign.passes(lambda context: concerned(host, context), lambda context: empty(host, context))
+
+
+def concerned(host: str, context: Context) -> list[str]:
+    """The VMs that are on the host, and those that ran there before they were stopped."""
+    return list(dict.fromkeys([*residents(host, context), *sleeping(host, context)]))
+
+
+def sleeping(host: str, context: Context) -> list[str]:
+    """The VMs that were stopped on a host for an outage, and are not back."""
+    found = ((home.wanted.name, home.mark.override(OUTAGE)) for home in homes(context))
+    return [name for name, override in found if override is not None and override.value == host]
 
 
 def empty(host: str, context: Context) -> bool:
-    """Whether nothing runs there any more, and nothing that shall run is left there."""
-    found = state(host, context)
-    waiting = any(home.mark.override(OUTAGE) for home in homes(context) if home.host == host)
-    return found.state is State.MAINTENANCE and not (waiting and _others(host, context))
-
-
-def _others(host: str, context: Context) -> bool:
-    cluster = context.wanted.hosts[host].cluster
-    return any(
-        each.cluster == cluster and name != host and state(name, context).up
-        for name, each in context.wanted.hosts.items()
-    )
+    """Whether nothing runs there any more, and nothing waits that ran there."""
+    return state(host, context).state is State.MAINTENANCE and not sleeping(host, context)
 
 
 def end(host: str, campaign: Campaign, context: Context) -> str:
@@ -155,22 +155,5 @@ def end(host: str, campaign: Campaign, context: Context) -> str:
 
 
 def wake(host: str, campaign: Campaign) -> Settled:
-    """Starts what was stopped for the maintenance and is still there."""
-    return campaign.passes(lambda context: sleeping(host, context), lambda context: not sleeping(host, context))
-
-
-def sleeping(host: str, context: Context) -> list[str]:
-    """The VMs on a host that ran before an outage."""
-    return [home.wanted.name for home in homes(context) if home.host == host and home.mark.override(OUTAGE)]
-
-
-def known(host: str, context: Context) -> HostState:
-    """The state of a declared host; Declined if there is none of that name."""
-    if host not in context.wanted.hosts:
-        raise Declined("no such host is declared")
-    return state(host, context)
-
-
-def on_by_hand(host: str, context: Context) -> bool:
-    """Whether maintenance was asked for by hand, and still counts."""
-    return by_hand(Ref("Host", host), MAINTENANCE, context) is not None
+    """Starts what was stopped for the maintenance and waits still."""
+    return campaign.passes(lambda context: sleeping(host, context))

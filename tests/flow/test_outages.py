@@ -36,7 +36,7 @@ def powered(site: Site, value: str, level: str = "") -> None:
 
 
 def power_of(site: Site, name: str) -> Power:
-    return site.domain(name)[1].power
+    return Power(site.domain(name)[1].power)
 
 
 def state_of(site: Site, host: str) -> State:

@@ -26,6 +26,7 @@ from specs.resource import Ref
 
 if TYPE_CHECKING:
     from reconciler.app import App
+    from reconciler.cycle import Revision
     from reconciler.operations.perform import Deed, Outcome
     from reconciler.operations.scene import Scene
     from specs.catalog import Catalog
@@ -68,8 +69,13 @@ class Session:
     """One command under way: the app, what is declared, and the scene of its deeds."""
 
     app: App
-    catalog: Catalog
+    revision: Revision
     scene: Scene
+
+    @property
+    def catalog(self) -> Catalog:
+        """What is declared."""
+        return self.revision.catalog
 
     @property
     def known(self) -> list[Ref]:
@@ -144,7 +150,7 @@ def session(repo: Path | None, reason: str = "", duration: str = "") -> Iterator
         now = app.outside().now()
         by = By(author=author(), reason=reason, since=now, until=now + lasts if lasts else 0)
         scene = Scene(looked=looked, by=by, pause=Pause(app.stop))
-        yield Session(app=app, catalog=revision.catalog, scene=scene)
+        yield Session(app=app, revision=revision, scene=scene)
 
 
 def seconds(text: str, option: str) -> int:

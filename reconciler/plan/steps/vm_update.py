@@ -135,8 +135,9 @@ def _outage(work: Work) -> str:
 
 def _remember(work: Work) -> None:
     """Before a VM is stopped for an outage its mark learns that it ran."""
-    if why := _outage(work):
-        told = outage.begun(work.mark, work.wanted, why, work.builder.context.now)
+    before = work.mark.override(power.OUTAGE)
+    if _outage(work) and (before is None or before.value != work.host):
+        told = outage.begun(work.mark, work.wanted, Found(host=work.host, vm=work.vm), work.builder.context)
         work.write("note that it ran", "outage", overrides=told)
 
 

@@ -1,0 +1,93 @@
+"""What `maintenance` and `cluster` have in common: a campaign with real passes, here or by the daemon, and its end.
+
+Without a daemon the passes are ours, under the writer's lock; Ctrl-C lets running steps end and begins no new one. With
+a daemon we ask it for passes and watch; Ctrl-C only stops watching.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from reconciler.cli.deeds.common import Session
+from reconciler.cli.exits import Exit
+from reconciler.cli.interrupt import interruptible
+
+if TYPE_CHECKING:
+    from reconciler.apply.outcome import Run
+    from reconciler.cycle import Pass
+    from reconciler.lock import Holder
+    from reconciler.operations.campaign import Campaign
+    from specs.resource import Ref
+
+
+@contextmanager
+def campaign(here: Session) -> Iterator[Campaign]:
+    """A campaign on what the session is about."""
+    from reconciler import cycle, lock
+    from reconciler.operations.campaign import Campaign
+
+    app, repository = here.app, here.scene.looked.context.wanted.repository
+    holder = lock.daemon(app.settings.state_folder, repository)
+
+    def look() -> Pass:
+        return cycle.look(here.revision, app.outside())
+
+    def act(looked: Pass) -> Run | None:
+        if holder is None:
+            return _done(here, looked)
+        _asked(holder)
+        return None
+
+    made = Campaign(
+        look=look, act=act, overrides=app.overrides(repository), by=here.scene.by, pause=here.scene.pause, tell=say
+    )
+    if holder is None:
+        with interruptible(app):
+            yield made
+        return
+    try:
+        yield made
+    except KeyboardInterrupt:
+        print(f"\nNo longer watching; {holder} goes on with it.", file=sys.stderr)
+        raise
+
+
+def say(line: str) -> None:
+    """One line, at once."""
+    print(line, flush=True)
+
+
+def _done(here: Session, looked: Pass) -> Run:
+    """A pass of our own."""
+    from reconciler import lock
+    from reconciler.apply.text import Progress
+
+    progress = Progress(len(looked.plan.steps))
+    with lock.writer(here.app.settings.state_folder, looked.plan.repository, "maintenance"):
+        return here.app.act(looked, progress.tell, progress.moved)
+
+
+def _asked(holder: Holder) -> None:
+    """A pass of the daemon's, which we wait for."""
+    from reconciler.daemon.doorbell import ring
+    from reconciler.errors import UsageError
+
+    try:
+        ring(holder.socket, {"ask": "sync", "now": True}, None)
+    except OSError as error:
+        raise UsageError(f"{holder} did not answer: {error}") from error
+
+
+def ended(ref: Ref, here: Session, good: bool, text: str) -> Exit:
+    """Notes and says how it ended."""
+    here.app.journal(here.scene.looked.context.wanted.repository).deed(ref, good, text, by=here.scene.by)
+    print(f"{ref} {text}" if good else f"{ref}: {text}", file=sys.stdout if good else sys.stderr, flush=True)
+    return Exit.OK if good else Exit.INCOMPLETE
+
+
+def told(left: Mapping[str, str]) -> str:
+    """`vm/a: why; vm/b: why`."""
+    return "; ".join(f"vm/{name}: {why}" for name, why in sorted(left.items()))

@@ -1,0 +1,158 @@
+"""A rolling upgrade: each host of a cluster in turn is emptied, upgraded, and used again; every VM keeps running.
+
+In: a campaign, and what is to be done at each empty host. Out: lines; Declined or Stuck where it stops. How far it came
+is an override of the cluster (`value`: the hosts that are done, `field`: the one under way), so that the same command
+goes on after an end half-way; the command at a host may then be given twice, a host that is done never. While it is
+there nothing is balanced in that cluster (place/hoststate.py, `upgrading`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from drivers.mark import Override
+from drivers.seen import SeenHost
+from reconciler.diff.context import Context
+from reconciler.errors import ReconcilerError
+from reconciler.operations import maintenance
+from reconciler.operations.campaign import POLL, Campaign
+from reconciler.operations.scene import Declined
+from reconciler.place.hoststate import MAINTENANCE, UPGRADE, State, by_hand, state
+from specs.resource import Ref
+
+Each = Callable[[str], bool]
+"""Upgrades one empty host; False if that failed. May take as long as it takes, and reboot the host."""
+
+
+class Stuck(ReconcilerError):
+    """The upgrade stopped at a host; what was done stays done, and the same command goes on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upgrade:
+    """How far it came: hosts that are done, in that order, and the one under way ("" between two)."""
+
+    done: tuple[str, ...] = ()
+    now: str = ""
+
+
+def progress(cluster: str, context: Context) -> Upgrade | None:
+    """The upgrade that was begun and has not ended; None if there is none."""
+    override = by_hand(Ref("Cluster", cluster), UPGRADE, context)
+    if override is None:
+        return None
+    return Upgrade(done=tuple(override.value.split(",")) if override.value else (), now=override.field)
+
+
+def hosts_of(cluster: str, context: Context) -> list[str]:
+    """Its hosts, in the order in which they come."""
+    return sorted(name for name, host in context.wanted.hosts.items() if host.cluster == cluster)
+
+
+def obstacles(cluster: str, context: Context) -> list[str]:
+    """Why it cannot begin: an upgrade needs every host but one to take VMs."""
+    found = []
+    begun = progress(cluster, context)
+    for name in hosts_of(cluster, context):
+        its = state(name, context)
+        ours = begun is not None and name == begun.now
+        if its.state not in (State.UP, State.MAINTENANCE) and not ours:
+            found.append(f"host/{name} is {its}")
+    if not any(state(name, context).up for name in hosts_of(cluster, context)):
+        found.append(f"no host of cluster/{cluster} is up")
+    return found
+
+
+def roll(cluster: str, each: Each, campaign: Campaign) -> list[str]:
+    """Upgrades the hosts that are not done yet; returns all that are, in order. Stuck where it cannot go on."""
+    context = campaign.look().context
+    how = progress(cluster, context) or Upgrade()
+    _note(cluster, how, campaign)
+    if how.now in how.done:
+        how = _release(cluster, how, campaign)
+    for host in _order(cluster, how, context):
+        how = _one(cluster, host, how, each, campaign)
+    campaign.overrides.drop(f"cluster/{cluster}", UPGRADE)
+    return list(how.done)
+
+
+def _order(cluster: str, how: Upgrade, context: Context) -> list[str]:
+    """The one under way first: it is empty, or nearly so."""
+    left = [name for name in hosts_of(cluster, context) if name not in how.done]
+    return sorted(left, key=lambda name: (name != how.now, name))
+
+
+def _one(cluster: str, host: str, how: Upgrade, each: Each, campaign: Campaign) -> Upgrade:
+    """Empties one host, upgrades it, and gives it back."""
+    context = campaign.look().context
+    mine = how.now == host or state(host, context).state is not State.MAINTENANCE
+    if mine:
+        how = replace(how, now=host)
+        _note(cluster, how, campaign)
+        _empty(cluster, host, how, campaign)
+    campaign.tell(f"host/{host}: empty; upgrading it")
+    if not each(host):
+        raise Stuck(f"host/{host} stays in maintenance: what was to be done there failed; repair it and go on")
+    _answers(host, campaign)
+    how = replace(how, done=(*how.done, host))
+    _note(cluster, how, campaign)
+    campaign.tell(f"host/{host}: upgraded, {'used again' if mine else 'left in maintenance, as it was'}")
+    return _release(cluster, how, campaign)
+
+
+def _release(cluster: str, how: Upgrade, campaign: Campaign) -> Upgrade:
+    """The host under way is used again, with what was stopped for it."""
+    if how.now:
+        campaign.overrides.drop(f"host/{how.now}", MAINTENANCE)
+        maintenance.wake(how.now, campaign)
+    how = replace(how, now="")
+    _note(cluster, how, campaign)
+    return how
+
+
+def _empty(cluster: str, host: str, how: Upgrade, campaign: Campaign) -> None:
+    """Drains the host; if something has to stay there, it is used again as it was, and the upgrade stops."""
+    campaign.overrides.put(f"host/{host}", _for_upgrade(cluster, campaign))
+    campaign.tell(f"host/{host}: being emptied")
+    settled = maintenance.drain(host, campaign)
+    if campaign.interrupted:
+        raise Stuck(f"interrupted while host/{host} was being emptied; it stays in maintenance until this goes on")
+    found = state(host, settled.context)
+    if found.state is State.MAINTENANCE:
+        return
+    campaign.overrides.drop(f"host/{host}", MAINTENANCE)
+    _note(cluster, replace(how, now=""), campaign)
+    stays = [each.held.text for each in settled.looked.plan.changes if each.held]
+    stays += [each.held.text for change in settled.looked.plan.changes for each in change.fields if each.held]
+    why = "; ".join(dict.fromkeys([*stays, *settled.failed.values()])) or found.why
+    raise Stuck(f"host/{host} is used again: it could not be emptied ({why})")
+
+
+def _answers(host: str, campaign: Campaign) -> None:
+    """Waits until the host can be read again: it may have been rebooted."""
+    while not isinstance(campaign.look().context.observed.hosts.get(host), SeenHost):
+        if campaign.pause.wait(POLL):
+            raise Stuck(f"interrupted while host/{host} did not answer; it stays in maintenance until this goes on")
+
+
+def abort(cluster: str, campaign: Campaign) -> str:
+    """Ends an upgrade as far as it came: the host under way is used again. Declined if there is none."""
+    how = progress(cluster, campaign.look().context)
+    if how is None:
+        raise Declined("is not being upgraded")
+    if how.now:
+        campaign.overrides.drop(f"host/{how.now}", MAINTENANCE)
+    campaign.overrides.drop(f"cluster/{cluster}", UPGRADE)
+    return f"is not being upgraded any more; done were {', '.join(how.done) or 'none'}"
+
+
+def _for_upgrade(cluster: str, campaign: Campaign) -> Override:
+    asked = maintenance.asked(campaign.by)
+    return replace(asked, reason=asked.reason or f"upgrade of cluster/{cluster}", until=0)
+
+
+def _note(cluster: str, how: Upgrade, campaign: Campaign) -> None:
+    """Writes down how far it came."""
+    told = campaign.by.override(UPGRADE, ",".join(how.done), how.now)
+    campaign.overrides.put(f"cluster/{cluster}", replace(told, until=0))

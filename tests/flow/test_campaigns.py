@@ -1,0 +1,217 @@
+"""Deeds of several passes: maintenance with its drain, the rolling upgrade of a cluster, its power-down and return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from drivers.memory.faults import Crash
+from drivers.seen import Power
+from reconciler import cycle
+from reconciler.apply.dispatch import Tools
+from reconciler.apply.outcome import Run
+from reconciler.apply.walk import Walker
+from reconciler.operations import maintenance, powerdown, rolling
+from reconciler.operations.campaign import Campaign
+from reconciler.operations.scene import By, Declined
+from reconciler.place.hoststate import State, state
+from tests.flow.site import NoWait, Site, host_yaml, said, vm_yaml
+from tests.flow.test_maintenance import on_kvm1, where
+from tests.flow.test_outages import overrides, power_of, state_of
+
+HIGH = "highAvailability: {priority: 80}"
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Site:
+    return Site(tmp_path, hosts=3)
+
+
+def campaign(site: Site, told: Callable[[str], None] = lambda line: None) -> Campaign:
+    def act(looked: cycle.Pass) -> Run:
+        tools = Tools(open_image=site.open_image, pause=NoWait(site.clock), hosts=looked.hosts)
+        return cycle.act(looked, Walker(hosts=looked.hosts, tools=tools))
+
+    by = By(author="alice@desk", reason="", since=int(site.clock.now))
+    pause = NoWait(site.clock)
+    return Campaign(look=site.look, act=act, overrides=overrides(site), by=by, pause=pause, tell=told)
+
+
+def drained(site: Site, host: str) -> State:
+    mine = campaign(site)
+    maintenance.begin(host, mine)
+    return state(host, maintenance.drain(host, mine).context).state
+
+
+def upgraded(came: list[str], host: str) -> bool:
+    came.append(host)
+    return True
+
+
+def used_again(site: Site, host: str) -> str:
+    mine = campaign(site)
+    text = maintenance.end(host, mine, site.look().context)
+    maintenance.wake(host, mine)
+    return text
+
+
+def test_the_outlook_says_what_becomes_of_every_vm_and_changes_nothing(site: Site) -> None:
+    on_kvm1(site, "", "onHostMaintenance: stop", "onHostMaintenance: hold", "state: stopped")
+    site.world.outside("kvm1").define("foreign", {"memory": 1 << 28, "memoryMax": 1 << 28})
+    site.world.outside("kvm1").start("foreign")
+    before = len(site.world.journal)
+    found = maintenance.outlook("kvm1", site.look(), By(author="alice"))
+    told = {each.vm: (each.how, each.target) for each in found.leaving}
+    assert told == {"a": ("migrates", "kvm2"), "b": ("stops", ""), "c": ("stays", ""), "d": ("moves", "kvm2")}
+    assert found.seconds > 0
+    assert found.foreign == ("foreign",)
+    assert not found.spare.enough
+    assert len(site.world.journal) == before
+    assert state_of(site, "kvm1") is State.UP
+
+
+def test_one_drain_does_all_that_maintenance_needs(site: Site) -> None:
+    on_kvm1(site, "", "onHostMaintenance: stop", "state: stopped")
+    assert drained(site, "kvm1") is State.MAINTENANCE
+    assert [(where(site, name), power_of(site, name)) for name in "abc"] == [
+        ("kvm2", Power.RUNNING), ("kvm2", Power.RUNNING), ("kvm2", Power.STOPPED),
+    ]  # fmt: skip
+    assert site.plan().empty, said(site.plan())
+    assert used_again(site, "kvm1") == "is used again"
+    assert state_of(site, "kvm1") is State.UP
+
+
+def test_a_drain_does_nothing_but_the_drain(site: Site) -> None:
+    on_kvm1(site, "")
+    site.vms(vm_yaml("a", "memoryMax: 1GiB, description: new"), vm_yaml("new"))
+    assert drained(site, "kvm1") is State.MAINTENANCE
+    assert where(site, "a") == "kvm2"
+    assert "description" not in site.domain("a")[1].config
+    assert not site.look().context.observed.by_name.get("new")
+
+
+def test_a_drain_with_a_vm_that_has_to_stay_ends_and_says_why(site: Site) -> None:
+    on_kvm1(site, "", "onHostMaintenance: hold")
+    assert drained(site, "kvm1") is State.PREPARING
+    assert where(site, "a") == "kvm2"
+
+
+def test_git_wins_over_off_by_hand(site: Site) -> None:
+    text = (site.repository / "gitvirt.yaml").read_text()
+    site.write("gitvirt.yaml", text.replace(host_yaml("kvm1"), host_yaml("kvm1", ", maintenance: true")))
+    with pytest.raises(Declined, match=r"Git says `maintenance: true` \(gitvirt.yaml"):
+        used_again(site, "kvm1")
+    assert state_of(site, "kvm1") is State.MAINTENANCE
+
+
+def test_off_of_a_host_that_is_not_in_maintenance_is_declined(site: Site) -> None:
+    with pytest.raises(Declined, match="is not in maintenance: up"):
+        used_again(site, "kvm2")
+
+
+def test_a_rolling_upgrade_comes_to_every_host_once_and_no_vm_stops(three: Site) -> None:
+    three.vms(*(vm_yaml(name) for name in "abcd"))
+    three.settle()
+    came: list[str] = []
+
+    def upgrade(host: str) -> bool:
+        assert not [each for each in three.look().context.observed.vms() if each.host == host and each.vm.running]
+        assert all(power_of(three, name) is Power.RUNNING for name in "abcd")
+        came.append(host)
+        return True
+
+    boots = [three.domain(name)[1].power for name in "abcd"]
+    assert rolling.roll("default", upgrade, campaign(three)) == ["kvm1", "kvm2", "kvm3"]
+    assert came == ["kvm1", "kvm2", "kvm3"]
+    assert boots == [three.domain(name)[1].power for name in "abcd"]
+    assert overrides(three).all() == {}
+    assert not three.world.doubles
+
+
+def test_an_upgrade_that_fails_leaves_its_host_in_maintenance_and_goes_on_there(three: Site) -> None:
+    three.vms(vm_yaml("a"))
+    three.settle()
+    with pytest.raises(rolling.Stuck, match="host/kvm2 stays in maintenance"):
+        rolling.roll("default", lambda host: host != "kvm2", campaign(three))
+    assert state_of(three, "kvm2") is State.MAINTENANCE
+    came: list[str] = []
+    rolling.roll("default", partial(upgraded, came), campaign(three))
+    assert came == ["kvm2", "kvm3"]
+
+
+def test_an_upgrade_gives_a_host_back_that_cannot_be_emptied(three: Site) -> None:
+    three.vms(vm_yaml("a", "onHostMaintenance: hold, hosts: [kvm1]"))
+    three.settle()
+    with pytest.raises(rolling.Stuck, match=r"host/kvm1 is used again: .*onHostMaintenance: hold"):
+        rolling.roll("default", lambda host: True, campaign(three))
+    assert state_of(three, "kvm1") is State.UP
+    assert rolling.abort("default", campaign(three)).startswith("is not being upgraded any more")
+    assert overrides(three).all() == {}
+
+
+def test_a_host_that_was_in_maintenance_before_an_upgrade_is_upgraded_and_left_so(three: Site) -> None:
+    assert drained(three, "kvm2") is State.MAINTENANCE
+    came: list[str] = []
+    rolling.roll("default", partial(upgraded, came), campaign(three))
+    assert came == ["kvm1", "kvm2", "kvm3"]
+    assert state_of(three, "kvm2") is State.MAINTENANCE
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_killed_at_every_step_an_upgrade_goes_on_and_no_vm_stops(moment: str, tmp_path: Path) -> None:
+    for number in range(1, 60):
+        site = Site(tmp_path / str(number), hosts=2)
+        site.vms(vm_yaml("a"), vm_yaml("b"))
+        site.settle()
+        came: list[str] = []
+        site.world.faults.crash(number, moment)  # type: ignore[arg-type]
+        crashed = False
+        try:
+            rolling.roll("default", partial(upgraded, came), campaign(site))
+        except Crash:
+            crashed = True
+            site.world.faults.revive()
+            rolling.roll("default", partial(upgraded, came), campaign(site))
+        assert sorted(set(came)) == ["kvm1", "kvm2"]
+        assert [power_of(site, name) for name in "ab"] == [Power.RUNNING] * 2
+        assert overrides(site).all() == {}
+        assert not site.world.doubles
+        if not crashed:
+            assert number > 2
+            return
+    pytest.fail("it never came to an end")
+
+
+def test_a_cluster_is_powered_down_in_order_and_comes_back_the_other_way_round(site: Site) -> None:
+    site.vms(vm_yaml("web"), vm_yaml("db", HIGH), vm_yaml("off", "state: stopped"))
+    site.settle()
+    told: list[str] = []
+    assert powerdown.down("default", campaign(site, told.append)) == {}
+    assert [power_of(site, name) for name in ("web", "db", "off")] == [Power.STOPPED] * 3
+    assert site.plan().empty, said(site.plan())
+    assert powerdown.up("default", campaign(site, told.append)) == {}
+    assert told == [
+        "cluster/default: stopping VMs that are not highly available", "cluster/default: stopping VMs of priority 80",
+        "cluster/default: starting VMs of priority 80", "cluster/default: starting VMs that are not highly available",
+    ]  # fmt: skip
+    assert [power_of(site, name) for name in ("web", "db", "off")] == [Power.RUNNING, Power.RUNNING, Power.STOPPED]
+    assert overrides(site).all() == {}
+    site.settle()
+
+
+def test_what_matters_runs_on_while_a_lesser_guest_does_not_go_down(site: Site) -> None:
+    site.vms(vm_yaml("web"), vm_yaml("db", HIGH))
+    site.settle()
+    host, _ = site.domain("web")
+    site.world.outside(host).guest("web", agent=False, acpi=False)
+    left = powerdown.down("default", campaign(site))
+    assert "did not shut down" in left["web"]
+    assert power_of(site, "db") is Power.RUNNING
+
+
+def test_only_a_cluster_that_was_powered_down_can_be_started(site: Site) -> None:
+    with pytest.raises(Declined, match="was not powered down"):
+        powerdown.up("default", campaign(site))
