@@ -12,6 +12,7 @@ from reconciler.diff.holding import KIND, owned
 from reconciler.observe.holds import Holds
 from reconciler.operations.overrides import put, until, write
 from reconciler.operations.scene import Declined, Scene, locate
+from reconciler.place.movers.override import KIND as PLACED
 from specs.resource import Ref
 
 
@@ -33,12 +34,12 @@ class Holding:
         return f"is on hold {end}; nothing of it is changed or deleted"
 
     def unhold(self, ref: Ref, scene: Scene) -> str:
-        """Takes the hold back, wherever it is kept; Declined if there is none."""
+        """Takes the hold back, wherever it is kept, also that on one host; Declined if there is none."""
         dropped = self.holds.drop(str(ref))
         if _in_mark(ref, scene):
             target = locate(ref, scene, trashed=True)
-            before = target.mark.override(KIND)
-            write(target, lambda mark: put(mark, KIND, None))
+            before = target.mark.override(KIND) or target.mark.override(PLACED)
+            write(target, lambda mark: put(put(mark, KIND, None), PLACED, None))
             if before is not None:
                 gone = "" if target.wanted or target.mark.trashed else "; it is not declared: the next apply deletes it"
                 return f"is not on hold any more{gone}"

@@ -40,6 +40,19 @@ def make(changes: list[Change], context: Context) -> Plan:
     if not context.allowed.targets:
         settled += vm_remove.expired_volumes(planner.users, builder)
         settled += trash.unmarked_volumes(planner.users, builder)
+    return assemble(settled, builder, planner.placements, _warnings(builder, planner.room))
+
+
+def room_of(builder: Builder) -> Room:
+    """What placement may count on as things are, without any step of this plan."""
+    return _Planner(builder).room
+
+
+def assemble(
+    settled: list[Change], builder: Builder, placements: Mapping[str, choose.Placement], warnings: list[Warned]
+) -> Plan:
+    """The plan of changes whose steps the builder has."""
+    context = builder.context
     steps = tuple(builder.steps.values())
     wanted = context.wanted
     return Plan(
@@ -49,8 +62,8 @@ def make(changes: list[Change], context: Context) -> Plan:
         taken=context.observed.taken,
         changes=tuple(by_harm(settled)),
         steps=steps,
-        placements=planner.placements,
-        warnings=tuple(_warnings(builder, planner.room)),
+        placements=placements,
+        warnings=tuple(warnings),
         hosts_seen=len(context.observed.seen),
         hosts_declared=len(wanted.hosts),
         digest=digest(steps, settled, context),
