@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.context import repository_at
+from reconciler.cli.context import Place, repository_at
 from reconciler.cli.passes import Asked, Recorded, application, load_revision, look
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ ObservedOption = Annotated[
 class Sight:
     """One look and what it was made with; `situation` is what to show."""
 
-    def __init__(self, app: App, looked: Pass, situation: Situation) -> None:
-        self.app, self.looked, self.situation = app, looked, situation
+    def __init__(self, app: App, looked: Pass, situation: Situation, place: Place) -> None:
+        self.app, self.looked, self.situation, self.place = app, looked, situation, place
 
     def host(self, name: str) -> Host | None:
         """The driver of a host; None if it was not read now."""
@@ -60,7 +60,7 @@ def sight(repo: Path | None, observed: Path | None = None) -> Iterator[Sight]:
         revision = load_revision(app, place, None)
         looked = look(app, revision, Asked(), Recorded(file=observed) if observed is not None else None)
         situation = Situation(catalog=revision.catalog, context=looked.context, plan=looked.plan)
-        yield Sight(app, looked, situation)
+        yield Sight(app, looked, situation, place)
 
 
 def tell_unseen(situation: Situation) -> bool:

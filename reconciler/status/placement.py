@@ -49,7 +49,7 @@ def verdicts(machine: Machine, situation: Situation) -> list[Verdict]:
     if wanted is None:
         return []
     asked, far = demand(wanted, machine.found, situation.context.now), dict(_out_of_reach(wanted, situation))
-    found = survey(asked, _room(wanted, situation), but=frozenset(far))
+    found = survey(asked, room_left(situation, without=wanted.name), but=frozenset(far))
     why_not = {**found.rejected, **far}
     able = [
         Verdict(
@@ -94,19 +94,19 @@ def _others(wanted: WantedVm, situation: Situation) -> Iterator[Verdict]:
             yield Verdict(host=name, why=why)
 
 
-def _room(wanted: WantedVm, situation: Situation) -> Room:
-    """What is left for the VM when the plan is done with all others."""
+def room_left(situation: Situation, without: str = "") -> Room:
+    """What is left when the plan is done with all VMs but one of them."""
     context = situation.context
     room = furnish(context, _networks(situation), _storage(situation))
     for name, placed in situation.plan.placements.items():
-        if not placed.host or name == wanted.name:
+        if not placed.host or name == without:
             continue
         if name in room.where:
             room.move(room.on(room.where[name])[name], placed.host)
         else:
             room.take(demand(context.wanted.vms[name]), placed.host)
-    if wanted.name in room.where:
-        room.leave(wanted.name)
+    if without in room.where:
+        room.leave(without)
     return room
 
 

@@ -24,7 +24,11 @@ WEIGHTS: tuple[Weight, ...] = (
         concerns=affinity.in_soft_host_rule,
     ),
     Weight(
-        name="Fit VM to single host NUMA node", weigh=hardware.single_cell, reads=Reads.HOST, concerns=hardware.is_free
+        name="Fit VM to single host NUMA node",
+        weigh=hardware.single_cell,
+        reads=Reads.HOST,
+        key=hardware.size,
+        concerns=hardware.is_free,
     ),
     Weight(
         name="CPU and NUMA pinning compatibility",

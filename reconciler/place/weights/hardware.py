@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from reconciler.place.demand import Demand
 from reconciler.place.filters.cpu import is_pinned, pinned
 from reconciler.place.filters.numa import bound, is_bound
@@ -17,6 +19,11 @@ def single_cell(asked: Demand, host: str, room: Room) -> float:
         return 0.0 if not cells or room.free(host) >= asked.memory else 1.0
     fits = any(each.memory_free >= asked.memory and len(each.cpus) >= asked.cpus for each in cells)
     return 0.0 if fits else 1.0
+
+
+def size(asked: Demand) -> Hashable:
+    """What `single_cell` looks at."""
+    return asked.memory, asked.cpus
 
 
 def is_free(asked: Demand, room: Room) -> bool:

@@ -332,3 +332,30 @@ def test_looking_imports_neither_rich_nor_deepdiff(settled):
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert done.stdout.splitlines()[-1] == "[]", words
+
+
+def test_capacity_counts_how_many_more_fit_by_host(settled):
+    ran = settled("capacity", "--cpu", "1", "--memory", "4GiB")
+    assert (ran.code, ran.out.splitlines()[0]) == (Exit.OK, "cluster/default: 14 more fit")
+    assert "with one host lost, at worst kvm" in ran.out
+    found = json.loads(settled("capacity", "--like", "vm/web", "-o", "json").out)["clusters"][0]
+    assert found["fits"] == sum(each["fits"] for each in found["hosts"]) > 100
+    assert found["oneHostLost"]["stranded"] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ((), "say a size"),
+        (("--cpu", "1"), "say a size"),
+        (("--cpu", "1", "--memory", "3GB"), "--memory 3GB: `GB` is no unit of size"),
+        (("--instance-type", "huge"), "no instance type huge is declared"),
+        (("--like", "vm/nobody"), "no VM nobody is declared"),
+        (("--like", "vm/web", "--cpu", "1"), "--like says the whole size"),
+        (("--cpu", "1", "--memory", "1GiB", "--cluster", "other"), "no host is in a cluster other"),
+    ],
+)
+def test_capacity_says_what_a_size_is(options, why, settled):
+    ran = settled("capacity", *options)
+    assert ran.code == Exit.ERROR
+    assert why in ran.err
