@@ -22,6 +22,7 @@ from reconciler.app import App
 from reconciler.apply.outcome import GOOD, Outcome, Status
 from reconciler.daemon.allowed import allowed_by
 from reconciler.daemon.follow import Source
+from reconciler.daemon.hoststates import HostStates
 from reconciler.daemon.loads import Loads
 from reconciler.daemon.taken import Taken
 from reconciler.daemon.wake import Wakes, jittered
@@ -55,6 +56,7 @@ class Daemon:
         self.wakes = Wakes()
         self.backoff = Backoff()
         self.loads = Loads()
+        self.states = HostStates()
         self.last = Passed()
         self._wanted: cycle.Revision | None = None
         self._seen_revision = ""
@@ -145,8 +147,9 @@ class Daemon:
         allowed = allowed_by(self.app.repository, revision.name)
         with contextlib.ExitStack() as stack:
             stack.enter_context(lock.writer(self.app.settings.state_folder, _identity(revision), "daemon"))
-            looked = cycle.look(revision, replace(self.app.outside(), measured=self.loads.measured), allowed)
+            looked = cycle.look(revision, self._outside(), allowed)
             self._watch(looked)
+            self._tell_hosts(looked)
             plan = without(looked.plan, self.backoff.blocked(looked.plan, int(time.time())))
             self._tell_plan(plan, reasons)
             run = self.app.act(cycle.Pass(context=looked.context, plan=plan, hosts=looked.hosts), self._tell_step)
@@ -161,6 +164,17 @@ class Daemon:
             held=passed.held, unseen=sorted(looked.context.observed.unseen),
             seconds=round(time.monotonic() - started, 3),
         )  # fmt: skip
+
+    def _outside(self) -> cycle.Outside:
+        """The world, with what only a process that stays knows of it."""
+        return replace(self.app.outside(), measured=self.loads.measured, silent=self.states.silent)
+
+    def _tell_hosts(self, looked: cycle.Pass) -> None:
+        """Each host's state, when it changes."""
+        journal = self.app.journal(looked.context.wanted.repository)
+        for turn in self.states.turns(looked.context):
+            (log.info if turn.now.up else log.warning)("host.state", **turn.facts)
+            journal.note("host.state", ref=f"host/{turn.host}", **turn.facts)
 
     def _watch(self, looked: cycle.Pass) -> None:
         """Listens to every host of the revision, and no longer to those that went."""
