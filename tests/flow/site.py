@@ -164,7 +164,10 @@ class Site:
         yield FileSource(file=content, checksum=call.checksum, name=call.file)
 
     def apply(self, **allowed: object) -> Run:
-        looked = self.look(**allowed)
+        return self.act(self.look(**allowed))
+
+    def act(self, looked: cycle.Pass) -> Run:
+        """Carries out a plan that was looked at before."""
         walker = Walker(hosts=looked.hosts, tools=Tools(open_image=self.open_image, pause=NoWait(self.clock)))
         return cycle.act(looked, walker)
 
