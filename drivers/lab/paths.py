@@ -34,6 +34,9 @@ SHARED_SOURCE_IN_HOST = Path("/run/gitvirt-lab/shared")
 LOCKS_IN_HOST = Path("/run/gitvirt-lab/locks")
 """Inside each host: the folder of the disk leases. Not on the shared storage, whose locks end at each mount."""
 
+SWITCH_IN_HOST = Path("/etc/openvswitch")
+"""Inside each host: the database of its Open vSwitch."""
+
 SSHD_IN_HOST = Path("/run/gitvirt-lab/sshd")
 """Inside each host: the unpacked ssh server, on a machine that has none of its own."""
 
@@ -146,6 +149,10 @@ class HostPaths:
     @property
     def cache(self) -> Path:
         return self.root / "cache"
+
+    @property
+    def switch(self) -> Path:
+        return self.root / "switch"
 
     @property
     def capabilities(self) -> Path:

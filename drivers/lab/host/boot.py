@@ -24,6 +24,7 @@ from drivers.lab.paths import (
     LOCKS_IN_HOST,
     SHARED_SOURCE_IN_HOST,
     SSHD_IN_HOST,
+    SWITCH_IN_HOST,
     LabPaths,
     host_index,
     host_name,
@@ -107,7 +108,7 @@ def power_off(lab: LabPaths, name: str) -> bool:
 def _prepare(plan: HostPlan) -> None:
     """The host's folder: made once, kept over power cuts."""
     folders = plan.lab.host(plan.name)
-    for folder in (folders.etc, folders.lib, folders.log, folders.cache):
+    for folder in (folders.etc, folders.lib, folders.log, folders.cache, folders.switch):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, text in config.etc_libvirt(plan.uuid, str(plan.address)).items():
         if not (folders.etc / name).exists():
@@ -163,6 +164,7 @@ def _boot_order(plan: HostPlan) -> dict[str, object]:
             [str(folders.log), "/var/log/libvirt"],
             [str(folders.cache), "/var/cache/libvirt"],
             [str(folders.ssh), "/etc/ssh"],
+            [str(folders.switch), str(SWITCH_IN_HOST)],
             [str(plan.lab.shared), str(SHARED_SOURCE_IN_HOST)],
             [str(plan.lab.locks), str(LOCKS_IN_HOST)],
             *([[str(plan.lab.sshd), str(SSHD_IN_HOST)]] if plan.lab.sshd.is_dir() else []),

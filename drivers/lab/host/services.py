@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from drivers.lab import ssh
-from drivers.lab.paths import SHARED_IN_HOST, SHARED_SOURCE_IN_HOST, LabPaths
+from drivers.lab.paths import SHARED_IN_HOST, SHARED_SOURCE_IN_HOST, SWITCH_IN_HOST, LabPaths
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +48,32 @@ def libvirtd(lab: LabPaths) -> Service:
     return Service("libvirtd", ("/usr/sbin/libvirtd", "--listen"))
 
 
-SERVICES: tuple[Callable[[LabPaths], Service], ...] = (shared_storage, virtlockd, sshd, libvirtd)
+def switch_database(lab: LabPaths) -> Service:
+    """What Open vSwitch knows, kept over power cuts. A host of another Debian has no Open vSwitch: nothing runs."""
+    return Service("ovsdb-server", ("/bin/sh", "-c", _DATABASE) if _SWITCH.exists() else ())
+
+
+def switch(lab: LabPaths) -> Service:
+    """Open vSwitch; its bridges are of the userspace datapath (`datapath_type=netdev`), without the kernel's module."""
+    return Service("ovs-vswitchd", ("/bin/sh", "-c", _DAEMON) if _SWITCH.exists() else ())
+
+
+_SWITCH = Path("/usr/sbin/ovs-vswitchd")
+_ABSENT = f"[ -x {_SWITCH} ] || exec sleep infinity"
+_DATABASE = f"""{_ABSENT}
+mkdir -p /run/openvswitch /var/log/openvswitch
+[ -s {SWITCH_IN_HOST}/conf.db ] ||
+    ovsdb-tool create {SWITCH_IN_HOST}/conf.db /usr/share/openvswitch/vswitch.ovsschema || exit 1
+exec ovsdb-server {SWITCH_IN_HOST}/conf.db --remote=punix:/run/openvswitch/db.sock --no-chdir"""
+_DAEMON = f"""{_ABSENT}
+until ovs-vsctl --no-wait init 2>/dev/null; do sleep 0.1; done
+exec ovs-vswitchd unix:/run/openvswitch/db.sock --no-chdir"""
+
+SERVICES: tuple[Callable[[LabPaths], Service], ...] = (
+    shared_storage,
+    virtlockd,
+    sshd,
+    libvirtd,
+    switch_database,
+    switch,
+)

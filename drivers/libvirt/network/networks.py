@@ -5,6 +5,7 @@ Every call re-reads the network right before it acts, checks the mark's generati
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 import libvirt
@@ -16,6 +17,7 @@ from drivers.libvirt.errors import is_code
 from drivers.libvirt.network.live import NotLive, Section, Update, updates
 from drivers.libvirt.network.read import NetworkView, read
 from drivers.libvirt.network.write import build, patch, unmarked
+from drivers.libvirt.reader import links
 from drivers.mark import dumps
 
 SECTIONS: dict[Section, int] = {
@@ -31,11 +33,12 @@ class Networks:
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
+        self._turn = threading.Lock()  # libvirt gives two networks that are defined at once the same bridge, for good
 
     def define(self, new: NewNetwork, expects: int | None = None) -> None:
         """Defines or redefines; an active network runs on with its old definition until it is restarted."""
         operation = f"define network/{new.name}"
-        with self._connections.changes() as conn:
+        with self._turn, self._connections.changes() as conn:
             self._define(conn, operation, new, expects)
 
     def edit(self, new: NewNetwork, expects: int | None, live: Sequence[Edit]) -> None:
@@ -98,7 +101,14 @@ class Networks:
             except Missing:
                 return  # a transient network is gone with its stop
 
+    def _require_bridge(self, conn: libvirt.virConnect, operation: str, new: NewNetwork) -> None:
+        """libvirt itself defines and starts a network on a bridge that is not there; its VMs would not start."""
+        bridge = new.fields.get("bridge")
+        if bridge and links.one(self._connections, conn, str(bridge)) == "":
+            raise Refused(self._connections.host, operation, f"the host has no bridge {bridge}")
+
     def _define(self, conn: libvirt.virConnect, operation: str, new: NewNetwork, expects: int | None) -> None:
+        self._require_bridge(conn, operation, new)
         network = self._find(conn, operation, new.uuid)
         if network is None:
             if expects is not None:

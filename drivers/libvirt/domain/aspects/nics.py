@@ -7,6 +7,8 @@ update with the whole live element, since libvirt takes what is missing for a wi
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 from drivers.libvirt.domain import boot, nicparts
 from drivers.libvirt.domain.aspect import Change, DeviceList, NotNow, Place, Running, Write
 from drivers.libvirt.domain.attributes import At, Attributes
@@ -61,8 +63,8 @@ def read(element: Element, draft: Draft) -> None:
 
 
 def network_of(kind: str, source: Element) -> str:
-    """The name of the libvirt network, else `TYPE:NAME`."""
-    if kind == "network":
+    """The name of the libvirt network, else `TYPE:NAME`. A running NIC on a network of a bridge is of type bridge."""
+    if kind == "network" or source.get("network"):
         return source.get("network", "")
     name = source.get("bridge") or source.get("dev") or source.get("path") or source.get("name") or ""
     return f"{kind}:{name}" if name else kind
@@ -141,11 +143,33 @@ def build(place: Place, fields: Fields) -> Element:
     return nic
 
 
+def as_defined(nic: Element, config: Element) -> None:
+    """A running NIC shows what its network gave it as if it were its own; sent back as it is, it would be."""
+    source = nic.find("source")
+    if nic.get("type") == "network" or source is None or not source.get("network"):
+        return
+    nic.set("type", "network")
+    for each in set(source.attrib) - {"network", "portgroup"}:
+        del source.attrib[each]
+    own = _of_mac(config, nic.xpath("string(mac/@address)"))
+    for tag in ("vlan", "virtualport"):
+        drop(nic, tag)
+        kept = own.find(tag) if own is not None else None
+        if kept is not None:
+            nic.append(deepcopy(kept))
+
+
+def _of_mac(config: Element, mac: object) -> Element | None:
+    found = config.iterfind("devices/interface")
+    return next((each for each in found if each.xpath("string(mac/@address)") == mac), None)
+
+
 def _on_running(write: Write) -> Change:
     def change(running: Running, path: str, value: Scalar) -> None:
         nic = running.draft().elements.get(path.partition("]")[0] + "]")
         if nic is None:
             raise NotNow("the running VM does not have this NIC yet")
+        as_defined(nic, running.config())
         write(nic, value)
         running.update(nic)
 

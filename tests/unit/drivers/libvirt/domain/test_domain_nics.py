@@ -6,8 +6,9 @@ import pytest
 
 from drivers.base import Edit
 from drivers.libvirt.domain import CannotWrite
+from drivers.libvirt.domain.aspects import nics
 from drivers.libvirt.domain.definition import build
-from drivers.libvirt.domain.tree import parse
+from drivers.libvirt.domain.tree import parse, parse_to_edit
 from specs.fields import Scalar, under
 from tests.unit.drivers.libvirt.domain.samples import edited, new_vm, reread, text
 
@@ -72,3 +73,33 @@ def test_a_move_to_another_network_keeps_portgroup_and_tags() -> None:
 def test_what_libvirt_could_not_make_sense_of_is_refused(field: str, value: Scalar, said: str) -> None:
     with pytest.raises(CannotWrite, match=said):
         edited(INACTIVE, Edit(path=f"nics[lan].{field}", after=value))
+
+
+ON_A_SWITCH = """<domain><devices><interface type='bridge'><mac address='52:54:00:12:34:56'/>
+  <source network='office' portid='4216478c-2128-48d7-a75b-796e2b5355d7' bridge='ovsbr0'/><vlan><tag id='10'/></vlan>
+  <virtualport type='openvswitch'/><target dev='vnet2'/><model type='virtio'/></interface></devices></domain>"""
+
+
+def test_a_running_nic_on_a_network_of_a_bridge_is_on_that_network() -> None:
+    source = parse(ON_A_SWITCH).find("devices/interface/source")
+    assert source is not None
+    assert nics.network_of("bridge", source) == "office"
+
+
+@pytest.mark.parametrize(
+    ("own", "kept"),
+    [
+        ("<mac address='52:54:00:12:34:56'/>", {}),
+        ("<mac address='52:54:00:12:34:56'/><vlan><tag id='42'/></vlan>", {"vlan": "42"}),
+        ("<mac address='52:54:00:00:00:00'/><vlan><tag id='42'/></vlan>", {}),
+    ],
+)
+def test_what_a_network_gave_a_running_nic_is_not_sent_back_as_its_own(own: str, kept: dict[str, str]) -> None:
+    nic = parse_to_edit(ON_A_SWITCH).find("devices/interface")
+    assert nic is not None
+    nics.as_defined(nic, parse_to_edit(f"<domain><devices><interface>{own}</interface></devices></domain>"))
+    source = nic.find("source")
+    assert source is not None
+    assert (nic.get("type"), dict(source.attrib)) == ("network", {"network": "office"})
+    assert nic.find("virtualport") is None
+    assert {"vlan": each.get("id") for each in nic.iterfind("vlan/tag")} == kept
