@@ -137,4 +137,4 @@ def cancel(ref: Ref, scene: Scene) -> str:
     target = locate(ref, scene)
     if not target.host.migrations.cancel(target.vm.uuid):
         raise Declined(f"is not on its way; it is on {target.where}")
-    return f"its migration is cancelled; it goes on on {target.where}"
+    return f"its migration is being cancelled; it stays on {target.where}"

@@ -13,6 +13,7 @@ from drivers.seen import Power, SeenVm
 from reconciler.diff.change import Held, HeldReason
 from reconciler.diff.context import Context
 from reconciler.diff.holding import hold_on
+from reconciler.place import compatibility
 from reconciler.place.reach import reach
 from reconciler.place.wish import Home
 from specs.attachment import is_network
@@ -151,11 +152,10 @@ def _defined_there(home: Home, target: str, context: Context) -> str:
     return ""
 
 
-def _machine(home: Home, target: str, context: Context) -> str:
-    """The machine type that it runs with, in full, has to be known there."""
-    machine = str((home.found.vm.live or home.found.vm.config).get("machine") or "")
-    known = context.observed.seen[target].capabilities.machines
-    return f"its QEMU does not know machine {machine}" if machine and known and machine not in known else ""
+def _compatible(home: Home, target: str, context: Context) -> str:
+    """Machine type, CPU and versions: for a running VM as it runs, else as it is defined."""
+    vm, seen = home.found.vm, context.observed.seen
+    return compatibility.why_not(_now(vm), seen[home.host], seen[target], running=vm.running)
 
 
 def _networks(home: Home, target: str, context: Context) -> str:
@@ -178,7 +178,7 @@ def _storage(home: Home, target: str, context: Context) -> str:
     return reach(home, target, context).why
 
 
-AGAINST: tuple[Callable[[Home, str, Context], str], ...] = (_defined_there, _machine, _networks, _storage)
+AGAINST: tuple[Callable[[Home, str, Context], str], ...] = (_defined_there, _compatible, _networks, _storage)
 
 
 def _now(vm: SeenVm) -> Fields:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from drivers.memory.faults import Crash
 from drivers.seen import Power
 from reconciler import cycle
 from reconciler.apply.dispatch import Tools
@@ -140,14 +141,15 @@ def test_a_vm_that_is_off_is_relocated_by_hand(mover: Mover) -> None:
 
 
 def test_a_cancelled_migration_leaves_the_vm_where_it_was(mover: Mover) -> None:
-    told = []
-    mover.site.world.faults.during("copying", lambda: told.append(mover.do(migrate.cancel, "vm/web")))
-    looked = mover.site.look()
-    plan = mover.plan(to="kvm2")
-    tools = Tools(open_image=mover.site.open_image, pause=NoWait(mover.site.clock))
-    walker = Walker(hosts=looked.hosts, tools=tools)
-    run = cycle.act(cycle.Pass(context=looked.context, plan=plan, hosts=looked.hosts), walker)
-    assert told[0].good, told
-    assert "cancelled" in next(iter(run.outcomes.values())).error
+    mover.site.world.outside("kvm1").guest("web", migration_seconds=60)
+    mover.site.world.faults.crash(1, "midway", phase="copying")
+    with pytest.raises(Crash):
+        mover.migrate(to="kvm2")
+    mover.site.world.faults.revive()
+    assert "it is on its way from kvm1 to kvm2" in held(mover.plan(to="kvm2"))
+    outcome = mover.do(migrate.cancel, "vm/web")
+    assert (outcome.good, outcome.text) == (True, "its migration is being cancelled; it stays on kvm1")
+    mover.site.clock.advance(600)
+    mover.site.settle()
     assert where(mover) == "kvm1"
-    assert "is not on its way" in mover.declined(migrate.cancel, "vm/web")
+    assert "is not on its way; it is on kvm1" in mover.do(migrate.cancel, "vm/web").text
