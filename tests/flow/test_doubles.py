@@ -1,0 +1,124 @@
+"""VMs that two hosts have: what virsh or a broken move left is told apart, and settled where that is safe."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from drivers.memory.model.domain import Domain
+from drivers.moving import Migration
+from drivers.seen import Power
+from reconciler.plan.plan import Plan
+from tests.flow.site import Site, said, vm_yaml
+
+
+@pytest.fixture
+def web(site: Site) -> Site:
+    """vm/web runs on kvm1."""
+    site.vms(vm_yaml("web", "hosts: [kvm1]"))
+    site.settle()
+    site.vms(vm_yaml("web"))
+    return site
+
+
+def domain(site: Site, host: str = "kvm1") -> Domain:
+    return site.world.outside(host).domain("web")
+
+
+def copy(site: Site, *, off: bool = True, newer: int = 0) -> Domain:
+    """The definition of vm/web on kvm2 as well; its mark `newer` by so many generations."""
+    here = domain(site)
+    mark = replace(here.mark, generation=here.mark.generation + newer) if here.mark else None
+    there = Domain(here.name, here.uuid, here.config.copy(), None, mark=mark)
+    if not off:
+        assert here.live is not None
+        there.live, there.power = here.live.copy(), Power.RUNNING
+    site.world.hosts["kvm2"].domains[here.uuid] = there
+    return there
+
+
+def held(plan: Plan) -> str:
+    assert plan.empty, said(plan)
+    [change] = plan.changes
+    return str(change.held)
+
+
+def test_a_vm_that_was_moved_by_hand_is_simply_found_elsewhere(web: Site) -> None:
+    host, vm = web.domain("web")
+    assert vm.mark is not None
+    request = Migration(uuid=vm.uuid, expects=vm.mark.generation, target_uri="qemu+tls://kvm2/system")
+    web.world.host(host).migrations.migrate(request, web.world.host("kvm2"), lambda progress: None)
+    assert web.plan().empty
+    assert not web.plan().changes
+    assert web.domain("web")[0] == "kvm2"
+
+
+def test_what_a_move_left_behind_goes_and_its_disk_stays(web: Site) -> None:
+    copy(web)
+    assert [(step.what, step.host) for step in web.plan().steps] == [("settle where it is", "kvm2")]
+    web.settle()
+    host, vm = web.domain("web")
+    assert (host, vm.power) == ("kvm1", Power.RUNNING)
+    assert not web.world.damage
+
+
+def test_a_relocation_that_was_interrupted_ends_with_the_newer_definition(web: Site) -> None:
+    web.vms(vm_yaml("web", "state: stopped"))
+    web.settle()
+    copy(web, newer=1)
+    web.settle()
+    assert web.domain("web")[0] == "kvm2"
+
+
+def test_two_definitions_of_which_none_is_newer_are_held(web: Site) -> None:
+    web.vms(vm_yaml("web", "state: stopped"))
+    web.settle()
+    copy(web)
+    assert "DefinedTwice: defined on kvm1 (stopped), kvm2 (stopped): nothing tells which one is the newer" in held(
+        web.plan()
+    )
+
+
+def test_a_newer_definition_beside_the_one_that_runs_is_held(web: Site) -> None:
+    copy(web, newer=1)
+    assert "nothing tells which one is the newer" in held(web.plan())
+
+
+def test_a_left_definition_with_saved_memory_or_a_disk_of_its_own_is_held(web: Site) -> None:
+    there = copy(web)
+    there.snapshots = True
+    assert "that on kvm2 has saved memory or snapshots" in held(web.plan())
+    there.snapshots = False
+    web.world.outside("kvm2").attach("web", "disks[vdb]", {"source": "/srv/shared/other.qcow2", "target": "vdb"})
+    assert "that on kvm2 has /srv/shared/other.qcow2 besides" in held(web.plan())
+
+
+def test_a_definition_of_its_uuid_that_is_not_ours_is_held(web: Site) -> None:
+    copy(web).mark = None
+    assert "they are not both of them ours" in held(web.plan())
+
+
+def test_a_vm_that_runs_twice_is_held_loudly_and_never_touched(web: Site) -> None:
+    copy(web, off=False)
+    web.vms(vm_yaml("web", "description: other"))
+    assert "RunsTwice: IT RUNS TWICE: on kvm1 and kvm2" in held(web.plan())
+    before = len(web.world.journal)
+    web.apply()
+    assert len(web.world.journal) == before
+
+
+def test_a_vm_that_is_no_longer_declared_and_runs_twice_is_not_deleted(web: Site) -> None:
+    copy(web, off=False)
+    web.vms()
+    assert "RunsTwice" in held(web.plan())
+
+
+def test_a_vm_that_was_renamed_by_hand_gets_its_name_back_once_it_is_off(web: Site) -> None:
+    web.world.outside("kvm1").rename("web", "other")
+    [change] = web.plan().changes
+    assert "NeedsStop" in str(next(each.held for each in change.fields if each.path == "name"))
+    web.vms(vm_yaml("web", "state: stopped"))
+    web.apply()
+    web.settle()
+    assert web.domain("web")[0] == "kvm1"
