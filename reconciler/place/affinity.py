@@ -143,8 +143,8 @@ def broken_rules(asked: Demand, target: str, room: Room) -> tuple[str, ...]:
     own = counted(asked, room)
     return tuple(
         f"{each.label} ({'together' if each.positive else 'apart'})"
-        for each in room.standing.circles_of(asked.name)
-        if each.hard and each.pairs(target, own) > each.pairs(own, own)
+        for each in (room.standing.circles_of(asked.name) if asked.running else ())
+        if each.hard and each.pairs(target, own) > (each.pairs(own, own) if own else 0)
     )
 
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from drivers.seen import SeenHost
 from reconciler.diff.context import Context
 from reconciler.place.choose import Room
-from reconciler.place.hoststate import State, states
+from reconciler.place.hoststate import POWER, State, by_hand, states, upgrading
+from specs.resource import Ref
 
 _CALM = (State.UP, State.MAINTENANCE)
 
@@ -19,8 +20,8 @@ _CALM = (State.UP, State.MAINTENANCE)
 def at_rest(context: Context, room: Room) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Clusters and the hosts in them that are up, at least two, in order of name.
 
-    A cluster is at rest if each of its hosts is up or empty in maintenance, no VM migrates in it, and no mover that was
-    asked before has moved one in this pass.
+    A cluster is at rest if each of its hosts is up or empty in maintenance, no VM migrates in it, no mover that was
+    asked before has moved one in this pass, and nobody upgrades it host by host or powers it down or up.
     """
     found = states(context)
     moved = frozenset(_moved(room))
@@ -30,7 +31,8 @@ def at_rest(context: Context, room: Room) -> Iterator[tuple[str, tuple[str, ...]
     for cluster, hosts in sorted(by_cluster.items()):
         calm = all(found[name].state in _CALM and name not in moved for name in hosts)
         up = tuple(name for name in hosts if found[name].up)
-        if calm and len(up) > 1 and not any(_migrates(context.observed.hosts.get(name)) for name in hosts):
+        busy = upgrading(cluster, context) or by_hand(Ref("Cluster", cluster), POWER, context)
+        if calm and not busy and len(up) > 1 and not any(_migrates(context.observed.hosts.get(name)) for name in hosts):
             yield cluster, up
 
 

@@ -51,9 +51,18 @@ def test_a_hard_rule_tells_which_hosts_are_out_and_for_whose_sake(
 
 
 def test_a_vm_that_is_off_neither_keeps_others_away_nor_binds_them() -> None:
-    site = paper(HOSTS + VMS + group("g", APART), "kvm1: a, kvm2: b, kvm3:", off=frozenset({"a"}))
-    assert site.moves() == {}
-    assert affinity.broken(site.wanted.affinity["g"], {"a": "kvm1", "b": "kvm1"}, frozenset({"b"})) == ()
+    stopped = vm("a", "state: stopped", "{tier: web}") + vm("b", labels="{tier: web}")
+    for rule in ("negative", "positive"):
+        group_of_two = group("g", f"vms: [a, b], vmRule: {rule}")
+        site = paper(HOSTS + stopped + group_of_two, "kvm1: a b", off=frozenset({"a"}))
+        assert site.moves() == {}
+        assert choose(demand(site.wanted.vms["b"]), site.room()).rejected == {}
+        assert affinity.broken(site.wanted.affinity["g"], site.where, frozenset({"b"})) == ()
+
+
+def test_a_vm_that_the_plan_starts_counts_as_running() -> None:
+    site = paper(HOSTS + VMS + group("g", APART), "kvm1: a b", off=frozenset({"a", "b"}))
+    assert len(site.moves()) == 1
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from site_on_paper import GIB, Paper, document, group, host, vm, wanted
 
 from reconciler.desired.affinity import WantedAffinity
+from reconciler.place.choose import choose, demand
+from specs.affinity import united
 from specs.errors import LoadFailed
 
 VMS = [f"v{number}" for number in range(8)]
@@ -52,7 +56,9 @@ def sites(draw: st.DrawFn, drained: bool = False) -> Paper:
     documents += [host(name, "maintenance: true" if name == empty else "") for name in HOSTS]
     there = VMS[: draw(st.integers(2, 8))]
     sizes = [draw(st.sampled_from(("512MiB", "1GiB", "2GiB"))) for _ in VMS]
-    documents += [vm(name).replace("64MiB", size) for name, size in zip(VMS, sizes, strict=True)]
+    off = frozenset(draw(st.lists(st.sampled_from(there), max_size=2)))
+    states = ["state: stopped" if name in off else "" for name in VMS]
+    documents += [vm(name, state).replace("64MiB", size) for name, state, size in zip(VMS, states, sizes, strict=True)]
     specs = draw(st.lists(groups(), max_size=4))
     documents += [group(f"g{number}", spec) for number, spec in enumerate(specs)]
     try:
@@ -61,7 +67,6 @@ def sites(draw: st.DrawFn, drained: bool = False) -> Paper:
         assume(False)
         raise
     where = {name: draw(st.sampled_from(HOSTS)) for name in there}
-    off = frozenset(draw(st.lists(st.sampled_from(there), max_size=2)))
     return Paper(wanted=found, where=where, off=off, memory=8 * GIB)
 
 
@@ -118,6 +123,39 @@ def test_passes_come_to_an_end_and_then_nothing_moves(site: Paper) -> None:
     before = dict(site.where)
     assert site.step() == []
     assert site.where == before
+
+
+@MODEST
+@given(sites())
+def test_new_vms_are_put_where_they_break_no_hard_rule(site: Paper) -> None:
+    room = site.room()
+    for name in VMS:
+        if name in site.where:
+            continue
+        asked = demand(site.wanted.vms[name])
+        before = dict(site.where)
+        placed = choose(asked, room)
+        if not placed.host:
+            continue
+        site.where[name] = placed.host
+        assert host_breaks(site, name) == 0
+        for each in site.wanted.affinity.values():
+            if each.vm_rule == "negative":
+                assert not pairs(site, each, site.where) - pairs(site, each, before), each.name
+        for union in together(site):
+            others = [at for vm, at in before.items() if vm in union and vm not in site.off]
+            bound = [at for at in others if all(_allows(site, vm, at) for vm in union)]
+            assert name not in union or not bound or placed.host in others, union
+
+
+def together(site: Paper) -> list[frozenset[str]]:
+    """VMs that hard rules hold together, transitively."""
+    groups = site.wanted.affinity.values()
+    return [each.vms for each in united({g.name: g.vms for g in groups if g.vm_rule == "positive" and g.vm_hard})]
+
+
+def _allows(site: Paper, vm: str, host: str) -> bool:
+    return not host_breaks(replace(site, where={vm: host}), vm)
 
 
 @MODEST
