@@ -27,15 +27,14 @@ Reveal = Callable[[object, Location], Any]
 
 def hardware(resource: Resource, reveal: Reveal) -> dict[str, Scalar]:
     """Every declared field of the VM and of its devices; lists of plain values become one text, `a,b`."""
-    found: dict[str, Scalar] = {}
+    nics = resource.spec.nics or ()
+    found: dict[str, Scalar] = {entry("nics", nic.name, "network"): nic.network or nic.name for nic in nics}  # in order
     for path, value in _walk(_fields(), resource.spec, ""):
         found[path] = _scalar(value, path, resource, reveal)
     for disk in resource.spec.disks or ():
         if disk.device:
             found[entry("disks", disk.name, "source")] = disk.device
             found[entry("disks", disk.name, "format")] = "raw"
-    for nic in resource.spec.nics or ():
-        found.setdefault(entry("nics", nic.name, "network"), nic.name)
     for channel in resource.spec.channels or ():
         found.setdefault(entry("channels", channel.name, "target"), channel.name)
     return _processors(found)

@@ -12,7 +12,7 @@ from reconciler.desired.hardware import flat
 from specs import shape
 from specs.attachment import is_network
 from specs.catalog import Catalog
-from specs.fields import Scalar, entry
+from specs.fields import Fields, Scalar, entry
 from specs.kinds.network import ON_BRIDGES
 from specs.kinds.vnicprofile import VnicProfile
 from specs.resource import Location, Ref, Resource
@@ -24,6 +24,10 @@ class Profiled:
 
     fields: dict[str, Scalar]
     origin: dict[str, Location]
+
+    def under(self, own: Fields) -> dict[str, Scalar]:
+        """The VM's own fields, which win, and these; the order of NICs, which the guest sees, is that of its own."""
+        return {**own, **{path: value for path, value in self.fields.items() if path not in own}}
 
 
 def profiles(resource: Resource, catalog: Catalog) -> Profiled:

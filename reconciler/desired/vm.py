@@ -10,7 +10,7 @@ from reconciler.desired import cloudinit, hostdevices
 from reconciler.desired.drift import drift_of
 from reconciler.desired.hardware import hardware
 from reconciler.desired.migration import migration_rules
-from reconciler.desired.ports import profiles
+from reconciler.desired.ports import display_network, mac_pool_of, profiles
 from reconciler.desired.wanted import Seed, Update, WantedDisk, WantedHost, WantedVm
 from specs.catalog import Catalog
 from specs.fields import Scalar, entry
@@ -40,7 +40,7 @@ def resolve_vm(
         uuid=str(spec.uuid or ""),
         cluster=spec.cluster,
         hosts=_hosts(spec, hosts),
-        fields={**profiled.fields, **hardware(resource, reveal)},
+        fields=profiled.under(hardware(resource, reveal)),
         disks=disks,
         cdroms=_media(resource),
         creation=_creation(
@@ -65,6 +65,9 @@ def resolve_vm(
         emulation=cluster.emulation or "auto",
         cluster_cpu=(cluster.cpu.model or "") if cluster.cpu else "",
         origin={**profiled.origin, **resource.declared},
+        mac_pool=mac_pool_of(cluster, catalog),
+        leases={nic.name: str(nic.address) for nic in spec.nics or () if nic.address is not None},
+        display=display_network(spec.cluster, catalog),
         location=resource.location,
         migration=migration_rules(cluster.migration, spec.migration),
         on_host_maintenance=spec.on_host_maintenance or "migrate",
