@@ -111,7 +111,8 @@ def complete(hardware: Hardware, able: Capabilities) -> None:
         "graphics.type": given.get("graphics.type", "none"),
     }
     if whole["graphics.type"] != "none":
-        whole["graphics.listen"] = given.get("graphics.listen", "127.0.0.1")
+        if "graphics.network" not in given:
+            whole["graphics.listen"] = given.get("graphics.listen", "127.0.0.1")
     else:
         given = {path: value for path, value in given.items() if not path.startswith("graphics.")}
     hardware.scalars = whole | {path: value for path, value in given.items() if path not in whole}
