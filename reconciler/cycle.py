@@ -17,6 +17,7 @@ from reconciler.desired.resolve import Sources, resolve
 from reconciler.desired.wanted import Wanted, WantedHost
 from reconciler.diff.compare import compare
 from reconciler.diff.context import Allowed, Context
+from reconciler.observe import leaving
 from reconciler.observe.collect import collect
 from reconciler.observe.devices import with_devices
 from reconciler.observe.flights import flights
@@ -75,10 +76,15 @@ class Pass:
 def look(revision: Revision, outside: Outside, allowed: Allowed | None = None) -> Pass:
     """Observes every host and plans; changes nothing."""
     wanted = resolve(revision.catalog, revision.name, revision.sources)
-    hosts = {name: outside.connect(host) for name, host in wanted.hosts.items()}
-    observed = collect(hosts, wanted.repository, outside.now())
-    observed = with_devices(observed, hosts, hostdevices.asking(wanted))
     register = outside.register(wanted.repository)
+    entries = register.known()
+    wanted = leaving.with_leaving(wanted, entries)
+    hosts = {name: outside.connect(host) for name, host in wanted.hosts.items()}
+    observed = leaving.told(collect(hosts, wanted.repository, outside.now()), wanted, entries)
+    if staying := leaving.staying(entries, wanted, observed):
+        again = resolve(revision.catalog, revision.name, revision.sources, staying)
+        wanted = leaving.with_leaving(again, entries)
+    observed = with_devices(observed, hosts, hostdevices.asking(wanted))
     observed = register.complete(observed, wanted.hosts)
     register.learn(observed, wanted.hosts)
     observed = outside.measured(wanted, observed, hosts)

@@ -56,11 +56,11 @@ class Sources:
     reveal: Reveal
 
 
-def resolve(catalog: Catalog, revision: str, sources: Sources) -> Wanted:
-    """Everything that this revision of the repository wants."""
+def resolve(catalog: Catalog, revision: str, sources: Sources, staying: Mapping[str, str] | None = None) -> Wanted:
+    """Everything that this revision of the repository wants; `staying`: hosts that are in their old cluster yet."""
     repository = catalog.repository.spec
     budgets = repository.budgets
-    hosts = {each.name: _host(each) for each in catalog.of("Host")}
+    hosts = {each.name: _host(each, (staying or {}).get(each.name, "")) for each in catalog.of("Host")}
     return Wanted(
         repository=str(repository.id),
         name=catalog.repository.name,
@@ -102,12 +102,13 @@ def _budget(limit: Limit | None, built_in: Budget) -> Budget:
     return Budget(count=0, percent=limit.number) if limit.percent else Budget(count=limit.number, percent=0)
 
 
-def _host(resource: Resource) -> WantedHost:
+def _host(resource: Resource, staying: str) -> WantedHost:
     return WantedHost(
         ref=resource.ref,
         name=resource.name,
         uri=resource.spec.uri,
-        cluster=resource.spec.cluster,
+        cluster=staying or resource.spec.cluster,
+        declared_cluster=resource.spec.cluster if staying else "",
         maintenance=bool(resource.spec.maintenance),
         migration_address=str((resource.spec.migration and resource.spec.migration.address) or ""),
         labels=resource.metadata.labels,

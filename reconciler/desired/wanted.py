@@ -48,7 +48,11 @@ class WantedCluster:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedHost:
-    """A declared libvirt host. `migration_address`: where the data of migrations shall go to, "" for no matter."""
+    """A declared libvirt host. `migration_address`: where the data of migrations shall go to, "" for no matter.
+
+    `leaving`: why a host that is declared no more is here still (reconciler/observe/leaving.py), "" for all others;
+    `declared_cluster`: the cluster that it shall be in and is not yet, "" if it is.
+    """
 
     ref: Ref
     name: str
@@ -58,6 +62,8 @@ class WantedHost:
     labels: Mapping[str, str]
     location: Location
     migration_address: str = ""
+    leaving: str = ""
+    declared_cluster: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

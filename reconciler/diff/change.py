@@ -50,6 +50,7 @@ class HeldReason(StrEnum):
     HOLDS_DATA = "HoldsData"
     NEEDS_STOP = "NeedsStop"
     NEEDS_MOVE = "NeedsMove"
+    HOST_NOT_EMPTY = "HostNotEmpty"
     CANNOT_MOVE = "CannotMove"
     IN_FLIGHT = "InFlight"
     RUNS_TWICE = "RunsTwice"

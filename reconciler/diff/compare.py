@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from drivers.mark import Mark
 from reconciler.desired.wanted import WantedVm
-from reconciler.diff import doubles, kept, networks, outage, pools, vms
+from reconciler.diff import doubles, hosts, kept, networks, outage, pools, vms
 from reconciler.diff.change import Change, HeldReason, Verb
 from reconciler.diff.context import Context
 from reconciler.diff.holding import on_hold, owned
@@ -24,7 +24,7 @@ def compare(context: Context) -> list[Change]:
         change = compare_vm(wanted, context)
         if change is not None:
             found.append(change)
-    found += _undeclared(context)
+    found += [*_undeclared(context), *hosts.compare(context)]
     return [on_hold(change, context) for change in found]
 
 

@@ -93,8 +93,18 @@ def read(path: Path, wanted: Wanted, demands: Demands, now: int) -> Observed:
     found: dict[str, SeenHost | Unseen] = {
         name: hosts.get(name) or Unseen(name=name, reason=f"not in {path.name}") for name in wanted.hosts
     }
-    extra = {name: host for name, host in hosts.items() if name not in found and isinstance(host, Unseen)}
+    others = ((name, _gone(name, host, wanted)) for name, host in hosts.items() if name not in found)
+    extra = {name: unseen for name, unseen in others if unseen}
     return Observed(hosts={**found, **extra}, taken=taken, repository=wanted.repository, recorded=True)
+
+
+def _gone(name: str, host: SeenHost | Unseen, wanted: Wanted) -> Unseen | None:
+    """A host that this revision does not declare: what it holds of ours may not count as gone."""
+    if isinstance(host, Unseen):
+        return host
+    ours = sum(vm.mark is not None and vm.mark.repository == wanted.repository for vm in host.vms)
+    reason = f"it is not declared at this revision, and held {ours} VMs of ours"
+    return Unseen(name=name, reason=reason) if ours else None
 
 
 def _content(path: Path) -> bytes:

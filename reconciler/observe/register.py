@@ -1,8 +1,9 @@
 """The register of hosts that were seen with VMs of ours, kept in gitvirt's state directory.
 
 Git forgets a host as soon as its document is removed; its VMs run on. A host in the register that is declared no
-more, or under another URI, counts as unseen until it was seen empty or declared lost (`gitvirt host lost NAME`):
-nothing that it may hold is created, started or deleted elsewhere. Losing the register loses this one protection.
+more stays in the pass until it was seen empty (reconciler/observe/leaving.py) or declared lost (`gitvirt host lost
+NAME`); one under another URI counts as unseen until then: nothing that it may hold is created, started or deleted
+elsewhere. Losing the register loses this one protection.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from reconciler.observe.observed import Observed
 
 
 class Register:
-    """One repository's hosts: name → {uri, uuid, vms}, in `hosts-<repository id>.json`."""
+    """One repository's hosts: name → {uri, uuid, vms, cluster}, in `hosts-<repository id>.json`."""
 
     def __init__(self, state: Path, repository: str) -> None:
         self.path = state / f"hosts-{repository}.json"
@@ -63,7 +64,10 @@ class Register:
         for name, host in observed.seen.items():
             if name in declared and not self._moved(known.get(name), declared[name].uri, host.uuid):
                 vms = sum(observed.owned_mark(vm.uuid, vm.mark) is not None for vm in host.vms)
-                found[name] = {"uri": declared[name].uri, "uuid": host.uuid, "vms": vms}
+                entry = {"uri": declared[name].uri, "uuid": host.uuid, "vms": vms, "cluster": declared[name].cluster}
+                found[name] = entry
+                if declared[name].leaving and not vms:
+                    del found[name]  # seen empty: now it is gone
         if found != known:
             self._write(found)
 

@@ -107,6 +107,8 @@ def maintenance(name: str, context: Context) -> str:
     Git's `true` counts whatever was done by hand; what was switched on by hand counts where Git does not say so.
     """
     wanted = context.wanted.hosts.get(name)
+    if wanted is not None and wanted.leaving:
+        return wanted.leaving
     if wanted is not None and wanted.maintenance:
         return f"declared at {wanted.location}"
     override = by_hand(Ref("Host", name), MAINTENANCE, context)

@@ -43,9 +43,10 @@ def test_nothing_is_deleted_on_a_partial_view(site: Site) -> None:
     assert held(plan)["vm/web"] is HeldReason.PARTIAL_VIEW
 
 
-def test_a_removed_host_that_held_vms_counts_as_unseen(site: Site) -> None:
+def test_a_removed_host_that_held_vms_and_does_not_answer_counts_as_unseen(site: Site) -> None:
     site.vms(vm_yaml("web", "hosts: [kvm1]"))
     site.settle()
+    site.world.cut("kvm1")
     site.write("gitvirt.yaml", (site.repository / "gitvirt.yaml").read_text().replace(host_yaml("kvm1"), ""))
     site.vms(vm_yaml("web"))
     plan = site.plan()

@@ -12,7 +12,7 @@ from reconciler.place.wish import Home, Wish, homes
 def wishes(context: Context, room: Room) -> Iterator[Wish]:
     """Every VM that is where it may not be."""
     for home in homes(context):
-        if home.host not in home.wanted.hosts:
+        if home.host not in home.wanted.hosts and not context.wanted.hosts[home.host].leaving:
             where = home.wanted.origin.get("hosts", home.wanted.origin.get("cluster", home.wanted.location))
             yield Wish(vm=home.wanted.name, why=_why(home, context), where=where)
 

@@ -107,6 +107,10 @@ REASONS: Mapping[HeldReason, tuple[str, str]] = {
         "libvirt can do this only while the VM is off.",
         "Stop the VM at a good time, then apply.",
     ),
+    HeldReason.HOST_NOT_EMPTY: (
+        "A host was removed from the repository, or put into another cluster, and VMs of this repository are on it.",
+        "Wait until it is emptied, or put it into maintenance; put it back if it was a mistake.",
+    ),
     HeldReason.NEEDS_MOVE: (
         "The VM has to be on another host first.",
         "Move it, then apply.",
