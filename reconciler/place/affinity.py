@@ -122,6 +122,16 @@ def soft_score(asked: Demand, host: str, room: Room) -> float:
     return host_score(asked, host, room) + soft_pairs(asked, host, room)
 
 
+def circle_hosts(asked: Demand, room: Room) -> set[str]:
+    """The hosts on which VMs of its circles run: all others are alike to rules between VMs."""
+    return {host for circle in room.standing.circles_of(asked.name) for host in circle.counts}
+
+
+def rule_hosts(asked: Demand, room: Room) -> set[str]:
+    """The hosts that rules about hosts name: all others are alike to them."""
+    return {host for rule in room.standing.rules_of(asked.name) for host in rule.hosts}
+
+
 def in_soft_host_rule(asked: Demand, room: Room) -> bool:
     """Whether a soft rule about hosts concerns it."""
     return any(not each.hard for each in room.standing.rules_of(asked.name))

@@ -14,7 +14,7 @@ from typing import Literal
 from reconciler.place import affinity, ranking
 from reconciler.place.demand import Demand, demand
 from reconciler.place.filters import FILTERS
-from reconciler.place.ranking import Ranking
+from reconciler.place.ranking import Ranking, Values
 from reconciler.place.room import Room
 from reconciler.place.rules import Filter, Reads, Weight
 from reconciler.place.weights import WEIGHTS
@@ -22,6 +22,7 @@ from reconciler.place.weights import WEIGHTS
 __all__ = ["Demand", "Placement", "Room", "choose", "demand", "survey"]
 
 _MOST_KEPT = 256
+Rejected = Mapping[str, str]
 During = Literal["", "drain"]
 
 
@@ -107,10 +108,9 @@ def choose(asked: Demand, room: Room, but: frozenset[str] = frozenset(), during:
 def _choose(asked: Demand, room: Room, but: frozenset[str], during: During) -> Placement:
     rules = _rules(asked, room, during)
     own, shared = rules.own(), _ranking(asked, rules.shared(), room)
+    rejected: Rejected
     if but or own.filters or own.weights:
-        seen = _narrow(asked, shared, own, room, but)
-        host, rejected = seen.host, seen.rejected
-        score = seen.scores.get(host, 0)
+        host, score, rejected = _alone(asked, shared, own, room, but)
     else:
         (host, score), rejected = shared.best(), shared.rejected
     if not host:
@@ -176,16 +176,32 @@ def _ranking(asked: Demand, rules: _Rules, room: Room) -> Ranking:
     return found
 
 
-def _narrow(asked: Demand, shared: Ranking, own: _Rules, room: Room, but: frozenset[str]) -> Survey:
-    """The shared ranking without some hosts, and with the rules that must be asked for this VM."""
+def _alone(asked: Demand, shared: Ranking, own: _Rules, room: Room, but: frozenset[str]) -> tuple[str, int, Rejected]:
+    """The best host where rules must be asked for this VM alone: only on hosts that may answer unlike all others."""
     rejected = {host: why for host, why in shared.rejected.items() if host not in but}
-    weighed = {}
-    for host, values in shared.weighed.items():
-        if host in but:
-            continue
-        if why := ranking.first(own.filters, asked, host, room):
-            rejected[host] = why
-        else:
-            weighed[host] = (*values, *(each.weigh(asked, host, room) for each, _ in own.weights))
-    factors = [*shared.factors, *(factor for _, factor in own.weights)]
-    return Survey(rejected=rejected, scores=ranking.scores(weighed, factors))
+    apart: dict[str, Values | None] = dict.fromkeys(but)
+    for host in _unlike(asked, shared, own, room) - but:
+        apart[host] = _answer(asked, host, own, room, rejected)
+    others = [host for host in shared.weighed if host not in apart]
+    usual = _answer(asked, others[0], own, room, rejected) if others else None
+    if others and usual is None:
+        rejected.update(dict.fromkeys(others, rejected[others[0]]))
+    return *shared.best(apart, usual, [factor for _, factor in own.weights]), rejected
+
+
+def _unlike(asked: Demand, shared: Ranking, own: _Rules, room: Room) -> set[str]:
+    """The hosts on which one of the rules may answer unlike on all others."""
+    found: set[str] = set()
+    for apart in (*(each.apart for each in own.filters), *(each.apart for each, _ in own.weights)):
+        if apart is None:
+            return set(shared.weighed)
+        found.update(host for host in apart(asked, room) if host in shared.weighed)
+    return found
+
+
+def _answer(asked: Demand, host: str, own: _Rules, room: Room, rejected: dict[str, str]) -> Values | None:
+    """What the weights say of the host, or None: it is rejected."""
+    if why := ranking.first(own.filters, asked, host, room):
+        rejected[host] = why
+        return None
+    return tuple(each.weigh(asked, host, room) for each, _ in own.weights)

@@ -15,6 +15,7 @@ from specs.fields import Fields, Scalar, entries, entry, pattern
 
 _MOST_SHOWN = 12
 BRIDGE_TAGS = 11_000_000
+_TAGGED = frozenset(("nics[*].network", "nics[*].vlan.tags", "nics[*].virtualPort.type"))  # what `untagged` looks at
 NO_FREE = "no free "
 """How the address of a device begins that could not be given."""
 _OFF = (None, False, "none", "", 0)
@@ -78,7 +79,7 @@ GATES: tuple[Gate, ...] = (
 
 def concerned(path: str) -> bool:
     """Whether `lacking` or `untagged` looks at a field."""
-    return pattern(path) in _TABLE or path.startswith("nics[")
+    return (known := pattern(path)) in _TABLE or known in _TAGGED
 
 
 def lacking(fields: Fields, host: SeenHost) -> Iterator[tuple[str, str]]:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from reconciler.place.demand import Demand
 from reconciler.place.room import Room
 from reconciler.place.rules import Filter, Reads, Weight
 
 Values = tuple[float, ...]
+_NOBODY: Mapping[str, Values | None] = MappingProxyType({})
 
 
 def scores(weighed: Mapping[str, Values], factors: Sequence[int]) -> dict[str, int]:
@@ -25,13 +27,18 @@ def scores(weighed: Mapping[str, Values], factors: Sequence[int]) -> dict[str, i
 
 def points(weighed: Mapping[str, Values], factors: Sequence[int]) -> dict[str, tuple[int, ...]]:
     """What each weight adds to the score of each host."""
-    columns = [sorted(column) for column in zip(*weighed.values(), strict=True)]
+    columns = _columns(weighed.values(), factors)
     return {host: tuple(_points(values, columns, factors)) for host, values in weighed.items()}
 
 
 def best(scored: Mapping[str, int]) -> str:
     """The host with the highest score, the first by name of equal ones; "" of none."""
     return min(scored, key=lambda host: (-scored[host], host), default="")
+
+
+def _columns(values: Iterable[Values], factors: Sequence[int]) -> list[list[float]]:
+    """What each weight says of all hosts, in order."""
+    return [sorted(column) for column in zip(*values, strict=True)] or [[] for _ in factors]
 
 
 def _points(values: Values, columns: Sequence[Sequence[float]], factors: Sequence[int]) -> Iterator[int]:
@@ -68,7 +75,7 @@ class Ranking:
         for host in asked.vm.hosts:
             if host not in self.never:
                 self._judge(host)
-        self._columns = [sorted(column) for column in zip(*self.weighed.values(), strict=True)] or [[] for _ in weights]
+        self._columns = _columns(self.weighed.values(), self.factors)
         self._fine = max(range(len(weights)), key=lambda index: len(set(self._columns[index])), default=-1)
         self._groups: dict[Values, list[tuple[float, str]]] = {}
         for host, values in self.weighed.items():
@@ -99,12 +106,37 @@ class Ranking:
                     insort(column, value)
                 self._join(host, values)
 
-    def best(self) -> tuple[str, int]:
-        """The host that wins, with its score; ("", 0) if none can take the VM."""
-        heads = {group[0][1]: self.weighed[group[0][1]] for group in self._groups.values()}
-        scored = {host: sum(_points(values, self._columns, self.factors)) for host, values in heads.items()}
+    def best(
+        self, apart: Mapping[str, Values | None] = _NOBODY, usual: Values | None = (), more: Sequence[int] = ()
+    ) -> tuple[str, int]:
+        """The host that wins, with its score; ("", 0) if none can take the VM.
+
+        `more` are the factors of weights that are not in the ranking, and `usual` their values on all hosts but those
+        in `apart`, which have their own there. None in the place of values: out of the question.
+        """
+        if usual is None:
+            left = {host: (*self.weighed[host], *own) for host, own in apart.items() if own is not None}
+            scored = scores(left, [*self.factors, *more])
+        else:
+            scored = self._compete({host: own for host, own in apart.items() if host in self.weighed}, usual, more)
         winner = best(scored)
         return winner, scored.get(winner, 0)
+
+    def _compete(self, apart: Mapping[str, Values | None], usual: Values, more: Sequence[int]) -> dict[str, int]:
+        """The scores of those that may win: the first of each group, and those apart."""
+        able = {host: own for host, own in apart.items() if own is not None}
+        out = [self.weighed[host] for host, own in apart.items() if own is None]
+        gone, own_columns = _columns(out, self.factors), _columns(able.values(), more)
+        rest = len(self.weighed) - len(apart)
+
+        def score(host: str, own: Values) -> int:
+            values = self.weighed[host]
+            shared = sum(_points(values, self._columns, self.factors)) - sum(_points(values, gone, self.factors))
+            beaten = (factor * rest for factor, theirs, mine in zip(more, usual, own, strict=True) if theirs >= mine)
+            return shared + sum(_points(own, own_columns, more)) + sum(beaten)
+
+        heads = (next((host for _, host in group if host not in apart), "") for group in self._groups.values())
+        return {host: score(host, own) for host, own in ({each: usual for each in heads if each} | able).items()}
 
     def _join(self, host: str, values: Values) -> None:
         insort(self._groups.setdefault(self._group(values), []), (self._lead(values), host))

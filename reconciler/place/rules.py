@@ -7,7 +7,7 @@ same, so that nothing is asked twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -42,8 +42,8 @@ class Filter:
     """`why` tells why a host cannot take a VM (None: it can), asked only about VMs that it `concerns`.
 
     Two VMs with an equal `key` get the same answers, wherever they are now, unless the filter reads the whole room
-    (the host that a VM leaves or may return to is never asked with the VM still on it). `yields`: it gives way
-    when a host is drained.
+    (the host that a VM leaves or may return to is never asked with the VM still on it). Of one that does, `apart` tells
+    the hosts that it may not find like all others (None: any). `yields`: it gives way when a host is drained.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Filter:
     reads: Reads = Reads.FACTS
     key: Callable[[Demand], Hashable] = itself
     concerns: Callable[[Demand, Room], bool] = _always
+    apart: Callable[[Demand, Room], Collection[str]] | None = None
     yields: bool = False
 
 
@@ -66,3 +67,4 @@ class Weight:
     reads: Reads = Reads.FACTS
     key: Callable[[Demand], Hashable] = itself
     concerns: Callable[[Demand, Room], bool] = _always
+    apart: Callable[[Demand, Room], Collection[str]] | None = None

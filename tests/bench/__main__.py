@@ -12,6 +12,8 @@ import platform
 import sys
 from collections.abc import Iterable
 
+from tests.bench import placement
+from tests.bench.draining import draining
 from tests.bench.importing import importing
 from tests.bench.peers.measure import peers
 from tests.bench.peers.tools import TOOLS
@@ -29,6 +31,8 @@ def main() -> None:
     print(
         f"{platform.node()}: {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}"
     )
+    for line in placement.lines():
+        print(line, flush=True)
     found: list[Comparison] = []
     with site() as place:
         for count in options.sizes:
@@ -40,6 +44,8 @@ def main() -> None:
         if options.peers:
             for line in peers(place, options.peer_vms, options.peers):
                 print(line, flush=True)
+    if not options.looking:
+        found += _told(draining(max(2, options.rounds // 2)))
     print()
     print(table(found))
 

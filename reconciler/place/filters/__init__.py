@@ -30,17 +30,26 @@ _TABLE: tuple[Filter, ...] = (
     Filter(name="NUMA", why=numa.numa, reads=Reads.ROOM, concerns=numa.is_bound),
     Filter(name="HugePages", why=numa.hugepages, reads=Reads.ROOM, concerns=numa.takes_huge_pages),
     Filter(
-        name="VmToHostsAffinityGroups", why=affinity.host_rule, reads=Reads.ROOM, concerns=affinity.in_hard_host_rule
+        name="VmToHostsAffinityGroups",
+        why=affinity.host_rule,
+        reads=Reads.ROOM,
+        concerns=affinity.in_hard_host_rule,
+        apart=affinity.rule_hosts,
     ),
     Filter(
         name="VmAffinityGroups",
         why=affinity.yielding,
         reads=Reads.ROOM,
         concerns=affinity.in_yielding_circle,
+        apart=affinity.circle_hosts,
         yields=True,
     ),
     Filter(
-        name="VmAffinityGroups", why=affinity.holding, reads=Reads.ROOM, concerns=affinity.in_holding_circle
+        name="VmAffinityGroups",
+        why=affinity.holding,
+        reads=Reads.ROOM,
+        concerns=affinity.in_holding_circle,
+        apart=affinity.circle_hosts,
     ),  # `duringMaintenance: hold`
 )
 FILTERS: tuple[Filter, ...] = tuple(sorted(_TABLE, key=lambda each: each.reads))

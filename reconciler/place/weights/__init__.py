@@ -7,7 +7,13 @@ from reconciler.place.rules import Reads, Weight, nothing
 from reconciler.place.weights import guests, hardware, load, memory
 
 WEIGHTS: tuple[Weight, ...] = (
-    Weight(name="PreferredHosts", weigh=guests.preferred, key=guests.preferred_key, concerns=guests.prefers),
+    Weight(
+        name="PreferredHosts",
+        weigh=guests.preferred,
+        reads=Reads.ROOM,
+        concerns=guests.prefers,
+        apart=guests.those_preferred,
+    ),
     Weight(name="OptimalForEvenGuestDistribution", weigh=guests.even, reads=Reads.HOST, key=nothing),
     Weight(name="OptimalForCpuEvenDistribution", weigh=load.even, reads=Reads.HOST, key=nothing),
     Weight(name="OptimalForCpuPowerSaving", weigh=load.saving, reads=Reads.HOST, key=nothing),
@@ -16,12 +22,19 @@ WEIGHTS: tuple[Weight, ...] = (
     Weight(
         name="OptimalForHaReservation", weigh=guests.important, reads=Reads.HOST, key=nothing, concerns=affinity.is_ha
     ),
-    Weight(name="VmAffinityGroups", weigh=affinity.vm_score, reads=Reads.ROOM, concerns=affinity.in_circle),
+    Weight(
+        name="VmAffinityGroups",
+        weigh=affinity.vm_score,
+        reads=Reads.ROOM,
+        concerns=affinity.in_circle,
+        apart=affinity.circle_hosts,
+    ),
     Weight(
         name="VmToHostsAffinityGroups",
         weigh=affinity.host_score,
         reads=Reads.ROOM,
         concerns=affinity.in_soft_host_rule,
+        apart=affinity.rule_hosts,
     ),
     Weight(
         name="Fit VM to single host NUMA node",

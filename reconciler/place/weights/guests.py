@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Collection
 
 from reconciler.place.demand import Demand
 from reconciler.place.room import Room
@@ -23,8 +23,8 @@ def preferred(asked: Demand, host: str, room: Room) -> float:
     return 0.0 if host in asked.vm.preferred else 1.0
 
 
-def preferred_key(asked: Demand) -> Hashable:
-    """What `preferred` looks at."""
+def those_preferred(asked: Demand, room: Room) -> Collection[str]:
+    """The hosts that are unlike others."""
     return asked.vm.preferred
 
 

@@ -23,18 +23,28 @@ def size(chance: random.Random) -> str:
     return f"{{cpu: {chance.choice((1, 1, 2, 3))}, memory: {chance.choice((256, 256, 512, 1536))}MiB{more}}}"
 
 
+def rules(chance: random.Random, vms: list[str], hosts: list[str]) -> str:
+    """A group of three VMs with a rule between them and perhaps one about hosts; hard ones never contradict others."""
+    hard, soft = (
+        f"polarity: negative, enforcing: {chance.choice(('true', 'false'))}",
+        "polarity: positive, enforcing: false",
+    )
+    rule = f"vms: [{', '.join(sorted(chance.sample(vms, 3)))}], vmRule: {{{chance.choice((hard, soft))}}}"
+    named = ", ".join(sorted(chance.sample(hosts, 2)))
+    about_hosts = f"{rule}, hosts: [{named}], hostRule: {{{chance.choice((hard, soft))}}}"
+    return chance.choice((rule, about_hosts))
+
+
 def site(chance: random.Random, policy: str) -> Paper:
     """Up to seven hosts of several sizes, up to 24 VMs of which some run already, and perhaps a few groups."""
     hosts = [f"h{number}" for number in range(chance.randint(5, 7))]
     vms = [f"v{number:02}" for number in range(chance.randint(4, 24))]
     documents = document("Cluster", "main", f"{{schedulingPolicy: {policy}, memoryOvercommit: 150%}}")
     documents += "".join(map(host, hosts)) + "".join(document("VirtualMachine", name, size(chance)) for name in vms)
-    for number in range(chance.choice((0, 0, 1, 2))):
-        members = ", ".join(sorted(chance.sample(vms, 3)))
-        rule = chance.choice(
-            ("negative", "{polarity: negative, enforcing: false}", "{polarity: positive, enforcing: false}")
-        )
-        documents += group(f"g{number}", f"vms: [{members}], vmRule: {rule}")
+    if chance.random() < 0.2:
+        documents += group("together", f"vms: [{', '.join(vms[:3])}], vmRule: positive")
+    else:
+        documents += "".join(group(f"g{number}", rules(chance, vms, hosts)) for number in range(chance.randint(0, 3)))
     found = paper(documents, "", loads=chance.choice(({}, {name: chance.randint(0, 90) for name in hosts})))
     for name in vms:
         if chance.random() < 0.4:
