@@ -21,6 +21,7 @@ from reconciler.journal import Journal
 from reconciler.observe.holds import Holds
 from reconciler.observe.overrides import Overrides
 from reconciler.observe.register import Register
+from reconciler.place.hoststate import MAINTENANCE
 from reconciler.plan.plan import Step
 from specs.catalog import Catalog
 from specs.fields import Secret
@@ -63,6 +64,7 @@ class App:
             register=lambda repository: Register(self.settings.state_folder, repository),
             holds=lambda repository: Holds(self.settings.state_folder, repository).all(),
             overrides=lambda repository: self.overrides(repository).all(),
+            end=lambda repository, ref, kind: self.overrides(repository).drop(ref, kind),
         )
 
     def overrides(self, repository: str) -> Overrides:
@@ -99,6 +101,7 @@ class App:
         """Makes a plan true; `stop` set means that no new step begins. What becomes of it is noted in the journal."""
         journal = self.journal(looked.plan.repository)
         journal.plan(looked.plan)
+        self._end_what_git_says(looked)
 
         def told(step: Step, outcome: Outcome | None) -> None:
             journal.tell(step, outcome, looked.plan.revision)
@@ -112,6 +115,12 @@ class App:
         limits = Limits(host=self.settings.concurrency.host, total=self.settings.concurrency.total)
         walker = Walker(hosts=looked.hosts, tools=tools, limits=limits, tell=told, moved=moved, stop=self.stop)
         return cycle.act(looked, walker)
+
+    def _end_what_git_says(self, looked: cycle.Pass) -> None:
+        """Maintenance by hand ends when Git asks for it: from then on it is Git's word that counts."""
+        for host in looked.context.wanted.hosts.values():
+            if host.maintenance and looked.context.overrides.get(str(host.ref)):
+                self.overrides(looked.plan.repository).drop(str(host.ref), MAINTENANCE)
 
     def journal(self, repository: str) -> Journal:
         """Where deeds are noted for `gitvirt logs`; one per repository, which remembers what it said."""

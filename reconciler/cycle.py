@@ -25,6 +25,7 @@ from reconciler.observe.observed import Flight, Observed
 from reconciler.observe.refused import refusals
 from reconciler.observe.register import Register
 from reconciler.place import hostdevices
+from reconciler.place.hoststate import LOST
 from reconciler.plan import planner
 from reconciler.plan.plan import Plan
 from specs.catalog import Catalog
@@ -50,7 +51,7 @@ class Outside:
     """The world as a pass reaches it: hosts by declaration, time, our key, our memory of hosts, of holds and overrides.
 
     `silent`: since when each host that was not read does not answer; `measured`: an observation with what is known of
-    CPU loads. Only a daemon can know these.
+    CPU loads. Only a daemon can know these. `end` takes an override away: (repository, ref, kind).
     """
 
     connect: Callable[[WantedHost], Host]
@@ -60,6 +61,7 @@ class Outside:
     register: Callable[[str], Register]
     holds: Callable[[str], Mapping[str, Override]] = lambda repository: {}
     overrides: Callable[[str], Mapping[str, tuple[Override, ...]]] = lambda repository: {}
+    end: Callable[[str, str, str], object] = lambda repository, ref, kind: None
     silent: Callable[[Observed], Mapping[str, int]] = lambda observed: {}
     measured: Callable[[Wanted, Observed, Mapping[str, Host]], Observed] = lambda wanted, observed, hosts: observed
 
@@ -86,6 +88,9 @@ def look(revision: Revision, outside: Outside, allowed: Allowed | None = None) -
         wanted = leaving.with_leaving(again, entries)
     observed = with_devices(observed, hosts, hostdevices.asking(wanted))
     observed = register.complete(observed, wanted.hosts)
+    observed, back = leaving.without_lost(observed, outside.overrides(wanted.repository))
+    for name in back:
+        outside.end(wanted.repository, f"host/{name}", LOST)
     register.learn(observed, wanted.hosts)
     observed = outside.measured(wanted, observed, hosts)
     between = flights(observed, hosts)

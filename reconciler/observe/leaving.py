@@ -2,7 +2,8 @@
 
 Git forgets a host with its document, but its VMs run on: until the register of hosts has it empty it stays in the pass
 as a host that is leaving, is read under the URI that it had, and is emptied as for maintenance. A host that was put
-into another cluster counts as one of its old cluster as long as it holds VMs of that. Pure; called by reconciler/cycle.
+into another cluster counts as one of its old cluster as long as it holds VMs of that. A host that an operator declared
+lost holds nothing any more, until it answers again. Pure; called by reconciler/cycle.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from drivers.mark import Override
 from drivers.seen import Unseen
 from reconciler.desired.wanted import Wanted, WantedHost
 from reconciler.observe.observed import Observed
+from reconciler.place.hoststate import LOST
 from specs.resource import Location, Ref
 
 Entries = Mapping[str, Mapping[str, object]]
@@ -65,6 +68,22 @@ def _needed(name: str, cluster: str, wanted: Wanted, observed: Observed) -> bool
         return True
     there = {ref.name for ref, found in observed.owned.items() if any(each.host == name for each in found)}
     return any(vm.cluster == cluster for vm in wanted.vms.values() if vm.name in there or vm.renamed_from in there)
+
+
+def without_lost(observed: Observed, overrides: Mapping[str, tuple[Override, ...]]) -> tuple[Observed, list[str]]:
+    """The observation with hosts that were declared lost as such; and those of them that answer all the same."""
+    found, back = dict(observed.hosts), []
+    for ref, kept in sorted(overrides.items()):
+        name = ref.partition("/")[2]
+        lost = next((each for each in kept if each.kind == LOST), None)
+        if lost is None or name not in found:
+            continue
+        reading = found[name]
+        if isinstance(reading, Unseen) and not reading.twin:
+            found[name] = replace(reading, lost=True, reason=f"declared lost by {lost.author or 'an operator'}")
+        else:
+            back.append(name)
+    return replace(observed, hosts=found), back
 
 
 def told(observed: Observed, wanted: Wanted, entries: Entries) -> Observed:

@@ -6,9 +6,11 @@ next pass. Written by reconciler/operations, read in every pass (reconciler/cycl
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from drivers.mark import Override
@@ -40,21 +42,32 @@ class Overrides:
 
     def put(self, ref: str, override: Override) -> None:
         """Adds an override, or replaces the one of its kind."""
-        found = self.all()
-        others = tuple(each for each in found.get(ref, ()) if each.kind != override.kind)
-        self._write({**found, ref: (*others, override)})
+        with self._alone():
+            found = self.all()
+            others = tuple(each for each in found.get(ref, ()) if each.kind != override.kind)
+            self._write({**found, ref: (*others, override)})
 
     def drop(self, ref: str, kind: str) -> bool:
         """Ends an override; False if there is none."""
-        found = self.all()
-        left = tuple(each for each in found.get(ref, ()) if each.kind != kind)
-        if len(left) == len(found.get(ref, ())):
+        if not any(each.kind == kind for each in self.all().get(ref, ())):
             return False
-        self._write({**found, ref: left})
+        with self._alone():
+            found = self.all()
+            self._write({**found, ref: tuple(each for each in found.get(ref, ()) if each.kind != kind)})
         return True
 
-    def _write(self, overrides: Kept) -> None:
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else writes meanwhile: a daemon and a command may be at it in the same moment."""
         private_folder(self.path.parent)
+        descriptor = os.open(self.path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _write(self, overrides: Kept) -> None:
         data = {ref: [_sparse(each) for each in entries] for ref, entries in overrides.items() if entries}
         fresh = self.path.with_suffix(f".{os.getpid()}.new")
         with fresh.open("w") as file:

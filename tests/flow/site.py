@@ -146,6 +146,7 @@ class Site:
             register=lambda repository: Register(self.state, repository),
             holds=lambda repository: Holds(self.state, repository).all(),
             overrides=lambda repository: Overrides(self.state, repository).all(),
+            end=lambda repository, ref, kind: Overrides(self.state, repository).drop(ref, kind),
         )
 
     def _connect(self, host: WantedHost) -> Host:

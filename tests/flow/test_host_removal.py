@@ -1,14 +1,15 @@
-"""A Host that is removed from Git, gets another cluster or another URI: nothing of it counts until it was seen empty."""
+"""A Host that is removed from Git, or gets another cluster or another URI: it has to be seen empty first."""
 
 from __future__ import annotations
 
+from drivers.mark import Override
 from drivers.seen import Power
 from reconciler.diff.change import HeldReason
 from reconciler.observe.register import Register
-from reconciler.place.hoststate import State
+from reconciler.place.hoststate import LOST, State
 from tests.flow.site import ID, Site, host_yaml, said, vm_yaml
 from tests.flow.test_maintenance import on_kvm1, where
-from tests.flow.test_outages import power_of, state_of
+from tests.flow.test_outages import overrides, power_of, state_of
 
 CLUSTERS = "".join(
     f"---\napiVersion: gitvirt/v1\nkind: Cluster\nmetadata: {{name: {name}}}\nspec: {{}}\n" for name in ("one", "two")
@@ -121,3 +122,21 @@ def test_two_hosts_that_are_one_are_both_non_operational_and_nothing_is_planned_
     site.world.hosts["kvm1"].uuid = site.world.hosts["kvm2"].uuid
     assert {state_of(site, name) for name in ("kvm1", "kvm2")} == {State.NON_OPERATIONAL}
     assert not site.plan().steps
+
+
+def test_a_declared_host_that_is_lost_is_down_until_it_answers_again(site: Site) -> None:
+    on_kvm1(site, "")
+    site.world.cut("kvm1")
+    site.vms(vm_yaml("a"), vm_yaml("new"))
+    assert state_of(site, "kvm1") is State.NON_RESPONSIVE
+    assert reasons(site)["vm/new"] is HeldReason.HOST_UNSEEN
+    overrides(site).put("host/kvm1", Override(kind=LOST, value="lost", author="alice"))
+    assert state_of(site, "kvm1") is State.DOWN
+    site.apply()
+    assert where(site, "new") == "kvm2"
+    assert reasons(site) == {"vm/a": HeldReason.HOLDS_DATA}
+    site.world.restore("kvm1")
+    assert state_of(site, "kvm1") is State.UP
+    assert not overrides(site).all()
+    site.world.cut("kvm1")
+    assert state_of(site, "kvm1") is State.NON_RESPONSIVE

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reconciler.cli.context import RepoOption, YesOption, repository_at
 from reconciler.cli.exits import Exit
-from reconciler.cli.passes import application, load_revision
+from reconciler.cli.passes import Asked, application, load_revision, look
 from reconciler.errors import UsageError
+from specs.resource import Ref
+
+if TYPE_CHECKING:
+    from reconciler.app import App
+    from reconciler.cycle import Revision
 
 app = typer.Typer(no_args_is_help=True, help="Hosts by hand.")
 
@@ -22,44 +27,69 @@ def host() -> None:
 
 @app.command()
 def lost(
-    name: Annotated[str, typer.Argument(metavar="HOST", help="A host that was removed from the repository.")],
+    name: Annotated[str, typer.Argument(metavar="HOST", help="A host that does not answer, declared or removed.")],
     yes: YesOption = False,
     checked: Annotated[
         bool, typer.Option("--i-checked", help="With --yes: I made sure that nothing runs on it any more.")
     ] = False,
     repo: RepoOption = None,
 ) -> Exit:
-    """Forget a removed host that was never seen empty. What it held counts as gone: it may be made anew elsewhere.
+    """Say that a host will not come back. What it held counts as gone: it may be made anew elsewhere.
 
-    If the host still runs, its VMs may then run twice and damage their disks. Cut its power first.
+    If the host still runs, its VMs may then run twice and damage their disks. Cut its power first. A declared host is
+    `down` from then on; when it answers again it counts again.
     """
     if yes and not checked:
         raise UsageError("--yes alone is not enough here; add --i-checked if nothing runs on that host any more")
     name = name.removeprefix("host/")
     place = repository_at(None, repo)
     with application(place) as app:
-        catalog = load_revision(app, place, None).catalog
-        register = app.outside().register(str(catalog.repository.spec.id))
+        revision = load_revision(app, place, None)
+        register = app.outside().register(str(revision.catalog.repository.spec.id))
         entry = register.known().get(name)
-        if entry is None:
+        declared = revision.catalog.get("Host", name)
+        if entry is None and declared is None:
             known = ", ".join(sorted(register.known())) or "none"
-            raise UsageError(f"no host/{name} is remembered here, so nothing waits for it; remembered: {known}")
-        declared = catalog.get("Host", name)
-        if declared is not None and declared.spec.uri == entry["uri"]:
-            raise UsageError(
-                f"host/{name} is declared ({declared.location}), so it counts as long as it does not answer; "
-                "remove it from the repository first"
-            )
-        print(
-            f"host/{name} ({entry['uri']}) held {entry['vms']} VMs when it was seen last. They will count as gone, and "
-            "may be made or started elsewhere.\nIf it still runs, they run twice and damage their disks: cut its power."
-        )
+            raise UsageError(f"no host/{name} is declared or remembered here; remembered: {known}")
+        same = declared is not None and (entry is None or declared.spec.uri == entry["uri"])
+        if same:
+            _refuse_if_it_answers(name, app, revision)
+        _say(name, entry, str(declared.spec.uri) if declared else "")
         if not (yes or _typed(name)):
             print("Nothing was done.")
             return Exit.ERROR
+        if same:
+            _note(name, app, revision)
         register.forget(name)
-        print(f"host/{name} is forgotten; `gitvirt plan` shows what follows")
+        print(f"host/{name} is {'down' if same else 'forgotten'}; `gitvirt plan` shows what follows")
     return Exit.OK
+
+
+def _refuse_if_it_answers(name: str, app: App, revision: Revision) -> None:
+    if name in look(app, revision, Asked()).context.observed.seen:
+        raise UsageError(
+            f"host/{name} answers, so it is not lost; to take it out of use: `gitvirt maintenance {name} on`"
+        )
+
+
+def _say(name: str, entry: dict[str, object] | None, uri: str) -> None:
+    held = f"held {entry['vms']} VMs when it was seen last" if entry else "was never seen from here"
+    print(
+        f"host/{name} ({entry['uri'] if entry else uri}) {held}. They will count as gone, and "
+        "may be made or started elsewhere.\nIf it still runs, they run twice and damage their disks: cut its power."
+    )
+
+
+def _note(name: str, app: App, revision: Revision) -> None:
+    """A declared host stays declared, and is down until it answers."""
+    from reconciler.cli.deeds.common import author
+    from reconciler.operations.scene import By
+    from reconciler.place.hoststate import LOST
+
+    repository = str(revision.catalog.repository.spec.id)
+    by = By(author=author(), since=app.outside().now())
+    app.overrides(repository).put(f"host/{name}", by.override(LOST, "lost"))
+    app.journal(repository).deed(Ref("Host", name), True, "declared lost", by=by)
 
 
 def _typed(name: str) -> bool:

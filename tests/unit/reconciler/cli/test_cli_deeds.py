@@ -156,20 +156,23 @@ def test_holds_survive_and_are_taken_back(gitvirt, home: Path, tmp_path: Path) -
     assert "on hold are repository/home" in partly.err
 
 
-def test_a_lost_host_is_forgotten_only_when_it_is_removed_and_checked(gitvirt, home: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_lost_host_is_forgotten_if_it_was_removed_and_down_if_it_is_declared(gitvirt, home: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     state = tmp_path / "state"
     state.mkdir()
     register = state / f"hosts-{ID}.json"
     entry = {"uuid": "11111111-2222-4333-8444-555555555555", "vms": 3}
     register.write_text(json.dumps({"nuc": {"uri": SILENT, **entry}, "old": {"uri": "qemu+tls://old/system", **entry}}))
     assert "remembered: nuc, old" in gitvirt("host", "lost", "other", "--yes", "--i-checked").err
-    assert "remove it from the repository first" in gitvirt("host", "lost", "nuc", "--yes", "--i-checked").err
     assert "no terminal to ask on" in gitvirt("host", "lost", "old").err
     assert set(json.loads(register.read_text())) == {"nuc", "old"}
     ran = gitvirt("host", "lost", "host/old", "--yes", "--i-checked")
     assert ran.code == 0
     assert "held 3 VMs" in ran.out
     assert set(json.loads(register.read_text())) == {"nuc"}
+    assert "non-responsive" in gitvirt("get", "hosts").out
+    assert gitvirt("host", "lost", "nuc", "--yes", "--i-checked").code == 0
+    assert "down" in gitvirt("get", "hosts").out
+    assert "declared lost by" in gitvirt("describe", "host/nuc").out
 
 
 # The console.
