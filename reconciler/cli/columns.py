@@ -100,6 +100,12 @@ def _volume_users(item: Object) -> object:
     return ", ".join(each.rpartition("/")[2] if each.startswith("/") else each for each in users)
 
 
+def _vm_host(item: Object) -> object:
+    """`kvm1`; `kvm1 → kvm2` of a VM on its way."""
+    host, way = item["status"].get("host", ""), item["status"].get("migration")
+    return f"{way['from'] or '?'} → {way['to'] or '?'}" if way else host
+
+
 def _in_trash(item: Object) -> object:
     return ",".join(each["name"] or each["volume"] for each in item["status"]["disks"])
 
@@ -109,7 +115,7 @@ Table = Sequence[tuple[Column, Cell]]
 _VM: Table = (
     (Column("NAME"), _name),
     (Column("STATE"), at("status", "state")),
-    (Column("HOST"), at("status", "host")),
+    (Column("HOST"), _vm_host),
     (Column("CPU", right=True), _cpus),
     (Column("MEMORY", right=True), sized("status", "memory")),
     (Column("ADDRESSES", wide=True), at("status", "addresses")),
@@ -176,7 +182,8 @@ TABLES: Mapping[str, Table] = {
     "Cluster": (
         (Column("NAME"), _name),
         (Column("DATACENTER"), at("spec", "dataCenter")),
-        (Column("EMULATION"), lambda item: at("spec", "emulation")(item) or "auto"),
+        (Column("EMULATION"), at("status", "emulation")),
+        (Column("CPU"), lambda item: str(item["status"].get("cpu", "")).partition(" ")[0]),
         (Column("POLICY", wide=True), lambda item: at("spec", "schedulingPolicy", "policy")(item) or "none"),
         (Column("VMS", right=True), at("status", "vms")),
         (Column("HOSTS"), at("status", "hosts")),

@@ -50,6 +50,7 @@ def get(
         return _shown(wanted, _chosen(wanted, catalog, None, match, False), output, everything)
     with sight(repo, observed) as seen:
         situation = seen.with_addresses() if wanted.machines and output in _FULL else seen.situation
+        situation = seen.with_baselines(situation) if wanted.clusters else situation
         tell_unseen(situation)
         items = _chosen(wanted, situation.catalog, situation, match, everything)
         return _shown(wanted, items, output, everything)
@@ -87,6 +88,10 @@ class _Wanted:
     @property
     def needs_hosts(self) -> bool:
         return any(each.look is not None for each in self.kinds)
+
+    @property
+    def clusters(self) -> bool:
+        return any(each.kind == "Cluster" for each in self.kinds)
 
     @property
     def machines(self) -> bool:

@@ -50,6 +50,21 @@ class Sight:
         return replace(self.situation, addresses=addresses(self.looked.hosts, asked))
 
 
+    def with_baselines(self, situation: Situation) -> Situation:
+        """The situation with the CPU that all hosts of each cluster have; a host is asked where their CPUs differ."""
+        from dataclasses import replace
+
+        from reconciler.observe.baselines import Baselines
+        from reconciler.place import clusters
+
+        kept = Baselines(self.app.settings.state_folder)
+        found = {}
+        for name, each in situation.context.wanted.clusters.items():
+            report = clusters.report(each, situation.context)
+            found[name] = kept.of(report.models, self.looked.hosts, report.emulation == "kvm")
+        return replace(situation, baselines=found)
+
+
 @contextmanager
 def sight(repo: Path | None, observed: Path | None = None) -> Iterator[Sight]:
     """Looks once, as `plan` does; hosts are let go of at the end."""

@@ -14,6 +14,8 @@ def resolve_cluster(resource: Resource, catalog: Catalog) -> WantedCluster:
         ref=resource.ref,
         name=resource.name,
         location=resource.location,
+        emulation=resource.spec.emulation or "auto",
+        cpu=(resource.spec.cpu.model or "") if resource.spec.cpu else "",
         scheduling=scheduling_of(resource.spec.scheduling_policy),
         memory_overcommit=resource.spec.memory_overcommit or 100,
         ha_reservation=bool(resource.spec.ha_reservation),

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from reconciler.desired.affinity import WantedAffinity
+from reconciler.desired.hostdevices import DeviceChoice
 from reconciler.desired.migration import MigrationRules
 from reconciler.desired.scheduling import ClusterScheduling, WantedPolicy
-from reconciler.desired.hostdevices import DeviceChoice
 from specs.fields import Fields, Scalar, Secret
 from specs.resource import Location, Ref
 
@@ -36,7 +36,10 @@ class Drift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedCluster:
-    """A set of hosts between which VMs move, and the policies that hold in it. `memory_overcommit` in percent."""
+    """A set of hosts between which VMs move, and the policies that hold in it. `memory_overcommit` in percent.
+
+    `cpu`: the CPU model of new VMs that name none.
+    """
 
     ref: Ref
     name: str
@@ -44,6 +47,8 @@ class WantedCluster:
     ha_reservation: bool = False
     scheduling: ClusterScheduling = field(default_factory=ClusterScheduling)
     memory_overcommit: int = 100
+    emulation: Literal["auto", "kvm", "tcg"] = "auto"
+    cpu: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

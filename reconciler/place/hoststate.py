@@ -24,6 +24,7 @@ from drivers.mark import Override
 from drivers.seen import SeenHost, Unseen
 from reconciler.diff.context import Context
 from reconciler.diff.power import active
+from reconciler.place import clusters
 from reconciler.place.required import missing_on
 from specs.resource import Ref
 
@@ -144,7 +145,7 @@ def _networks(name: str, seen: SeenHost, context: Context) -> str:
     return missing_on(name, seen, context.wanted, context.observed)
 
 
-CHECKS: tuple[Check, ...] = (_storage, _networks)
+CHECKS: tuple[Check, ...] = (_storage, _networks, clusters.unfit)
 
 
 def _few(names: list[str], most: int = 4) -> str:

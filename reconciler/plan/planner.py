@@ -18,7 +18,7 @@ from reconciler.diff.change import Change, HeldReason, Verb
 from reconciler.diff.context import Context
 from reconciler.observe import backing
 from reconciler.observe.observed import Found
-from reconciler.place import choose, hostdevices, macs, moves, reservation
+from reconciler.place import choose, clusters, hostdevices, macs, moves, reservation
 from reconciler.place.reasons import folded
 from reconciler.place.room import Room, furnish
 from reconciler.plan import guard
@@ -252,7 +252,7 @@ def _warnings(builder: Builder, room: choose.Room) -> list[Warned]:
     """What there is to know beside the changes."""
     context = builder.context
     found = [*builder.warnings, *storage.short_of_space(builder)]
-    return [*found, *_unseen(context), *_macs(context), *_reservation(room)]
+    return [*found, *_unseen(context), *_macs(context), *_clusters(context), *_reservation(room)]
 
 
 def _reservation(room: choose.Room) -> list[Warned]:
@@ -261,6 +261,10 @@ def _reservation(room: choose.Room) -> list[Warned]:
 
 def _unseen(context: Context) -> list[Warned]:
     return [Warned(text=f"host/{name} was not read: {host.reason}") for name, host in context.observed.unseen.items()]
+
+
+def _clusters(context: Context) -> list[Warned]:
+    return [Warned(text=text, where=where) for text, where in clusters.warnings(context)]
 
 
 def _macs(context: Context) -> list[Warned]:

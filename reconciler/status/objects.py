@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.errors import UsageError
-from reconciler.status.kinds import affinity, declared, host, network, storage, volume
+from reconciler.status.kinds import affinity, cluster, declared, host, network, storage, volume
 from reconciler.status.kinds.vm import vm
 from reconciler.status.situation import VM, Situation
 from specs.catalog import Catalog
@@ -60,7 +60,7 @@ def foreign(situation: Situation) -> list[Object]:
 
 LISTINGS: tuple[Listing, ...] = (
     Listing(kind="DataCenter", plural="dcs", offline=declared.datacenters),
-    Listing(kind="Cluster", plural="clusters", offline=declared.clusters),
+    Listing(kind="Cluster", plural="clusters", look=cluster.clusters),
     Listing(kind="Host", plural="hosts", look=host.hosts),
     Listing(kind="Network", plural="networks", look=network.networks),
     Listing(kind="StorageDomain", plural="sds", look=storage.domains),

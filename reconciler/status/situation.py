@@ -16,6 +16,7 @@ from reconciler.desired.wanted import WantedVm
 from reconciler.diff.change import Change
 from reconciler.diff.context import Context
 from reconciler.diff.holding import owned
+from reconciler.observe.baselines import Baseline
 from reconciler.observe.observed import Found
 from reconciler.plan.plan import Plan
 from specs.catalog import Catalog
@@ -52,12 +53,16 @@ class Machine:
 
 @dataclass(frozen=True, kw_only=True)
 class Situation:
-    """One look. `addresses` maps the UUIDs of running VMs to their addresses; who is not in it was not asked."""
+    """One look. `addresses` maps the UUIDs of running VMs to their addresses; who is not in it was not asked.
+
+    `baselines` are the CPUs that all hosts of a cluster have, by cluster, where they were asked for.
+    """
 
     catalog: Catalog
     context: Context
     plan: Plan
     addresses: Mapping[str, tuple[Address, ...]] = field(default_factory=dict)
+    baselines: Mapping[str, Baseline] = field(default_factory=dict)
 
     @cached_property
     def changes(self) -> Mapping[Ref, tuple[Change, ...]]:

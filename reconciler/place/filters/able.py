@@ -27,9 +27,12 @@ def takes_devices(asked: Demand, room: Room) -> bool:
 
 def emulation(asked: Demand, host: str, room: Room) -> str | None:
     """Hardware virtualization where it is asked for; never a silent fall-back."""
-    if asked.vm.emulation == "kvm" and not room.seen[host].capabilities.kvm:
+    if room.seen[host].capabilities.kvm or asked.vm.emulation == "tcg":
+        return None
+    if asked.vm.emulation == "kvm":
         return "no KVM"
-    return None
+    others = (room.seen[each] for each in asked.vm.hosts if each in room.seen)
+    return "no KVM, which other hosts of its cluster have" if any(each.capabilities.kvm for each in others) else None
 
 
 def abilities(asked: Demand, host: str, room: Room) -> str | None:

@@ -46,7 +46,7 @@ def create_steps(change: Change, wanted: WantedVm, host: str, builder: Builder) 
     fields = defaults.new_vm(wanted, seen.capabilities)
     if wanted.emulation == "auto" and fields["emulation"] == "tcg":
         text = (
-            f"{wanted.ref}: {host} has no KVM, so software emulation is used; set the cluster's `emulation` to say so"
+            f"{wanted.ref}: no KVM on its hosts, so software emulation is used; set the cluster's `emulation` to say so"
         )
         builder.warnings.append(Warned(text=text, where=str(wanted.location)))
     parts = _devices(wanted, uuid, host, builder)

@@ -8,10 +8,13 @@ from drivers.seen import SeenHost, Unseen
 from reconciler.diff.power import active
 from reconciler.place.hoststate import HostState, State, state
 from reconciler.status.conditions import Condition, on_hold, truth
+from reconciler.status.kinds.cluster import cpu
 from reconciler.status.situation import Situation
 from reconciler.status.values import overrides, sparse, version
+from specs.compound import format_numbers
 from specs.render import spec_data
 from specs.resource import Ref
+from specs.units import format_size
 
 HOST = "Host"
 _SILENT = (State.NON_RESPONSIVE, State.CONNECTING, State.DOWN)
@@ -73,4 +76,27 @@ def _figures(seen: SeenHost) -> dict[str, Any]:
             arch=seen.capabilities.arch,
         ),
         "kvm": seen.capabilities.kvm,
+        **_machine(seen),
     }
+
+
+def _machine(seen: SeenHost) -> dict[str, Any]:
+    """What it is made of, as far as it tells: processors, CPU, NUMA nodes where there is something to say of them."""
+    shape, cells = seen.topology, seen.cells
+    telling = len(cells) > 1 or any(each.hugepages for each in cells)
+    nodes = [
+        {
+            "node": each.id,
+            "cpus": format_numbers(each.cpus),
+            "memory": each.memory,
+            "memoryFree": each.memory_free,
+            **sparse(hugepages={format_size(size): free for size, free in each.hugepages.items()}),
+        }
+        for each in cells
+        if telling
+    ]
+    return sparse(
+        topology={each: getattr(shape, each) for each in ("sockets", "cores", "threads")} if shape else {},
+        cpu=cpu(seen.cpu_model) if seen.cpu_model else "",
+        numa=nodes,
+    )

@@ -11,6 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from drivers.errors import Busy
+from drivers.node import CpuModel
 from reconciler.cli.exits import Exit
 from reconciler.journal import Journal
 from reconciler.observe import recorded
@@ -135,7 +136,16 @@ def test_every_kind_can_be_listed_in_every_form(settled):
 def test_declared_kinds_are_listed_without_looking_at_hosts(lens):
     lens.site.write("c.yaml", "apiVersion: gitvirt/v1\nkind: InstanceType\nmetadata: {name: small}\nspec: {cpu: 2}\n")
     assert table(lens("get", "instancetypes", look=False).out)[1][:2] == ["small", "2"]
-    assert table(lens("get", "clusters", look=False).out)[1] == ["default", "default", "auto", "0", "kvm1,kvm2"]
+
+
+def test_clusters_are_told_as_their_hosts_make_them(lens):
+    row = ["default", "default", "kvm", "Skylake-Server", "0", "kvm1,kvm2"]
+    assert table(lens("get", "clusters").out)[1] == row
+    lens.site.world.hosts["kvm2"].cpu_model = CpuModel(name="EPYC", vendor="AMD")
+    told = lens("describe", "cluster/default").out
+    assert "CPUs of several vendors (AMD: kvm2, Intel: kvm1)" in told
+    assert "none: none of its hosts can be asked" in told
+    assert "kvm1 libvirt 9.0.0, QEMU 7.2.0" in told
 
 
 def test_hosts_that_are_not_reached_are_told_and_never_an_error(settled):
