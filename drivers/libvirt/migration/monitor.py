@@ -123,7 +123,8 @@ class Monitor:
                     continue
                 progress = progress_of(stats, in_postcopy=ladder.in_postcopy)
                 self.began = self.began or progress.total > 0
-                self.told(progress)
+                with contextlib.suppress(Exception):  # whoever listens must not stop the one who steers
+                    self.told(progress)
                 act = ladder.step(progress, time.monotonic())
                 if act is not None and not self._do(operation, domain, act):
                     ladder.last = False

@@ -19,6 +19,7 @@ from drivers.libvirt.domain.tree import Element, parse, parse_to_edit, write
 from drivers.libvirt.migration import checks, nvram, settle
 from drivers.libvirt.migration.sides import Side, look
 from drivers.moving import Relocation
+from specs.fields import Scalar
 
 
 def relocate(source: Connections, target: Connections, request: Relocation) -> None:
@@ -78,11 +79,7 @@ class _Move:
         """Both are looked at once more: the target has exactly this, and the source's is still off and unchanged."""
         here, there = settle.both(self.source, self.target, self.request.uuid, self.operation)
         side = self._leaves(here)
-        if (
-            there is None
-            or there.mark != self.request.mark
-            or read(there.xml, None).config != read(side.xml, None).config
-        ):
+        if there is None or there.mark != self.request.mark or _identity(there.xml) != _identity(side.xml):
             raise Refused(self.target.host, self.operation, "libvirt took the definition, but it is not the same there")
         with self.source.changes() as conn:
             checks.forget(self.source, conn, self.request.uuid, self.operation)
@@ -98,6 +95,13 @@ class _Move:
                 if nvram.has_folder_without(self.target, conn, self.operation, path):
                     detail = f"the target does not have {path}; what lies on one host alone stays with it"
                     raise Refused(self.source.host, self.operation, detail) from None
+
+
+def _identity(xml: str) -> dict[str, Scalar]:
+    """What a VM must not lose on the way: its devices, images and addresses. Other libvirts have other defaults."""
+    seen = read(xml, None)
+    telling = {path: value for path, value in seen.config.items() if path.endswith(("].source", "].mac", "].network"))}
+    return {**telling, "name": seen.name, "memory": seen.config.get("memory"), "cpus": seen.config.get("cpu.count")}
 
 
 def _files(root: Element) -> list[str]:

@@ -35,29 +35,34 @@ class Verdict:
 
 def judge(here: Side | None, there: Side | None, source: str, target: str) -> Verdict:
     """The table; `here` is the source's side."""
-    if here is not None and there is not None and (here.in_postcopy or there.in_postcopy):
+    if (here is not None and here.in_postcopy) or (there is not None and there.in_postcopy):
         return _postcopy(here, there, source, target)
     if here is not None and here.alive:
         return _runs_here(here, there, source, target)
     if there is not None and there.alive:
         return _runs_there(here, there, target)
-    if here is not None and here.handed_over:
+    if here is not None and here.handed_over and not here.shell:
         return _handed_over(here, there, source, target)
+    if here is not None and here.shell:
+        said = f"{source} waits for it in a migration that came from elsewhere: settle it from that host"
+        return Verdict("none", said, certain=False)
     if there is not None and (there.shell or there.handed_over):
         return _only_memory_there(here, there, source, target)
     return _off(here, there, source, target)
 
 
-def _postcopy(here: Side, there: Side, source: str, target: str) -> Verdict:
-    """Each has what the other needs: only libvirt's own resumption of the migration brings them together."""
-    if here.off and there.alive:
+def _postcopy(here: Side | None, there: Side | None, source: str, target: str) -> Verdict:
+    """Each half has what the other needs, and only a resumed migration brings them together. One alone is nothing."""
+    if there is not None and not there.split and (here is None or here.off):
         return _runs_there(here, there, target)
-    return Verdict(
-        "none",
-        f"its memory lies on {source} and on {target} (an interrupted post-copy): keep both, and resume the migration "
-        "with `virsh migrate --postcopy --postcopy-resume`, or reset the VM",
-        certain=False,
-    )
+    if here is not None and there is not None and not there.off:
+        said = (
+            f"its memory lies on {source} and on {target}, since a post-copy broke: resume that with `virsh migrate "
+            f"--postcopy --postcopy-resume` (libvirt before 11.4 may hang), or cut its power on both and start it anew"
+        )
+    else:
+        said = "a post-copy broke, and one half of its memory is gone: cut its power where it is, and start it anew"
+    return Verdict("none", said, certain=False)
 
 
 def _runs_here(here: Side, there: Side | None, source: str, target: str) -> Verdict:
@@ -68,6 +73,8 @@ def _runs_here(here: Side, there: Side | None, source: str, target: str) -> Verd
         return Verdict("none", detail, certain=False)
     if there.shell or there.handed_over:
         return Verdict("kill there", f"it runs on {source}; {target} waited for it in vain")
+    if not here.persistent:
+        return Verdict("none", f"it runs on {source} without a definition, and {target} has one", certain=False)
     return _older(here, there, f"it runs on {source}", "forget there")
 
 

@@ -6,7 +6,7 @@ Looked at right before a move, after it, and by `settle`, which judges from both
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import libvirt
@@ -25,6 +25,10 @@ RUNNING = (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_BLOCKED)
 OFF = (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_CRASHED)
 _ARRIVING = (libvirt.VIR_DOMAIN_PAUSED_MIGRATION, libvirt.VIR_DOMAIN_PAUSED_STARTING_UP)
 _IN_POSTCOPY = (libvirt.VIR_DOMAIN_PAUSED_POSTCOPY, libvirt.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED)
+_BROKEN = (
+    (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED),
+    (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_RUNNING_POSTCOPY_FAILED),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +67,13 @@ class Side:
     def in_postcopy(self) -> bool:
         """Part of its memory is on the other side."""
         if self.state in RUNNING:
-            return self.reason in (libvirt.VIR_DOMAIN_RUNNING_POSTCOPY, 11)  # RUNNING_POSTCOPY_FAILED, newer bindings
+            return self.reason in (libvirt.VIR_DOMAIN_RUNNING_POSTCOPY, libvirt.VIR_DOMAIN_RUNNING_POSTCOPY_FAILED)
         return self.state == libvirt.VIR_DOMAIN_PAUSED and self.reason in _IN_POSTCOPY
+
+    @property
+    def split(self) -> bool:
+        """A post-copy that broke: libvirt keeps both halves until the migration is resumed."""
+        return (self.state, self.reason) in _BROKEN
 
     @property
     def alive(self) -> bool:
@@ -128,4 +137,5 @@ def _side(host: str, operation: str, found: dict[str, Any]) -> Side:
         mark, damaged = mark_of(parse(found["xml"]))
     except NotReadable as problem:
         raise DriverError(host, operation, str(problem)) from None
-    return Side(host=host, mark=mark, damaged=damaged, **found)
+    side = Side(host=host, mark=mark, damaged=damaged, **found)
+    return replace(side, job=False) if side.split else side  # libvirt keeps the job, but nothing is under way
