@@ -50,11 +50,20 @@ run "$gitvirt" sync "$repo"
 run "$gitvirt" logs -n 5 --repo "$repo"
 expect 0 "$gitvirt" plan "$repo"
 
+where() { "$gitvirt" get vms --repo "$repo" | awk -v name="$1" '$1 == name { print $3 }'; }
+
 say "Somebody kills a VM outside of gitvirt; the daemon notices"
-run "$gitvirt" lab shell kvm1 -- virsh -q destroy web-01
+run "$gitvirt" lab shell "$(where web-01)" -- virsh -q destroy web-01
 i=0; until "$gitvirt" wait web-01 --repo "$repo" --for running --timeout 5s >/dev/null 2>&1; do
     i=$((i + 1)); [ $i -lt 12 ] || { tail -n 20 "$site/daemon.log"; exit 1; }
 done
+
+say "A host into maintenance: its VMs move to the others while they run, and web-01 and web-02 stay apart"
+host="$(where db-01)"
+run "$gitvirt" maintenance "$host" on --repo "$repo" --reason "more memory" --yes
+run "$gitvirt" get vms --repo "$repo"
+run "$gitvirt" explain vm/web-02 --repo "$repo" | sed -n 1,5p
+run "$gitvirt" maintenance "$host" off --repo "$repo" --yes
 run "$gitvirt" status "$repo"
 
 cat <<END
@@ -65,6 +74,8 @@ Now it is yours:
   \$EDITOR vms/web.yaml && git commit -am change && gitvirt sync
   gitvirt console web-02             a serial console; Ctrl-] leaves
   git rm vms/db.yaml && gitvirt plan   held back: db-01 is protected
+  gitvirt migrate db-01              another host, without stopping; --to HOST --hold to keep it there
+  gitvirt cluster upgrade lab        one host after the other is emptied; every VM keeps running
   gitvirt lab power off kvm1         a power cut; gitvirt plan says what it holds back, and why
   tail -f $site/daemon.log
   make demo-down                     take it all down
