@@ -12,21 +12,15 @@ from collections.abc import Mapping
 from drivers.base import Host
 from drivers.errors import DriverError
 from reconciler.observe.atonce import at_once
-from reconciler.observe.observed import Flight, Found, Observed
+from reconciler.observe.observed import Flight, Observed, between
 
 
 def flights(observed: Observed, hosts: Mapping[str, Host]) -> dict[str, Flight]:
     """Every VM that is between two hosts. A source that cannot be asked is taken to be at it."""
     signs = {each.vm.uuid for each in observed.vms() if each.vm.migrating}
-    found = {uuid: _ends(observed.by_uuid[uuid]) for uuid in sorted(signs)}
+    found = {uuid: between(observed.by_uuid[uuid]) for uuid in sorted(signs)}
     told = at_once(lambda uuid: _ask(uuid, found[uuid], hosts), found)
     return {uuid: told[uuid] for uuid in found}
-
-
-def _ends(there: list[Found]) -> Flight:
-    source = next((each.host for each in there if each.vm.migrating != "in"), "")
-    target = next((each.host for each in there if each.vm.migrating == "in"), "")
-    return Flight(source=source, target=target)
 
 
 def _ask(uuid: str, flight: Flight, hosts: Mapping[str, Host]) -> Flight:

@@ -5,7 +5,7 @@ Pure. Made by reconciler/observe/collect.py from drivers' SeenHosts, or from a f
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -39,6 +39,12 @@ class Flight:
             return ""
         done = max(self.progress.total - self.progress.remaining, 0)
         return f", {min(done * 100 // self.progress.total, 99)} %"
+
+
+def between(there: Iterable[Found]) -> Flight:
+    """The two ends of what is seen of one VM that migrates."""
+    ends = {each.vm.migrating == "in": each.host for each in there}
+    return Flight(source=ends.get(False, ""), target=ends.get(True, ""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

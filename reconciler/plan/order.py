@@ -5,7 +5,10 @@ from __future__ import annotations
 from reconciler.diff.change import Change, Verb
 from specs.effects import Effect
 
-GROUPS = ("Deletes", "Interrupts service", "Creates", "Changes while running", "No effect on what exists", "Held")
+GROUPS = (
+    "Deletes", "Interrupts service", "Migrations", "Creates", "Changes while running", "No effect on what exists",
+    "Held",
+)  # fmt: skip
 
 
 def group(change: Change) -> str:
@@ -20,6 +23,8 @@ def group(change: Change) -> str:
         return "No effect on what exists"
     if any(each.effect in (Effect.RESTART, Effect.OFFLINE, Effect.RECREATE) for each in change.fields if not each.held):
         return "Interrupts service"
+    if any(each.path == "host" for each in change.fields if each.acts):
+        return "Migrations"
     if any(each.effect in (Effect.LIVE, Effect.HOTPLUG, Effect.MIGRATE) for each in change.fields if not each.held):
         return "Changes while running"
     return "Held" if all(each.held for each in change.fields) else "No effect on what exists"

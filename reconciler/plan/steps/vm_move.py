@@ -48,8 +48,8 @@ def field_of(move: Move) -> FieldChange:
     note = move.why if move.running else f"relocated while it is off, {move.why}"
     told = f"; gives up {', '.join(move.yields)} meanwhile" if move.yields else ""
     return FieldChange(
-        path=PATH, before=move.source, after=move.target or None, where=move.where, note=note + told, held=move.held,
-        effect=Effect.MIGRATE if move.running else Effect.LIVE, live=move.held is None,
+        path=PATH, before=move.source, after=move.target or "another host", where=move.where, note=note + told,
+        effect=Effect.MIGRATE if move.running else Effect.LIVE, live=move.held is None, held=move.held,
     )  # fmt: skip
 
 

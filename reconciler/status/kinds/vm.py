@@ -27,6 +27,7 @@ def vm(machine: Machine, situation: Situation) -> dict[str, Any]:
         state=state(machine, situation),
         reason=seen.reason if seen else "",
         host=machine.host,
+        migration=_migration(machine, situation),
         owner=owner(machine, situation),
         conditions=[each.data() for each in conditions.of_vm(machine, situation)] if ours else [],
         **(_observed(seen, mark, machine.host, situation) if seen else {}),
@@ -45,6 +46,15 @@ def vm(machine: Machine, situation: Situation) -> dict[str, Any]:
     return {"metadata": _metadata(machine), "spec": spec_data(machine.resource) if machine.resource else {}} | {
         "status": found
     }
+
+
+def _migration(machine: Machine, situation: Situation) -> dict[str, Any]:
+    """Where it is on its way to, as far as that is known."""
+    flight = situation.context.flights.get(machine.vm.uuid) if machine.vm else None
+    if flight is None:
+        return {}
+    percent = flight.percent.strip(" ,%")
+    return {**{"from": flight.source, "to": flight.target}, **({"percent": int(percent)} if percent else {})}
 
 
 def _metadata(machine: Machine) -> dict[str, Any]:

@@ -21,6 +21,7 @@ class Title(StrEnum):
 
     DELETES = "Deletes"
     INTERRUPTS = "Interrupts service"
+    MOVES = "Migrations"
     CREATES = "Creates"
     CHANGES = "Changes without interruption"
     DRIFT = "Changed outside gitvirt"
@@ -39,8 +40,8 @@ class Piece:
     held: bool = False
 
 
-_HARD = frozenset({Effect.RESTART, Effect.OFFLINE, Effect.RECREATE, Effect.MIGRATE})
-_MAIN = (Title.INTERRUPTS, Title.CHANGES)
+_HARD = frozenset({Effect.RESTART, Effect.OFFLINE, Effect.RECREATE})
+_MAIN = (Title.INTERRUPTS, Title.MOVES, Title.CHANGES)
 _QUIET = frozenset({"record", "release", "note"})
 
 
@@ -81,8 +82,8 @@ def _fields(change: Change) -> Iterator[Piece]:
         if each not in quiet:
             parts.setdefault(_place(each), []).append(each)
     main = next((key for title in _MAIN if (key := (title, False)) in parts), (Title.NOTES, False))
-    if main == (Title.INTERRUPTS, False):
-        parts[main] += parts.pop((Title.CHANGES, False), [])
+    for lighter in _MAIN[_MAIN.index(main[0]) + 1 :] if main[0] in _MAIN else ():
+        parts[main] += parts.pop((lighter, False), [])
     if quiet:
         parts.setdefault(main, []).extend(quiet)
     for (title, held), fields in parts.items():
@@ -101,4 +102,6 @@ def _place(field: FieldChange) -> tuple[Title, bool]:
         return Title.DRIFT, False
     if not field.acts:
         return Title.PENDING, False
-    return (Title.INTERRUPTS if field.effect in _HARD else Title.CHANGES), False
+    if field.effect in _HARD:
+        return Title.INTERRUPTS, False
+    return (Title.MOVES if field.path == "host" else Title.CHANGES), False
