@@ -200,11 +200,14 @@ class Journey:
 
 def wake_up(world: World, host: HostState, shell: Domain, power: Power, reason: str) -> None:
     """The shell's QEMU has its images and is the VM."""
+    devices = shell.live.devices if shell.live else []
+    for device in devices:
+        plug(world, host, shell, device, only_check=True)
     where = world.running.setdefault(shell.uuid, [])
     if where:
         world.note_double(f"uuid {shell.uuid}", (*where, host.name))
     where.append(host.name)
-    for device in shell.live.devices if shell.live else ():
+    for device in devices:
         plug(world, host, shell, device)
     shell.power, shell.reason = power, reason
 
