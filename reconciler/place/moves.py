@@ -12,7 +12,7 @@ from dataclasses import replace
 from reconciler.diff.change import Held, HeldReason
 from reconciler.diff.context import Context
 from reconciler.place import preflight
-from reconciler.place.choose import Room, choose, demand
+from reconciler.place.choose import Room, choose, demand, survey
 from reconciler.place.movers import affinity, balance, drain, hosts, override
 from reconciler.place.reasons import folded
 from reconciler.place.wish import Home, Move, Mover, Wish, home_of
@@ -69,6 +69,8 @@ def settle(wish: Wish, mover: str, context: Context, room: Room, stay: Wish | No
         why_not, move = _aim(wish, move, home, context, room)
     if why_not is None:
         return move
+    if wish.kind != "hold":
+        why_not = replace(why_not, text=f"{wish.why}; {why_not.text}")
     return replace(move, held=why_not) if wish.must else None
 
 
@@ -113,12 +115,17 @@ def _aim(wish: Wish, move: Move, home: Home, context: Context, room: Room) -> tu
     if chosen.host:
         return None, replace(move, target=chosen.host, placement=chosen, yields=chosen.yields)
     rejected = {**chosen.rejected, **{name: why for name, why in against.items() if not wish.to or name == wish.to}}
+    vain = frozenset(name for name, why in against.items() if why == _IN_VAIN)
+    rejected.update(survey(asked, room, frozenset(home.wanted.hosts) - vain).rejected if vain else {})
     told = folded(rejected)
     text = f"no other host can take it: {told}" if told else "there is no other host that may run it"
     return Held(reason=HeldReason.CANNOT_MOVE, text=text, fix="make one of them fit, or allow others"), move
 
 
+_IN_VAIN = "nothing is gained there"
+
+
 def _elsewhere(name: str, wish: Wish) -> str:
     if wish.to:
         return f"it shall go to {wish.to}" if name != wish.to else ""
-    return "nothing is gained there" if wish.among and name not in wish.among else ""
+    return _IN_VAIN if wish.among and name not in wish.among else ""

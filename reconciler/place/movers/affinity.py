@@ -13,7 +13,7 @@ sees what became of its wish by where the VM is then.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.diff.context import Context
 from reconciler.place import affinity
@@ -123,17 +123,19 @@ def _hard_circles(cluster: _Cluster) -> Steps:
     room = cluster.room
     broken = [each for each in room.standing.circles if each.hard and each.broken]
     broken.sort(key=lambda each: (-len(each.vms), each.groups))
-    stuck: dict[str, Wish] = {}
+    stuck = []
     for circle in broken:
+        tried = []
         for asked in _breaking(circle, cluster):
             among = cluster.better(asked, _hard_measure)
             wish = Wish(vm=asked.name, why=_why(circle, asked, room), among=among, must=False,
                         where=cluster.where(circle.groups[0]))  # fmt: skip
             if among and (yield from _try(wish, cluster)):
                 return True
-            stuck.setdefault(str(circle.groups), wish)
-    for wish in stuck.values():
-        yield Wish(vm=wish.vm, why=wish.why, among=wish.among, where=wish.where)
+            tried.append((len(asked.vm.hosts), wish))
+        stuck += [max(tried, key=lambda each: each[0])[1]] if tried else []
+    for wish in stuck:  # that of each group which has the most hosts to tell of
+        yield replace(wish, must=True)
     return False
 
 
