@@ -69,7 +69,7 @@ def _stopped(change: FieldChange, vm: SeenVm, why: str) -> FieldChange:
     if vm.power is Power.PAUSED:
         text = f"{why}, and it is paused, so its guest cannot shut down"
         return change.keep_back(HeldReason.PAUSED, text, "`gitvirt resume` it, or `gitvirt stop --force`")
-    return replace(change, live=True, note=f"stopped gracefully: {why}")
+    return replace(change, live=True, note=why)
 
 
 def _after(change: FieldChange, wanted: WantedVm, vm: SeenVm, mark: Mark, context: Context) -> FieldChange:

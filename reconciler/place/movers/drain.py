@@ -36,17 +36,19 @@ def _order(home: Home) -> tuple[bool, int, int, str]:
 
 def _wish(home: Home, context: Context) -> Wish | None:
     name, policy = home.wanted.name, home.wanted.on_host_maintenance
-    why = f"{home.host} goes into maintenance"
+    host = context.wanted.hosts[home.host]
+    where = host.location if host.maintenance else None
+    why = f"{home.host} {'leaves the repository' if host.leaving else 'goes into maintenance'}"
     if home.found.vm.running:
         if policy == "hold":
-            where = home.wanted.origin.get("onHostMaintenance")
-            return Wish(vm=name, why=f"{why}; it says onHostMaintenance: hold", kind="hold", where=where)
+            said = home.wanted.origin.get("onHostMaintenance", where)
+            return Wish(vm=name, why=f"{why}; it says onHostMaintenance: hold", kind="hold", where=said)
         if outage.outage(home.wanted, home.host, context):
             return None  # it is being stopped
-        return Wish(vm=name, why=why, during="drain")
+        return Wish(vm=name, why=why, during="drain", where=where)
     if policy == "hold":
         return None
-    return Wish(vm=name, why=why, during="drain", must=_shall_run(home, context))
+    return Wish(vm=name, why=why, during="drain", must=_shall_run(home, context), where=where)
 
 
 def _shall_run(home: Home, context: Context) -> bool:
