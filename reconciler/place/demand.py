@@ -25,7 +25,7 @@ class Demand:
     `memory` in bytes: what is guaranteed to it, else all that it shall have (of one that runs: all that it has);
     `overhead` is what QEMU needs beside it.
     `host` is where it is now, "" if nowhere; `running`: it takes memory and CPUs there, or will by this plan;
-    `present`: it does so already, thus what the host reports as free is without it.
+    `present`: it does so already, thus what the host reports as free is without it. `huge`: in huge pages.
     """
 
     vm: WantedVm
@@ -37,6 +37,12 @@ class Demand:
     host: str = ""
     running: bool = True
     present: bool = False
+    huge: bool = False
+
+    @property
+    def ordinary(self) -> int:
+        """Bytes of the memory that the host reports as free: none for a VM in huge pages, which are set aside."""
+        return (0 if self.huge else self.memory) + self.overhead
 
     @property
     def name(self) -> str:
@@ -59,6 +65,7 @@ def demand(vm: WantedVm, found: Found | None = None, now: int = 0) -> Demand:
         host=found.host if found else "",
         running=live is not None or _starts(vm, found, now),
         present=live is not None,
+        huge=in_huge_pages(vm.fields),
     )
 
 
@@ -73,6 +80,11 @@ def _starts(vm: WantedVm, found: Found | None, now: int) -> bool:
 def networks(fields: Fields) -> tuple[str, ...]:
     """The networks that its NICs are in."""
     return tuple(str(nic["network"]) for nic in entries(fields, "nics").values() if is_network(nic.get("network")))
+
+
+def in_huge_pages(fields: Fields) -> bool:
+    """Whether these fields ask for huge pages."""
+    return fields.get("memoryPolicy.hugepages") not in (None, "", "none", "mixed")
 
 
 def size(fields: Fields) -> tuple[int, int]:

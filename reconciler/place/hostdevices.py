@@ -51,15 +51,23 @@ def settle(wanted: Wanted, observed: Observed) -> Wanted:
 
 def why_not(asked: Demand, host: str, room: Room) -> str | None:
     """Filter HostDevice: the devices are there and nobody else's; one that is kept off can wait for those it names."""
-    seen = room.seen[host]
+    seen, vm = room.seen[host], _unsettled(asked.vm)
     taken = _taken(asked, host, room)
-    if asked.vm.power != "stopped" and (gone := next(gates.absent(asked.vm.fields, seen), None)):
+    if vm.power != "stopped" and (gone := next(gates.absent(vm.fields, seen), None)):
         return gone[1]
-    for device in entries(asked.vm.fields, LIST).values():
+    for device in entries(vm.fields, LIST).values():
         if owner := taken.get(str(device.get("address"))):
             return f"{device['address']} is given to {owner}"
-    given = _choose(asked.vm, seen, taken, {})
-    return next((f"no free {choice}" for name, choice in asked.vm.device_choices.items() if name not in given), None)
+    given = _choose(vm, seen, taken, {})
+    return next((f"{gates.NO_FREE}{choice}" for name, choice in vm.device_choices.items() if name not in given), None)
+
+
+def _unsettled(vm: WantedVm) -> WantedVm:
+    """As it is declared: what it was given on one host says nothing about another."""
+    settled = {entry(LIST, name, "address") for name in vm.device_choices}
+    if not settled & vm.fields.keys():
+        return vm
+    return replace(vm, fields={path: value for path, value in vm.fields.items() if path not in settled})
 
 
 def concerns(asked: Demand, room: Room) -> bool:

@@ -118,7 +118,7 @@ class Room:
         """Notes a VM on the host on which it was found: what the host reports is counted no second time."""
         self.take(asked, asked.host)
         if asked.present:
-            self.taken[asked.host].memory -= asked.memory + asked.overhead
+            self.taken[asked.host].memory -= asked.ordinary
             self.taken[asked.host].pending -= asked.cpus
 
     def foreign(self, vm: SeenVm, host: str) -> None:
@@ -134,9 +134,8 @@ class Room:
         taken = self.taken.setdefault(host, Taken())
         self.changed.append(host)
         if asked.running:
-            memory = sign * (asked.memory + asked.overhead)
-            taken.memory += memory
-            taken.promised += memory
+            taken.memory += sign * asked.ordinary
+            taken.promised += sign * (asked.memory + asked.overhead)
             taken.pending += sign * asked.cpus
             taken.cpus += sign * asked.cpus
             taken.guests += sign

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from drivers.node import NodeDevice
 from reconciler.diff.change import HeldReason
+from reconciler.place import hostdevices
+from reconciler.place.room import furnish
 from specs.fields import Fields
 from tests.flow.site import Site
 
@@ -168,3 +172,18 @@ def test_hosts_are_not_asked_for_devices_that_nobody_chooses_among(site: Site) -
     plug(site, "kvm1", gpu("0000:65:00.0"))
     site.vms(vm("one", way="address: '0000:65:00.0'"))
     assert {seen.devices for seen in site.look().context.observed.seen.values()} == {None}
+
+
+def test_what_it_was_given_on_one_host_says_nothing_about_another(site: Site) -> None:
+    plug(site, "kvm1", gpu("0000:65:00.0"))
+    site.vms(vm("one"))
+    site.settle()
+    plug(site, "kvm2", gpu("0000:17:00.0"))
+    looked = site.look()
+    room = furnish(looked.context, {}, {})
+    asked = room.on("kvm1")["one"]
+    assert asked.vm.fields["hostDevices[gpu].address"] == "0000:65:00.0"
+    assert [hostdevices.why_not(asked, host, room) for host in site.names] == [None, None]
+    another = replace(asked, vm=replace(asked.vm, name="another"))
+    verdicts = [hostdevices.why_not(another, host, room) for host in site.names]
+    assert verdicts == ["no free device 10de:1eb8", None]

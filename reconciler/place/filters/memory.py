@@ -11,7 +11,7 @@ from specs.units import format_size
 
 def key(asked: Demand) -> Hashable:
     """What the filters look at."""
-    return asked.memory, asked.overhead, asked.vm.guaranteed is None
+    return asked.memory, asked.overhead, asked.huge, asked.vm.guaranteed is None
 
 
 def runs(asked: Demand, room: Room) -> bool:
@@ -22,7 +22,7 @@ def runs(asked: Demand, room: Room) -> bool:
 def free(asked: Demand, host: str, room: Room) -> str | None:
     """Enough free memory, counting what this plan already puts there."""
     left = room.free(host)
-    return f"{_shown(left)} free, {_needed(asked)}" if asked.memory + asked.overhead > left else None
+    return f"{_shown(left)} free, {_needed(asked)}" if asked.ordinary > left else None
 
 
 def promised(asked: Demand, host: str, room: Room) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from drivers.seen import Cell
-from reconciler.place.demand import Demand
+from reconciler.place.demand import Demand, in_huge_pages
 from reconciler.place.room import Room
 from specs.compound import assignments, cells, format_numbers, numbers
 from specs.fields import Fields
@@ -26,7 +26,7 @@ def numa(asked: Demand, host: str, room: Room) -> str | None:
     named = frozenset().union(*wanted)
     if gone := named - there.keys():
         return f"has no NUMA node {format_numbers(gone)}"
-    if not asked.running or asked.vm.fields.get("numa.mode") not in (None, "strict") or huge(asked.vm.fields):
+    if not asked.running or asked.vm.fields.get("numa.mode") not in (None, "strict") or asked.huge:
         return None
     for nodes, memory in wanted.items():
         free = sum(there[each].memory_free for each in nodes) - _given(nodes, host, asked, room)
@@ -63,18 +63,13 @@ def hugepages(asked: Demand, host: str, room: Room) -> str | None:
 
 def takes_huge_pages(asked: Demand, room: Room) -> bool:
     """Whether its memory is in huge pages."""
-    return huge(asked.vm.fields)
-
-
-def huge(fields: Fields) -> bool:
-    """Whether these fields ask for huge pages."""
-    return fields.get(HUGEPAGES) not in (None, "", "none", "mixed")
+    return asked.huge
 
 
 def page_size(fields: Fields, there: tuple[Cell, ...]) -> int:
     """The size in bytes that is asked for; `default` is the smallest that the host has. 0 for none."""
     text = str(fields.get(HUGEPAGES) or "")
-    if not huge(fields):
+    if not in_huge_pages(fields):
         return 0
     return (
         min((size for each in there for size in each.hugepages), default=0) if text == "default" else parse_size(text)
@@ -83,7 +78,7 @@ def page_size(fields: Fields, there: tuple[Cell, ...]) -> int:
 
 def pages(fields: Fields, memory: int, size: int) -> int:
     """How many pages of that size it takes."""
-    return -(-memory // size) if size and huge(fields) else 0
+    return -(-memory // size) if size and in_huge_pages(fields) else 0
 
 
 def bound(fields: Fields, memory: int) -> Mapping[frozenset[int], int]:

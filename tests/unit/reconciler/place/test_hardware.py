@@ -11,7 +11,7 @@ from drivers.node import Cell, CpuModel, Topology
 from drivers.seen import Capabilities, SeenHost
 from reconciler.desired.resolve import Sources, resolve
 from reconciler.place.demand import Demand, demand
-from reconciler.place.filters import cpu, numa
+from reconciler.place.filters import cpu, memory, numa
 from reconciler.place.room import Room
 from reconciler.place.weights import hardware
 from specs.load import load
@@ -152,6 +152,15 @@ def test_huge_pages_that_a_plan_has_given_are_given(tmp_path: Path) -> None:
     left = room()
     left.take(first, "kvm1")
     assert numa.hugepages(second, "kvm1", left) == "384 huge pages of 2MiB free, 640 needed"
+
+
+def test_a_vm_in_huge_pages_takes_no_other_memory(tmp_path: Path) -> None:
+    huge, plain = demands(tmp_path, "cpu: 1, memory: 8GiB, memoryPolicy: {hugepages: 2MiB}", "cpu: 1, memory: 8GiB")
+    left = room()
+    assert memory.free(huge, "kvm1", left) is None
+    assert str(memory.free(plain, "kvm1", left)).startswith("6GiB free, 8GiB needed")
+    left.take(huge, "kvm1")
+    assert left.free("kvm1") == HOST.memory_free - huge.overhead
 
 
 def test_a_host_without_huge_pages_has_none(tmp_path: Path) -> None:
