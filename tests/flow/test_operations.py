@@ -163,7 +163,7 @@ def test_a_held_vm_is_left_alone_until_it_is_unheld(site: Site, alice: Operator)
         ("repository/site", set()),
         ("cluster/default", set()),
         ("host/kvm1", {"network/lan kvm2", "vm/new kvm2"}),
-        ("network/lan", {"vm/web kvm1", "vm/new kvm1"}),
+        ("network/lan", {"vm/web kvm1", "vm/new kvm2"}),
         ("vm/new", {"network/lan kvm1", "network/lan kvm2", "vm/web kvm1"}),
     ],
 )

@@ -382,7 +382,7 @@ def test_a_vm_is_not_started_on_a_disk_that_another_one_writes(tmp_path) -> None
 def test_many_vms_are_done_side_by_side_and_each_is_told(site: Site, alice: Operator) -> None:
     site.vms(*(vm_yaml(f"n{number}") for number in range(6)))
     site.settle()
-    site.world.outside("kvm1").guest("n3", agent=False, acpi=False)
+    site.world.outside(site.domain("n3")[0]).guest("n3", agent=False, acpi=False)
     told = []
     refs = [Ref("VirtualMachine", f"n{number}") for number in range(6)]
     found = perform(refs, alice.scene(), partial(power.stop, how=How(timeout=5)), told.append)

@@ -44,9 +44,9 @@ def lens(tmp_path, gitvirt, monkeypatch):
 @pytest.fixture
 def settled(lens):
     lens.site.vms(
-        vm_yaml("web", metadata=", labels: {tier: web, env: prod}"),
-        vm_yaml("db", "state: stopped", metadata=", labels: {tier: db, env: prod}"),
-        vm_yaml("test", metadata=", labels: {tier: web, env: test}"),
+        vm_yaml("web", "hosts: [kvm1]", metadata=", labels: {tier: web, env: prod}"),
+        vm_yaml("db", "hosts: [kvm1], state: stopped", metadata=", labels: {tier: db, env: prod}"),
+        vm_yaml("test", "hosts: [kvm1]", metadata=", labels: {tier: web, env: test}"),
     )
     lens.site.settle()
     return lens
