@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
 from drivers.errors import Busy, DriverError, Refused
 from drivers.memory.faults import Crash
+from drivers.node import NodeDevice
 from drivers.seen import Power
-from tests.flow.site import Site, said, vm_yaml
+from reconciler import cycle
+from reconciler.apply.dispatch import Tools
+from reconciler.apply.outcome import Outcome
+from reconciler.apply.walk import Walker
+from reconciler.plan.plan import Step
+from tests.flow.site import NoWait, Site, said, vm_yaml
 
 PHASES = ("preparing", "copying", "switching", "finishing")
 
@@ -86,6 +93,14 @@ apiVersion: gitvirt/v1
 kind: StorageDomain
 metadata: {name: local}
 spec: {type: local, path: /srv/local}
+"""
+
+
+ISO = """---
+apiVersion: gitvirt/v1
+kind: Image
+metadata: {name: tools}
+spec: {file: tools.iso, storageDomain: local}
 """
 
 
@@ -290,3 +305,85 @@ def killed(site: Site, phase: str) -> None:
     with pytest.raises(Crash):
         site.apply()
     site.world.faults.revive()
+
+
+def many(site: Site, count: int, more: str = "") -> list[str]:
+    """VMs on kvm1 that shall all be on kvm2."""
+    names = [f"vm{number}" for number in range(count)]
+    site.vms(*(vm_yaml(name, f"hosts: [kvm1]{more}") for name in names))
+    site.settle()
+    site.vms(*(vm_yaml(name, f"hosts: [kvm2]{more}") for name in names))
+    return names
+
+
+@pytest.mark.parametrize(
+    ("more", "most"), [("", 2), (", migration: {policy: veryLarge}", 1), (", migration: {policy: postCopy}", 2)]
+)
+def test_no_more_leave_a_host_at_once_than_the_policy_allows(more: str, most: int, site: Site) -> None:
+    many(site, 5, more)
+    looked, under_way, peak = site.look(), set[str](), [0]
+
+    def tell(step: Step, outcome: Outcome | None) -> None:
+        (under_way.add if outcome is None else under_way.discard)(step.id)
+        peak.append(len(under_way))
+
+    tools = Tools(open_image=site.open_image, pause=NoWait(site.clock))
+    run = cycle.act(looked, Walker(hosts=looked.hosts, tools=tools, tell=tell))
+    assert run.good
+    assert max(peak) == most
+    assert site.plan().empty
+
+
+def test_after_a_request_to_stop_no_further_vm_leaves(site: Site) -> None:
+    many(site, 5)
+    looked, stop = site.look(), threading.Event()
+    tools = Tools(open_image=site.open_image, pause=NoWait(site.clock))
+    walker = Walker(hosts=looked.hosts, tools=tools, tell=lambda step, outcome: stop.set(), stop=stop)
+    run = cycle.act(looked, walker)
+    assert run.stopped
+    assert sorted(each.status for each in run.outcomes.values()) == ["done", *["skipped"] * 4]
+    site.settle()
+    assert sound(site)
+
+
+def test_how_far_it_is_is_told(site: Site) -> None:
+    placed(site)
+    looked, told = site.look(), list[tuple[str, int, int]]()
+    tools = Tools(open_image=site.open_image, pause=NoWait(site.clock))
+    walker = Walker(hosts=looked.hosts, tools=tools, moved=lambda step, *how: told.append(how))
+    assert cycle.act(looked, walker).good
+    what, done, total = told[-1]
+    assert what.startswith("copying")
+    assert 0 < done < total == 96 << 20
+
+
+@pytest.mark.parametrize(
+    ("spec", "why"),
+    [
+        ("cdroms: [{name: setup, image: tools}]", "CD-ROM drive setup holds /srv/local/"),
+        ("hostDevices: [{name: gpu, address: '0000:65:00.0'}]", "host device gpu is of kvm1"),
+        ("xml: [{at: ./devices, add: \"<shmem name='s'/>\"}]", "it has shared memory"),
+    ],
+)
+def test_what_ties_a_running_vm_to_its_host_is_told(spec: str, why: str, site: Site) -> None:
+    for name in site.names:
+        site.world.add_directory("/srv/local", hosts=[name])
+        site.world.outside(name).plug_device(NodeDevice(address="0000:65:00.0", kind="pci"))
+    site.write("local.yaml", LOCAL + ISO)
+    (site.repository / "tools.iso").write_bytes(b"tools")
+    placed(site, f"storageDomain: shared, {spec}")
+    assert why in held(site)
+
+
+def test_the_state_of_a_tpm_ties_a_vm_that_is_off(site: Site) -> None:
+    placed(site, "tpm: true, state: stopped")
+    assert "the state of its TPM is on kvm1" in held(site)
+
+
+def test_a_disk_in_local_storage_stays_where_the_target_has_no_room_for_it(site: Site) -> None:
+    with_local_disk(site)
+    file = site.world.outside("kvm1").file(str(site.domain("web")[1].config["disks[root].source"]))
+    assert file is not None
+    file.allocation = 1 << 20
+    site.world.outside("kvm2").fill("/srv/local", leave=1 << 16)
+    assert "would be copied" in held(site)
