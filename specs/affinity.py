@@ -13,16 +13,34 @@ from specs.resource import Resource
 DEFAULT_PRIORITY = 1
 
 
-def vms_of(group: Resource, vms: Iterable[Resource]) -> tuple[str, ...]:
+class Members:
+    """VMs or hosts, to be found by name and by label; made once, since many groups ask."""
+
+    def __init__(self, among: Iterable[Resource]) -> None:
+        self._named: dict[str, Resource] = {}
+        self._bearing: dict[tuple[str, str], list[Resource]] = {}
+        for each in among:
+            self._named[each.name] = each
+            for label in each.metadata.labels.items():
+                self._bearing.setdefault(label, []).append(each)
+
+    def of(self, cluster: str | None, named: Iterable[str], labels: Mapping[str, str] | None) -> tuple[str, ...]:
+        """Those of the cluster that are named or bear all of the labels, in order of name."""
+        found = {name for name in named if name in self._named and self._named[name].spec.cluster == cluster}
+        if labels:
+            fewest = min((self._bearing.get(label, []) for label in labels.items()), key=len)
+            found.update(each.name for each in fewest if each.spec.cluster == cluster and _bears(each, labels))
+        return tuple(sorted(found))
+
+
+def vms_of(group: Resource, vms: Members) -> tuple[str, ...]:
     """The VMs of its cluster that it names or whose labels it asks for, in order of name."""
-    spec = group.spec
-    return _members(spec.cluster, spec.vms or (), spec.vm_labels, vms)
+    return vms.of(group.spec.cluster, group.spec.vms or (), group.spec.vm_labels)
 
 
-def hosts_of(group: Resource, hosts: Iterable[Resource]) -> tuple[str, ...]:
+def hosts_of(group: Resource, hosts: Members) -> tuple[str, ...]:
     """The hosts of its cluster that it names or whose labels it asks for, in order of name."""
-    spec = group.spec
-    return _members(spec.cluster, spec.hosts or (), spec.host_labels, hosts)
+    return hosts.of(group.spec.cluster, group.spec.hosts or (), group.spec.host_labels)
 
 
 def enforcing(rule: object) -> bool:
@@ -30,17 +48,7 @@ def enforcing(rule: object) -> bool:
     return rule is not None and getattr(rule, "enforcing", None) is not False
 
 
-def _members(
-    cluster: str | None, named: tuple[str, ...], labels: Mapping[str, str] | None, among: Iterable[Resource]
-) -> tuple[str, ...]:
-    names = frozenset(named)
-    found = (each for each in among if each.spec.cluster == cluster)
-    return tuple(sorted(each.name for each in found if each.name in names or _bears(each, labels)))
-
-
-def _bears(resource: Resource, labels: Mapping[str, str] | None) -> bool:
-    if not labels:
-        return False
+def _bears(resource: Resource, labels: Mapping[str, str]) -> bool:
     own = resource.metadata.labels
     return all(own.get(key) == value for key, value in labels.items())
 

@@ -33,16 +33,24 @@ class WantedAffinity:
     location: Location
 
 
-def resolve_affinity(resource: Resource, catalog: Catalog) -> WantedAffinity:
-    """The WantedAffinity of one resource of a checked catalog."""
+def resolve_groups(catalog: Catalog) -> dict[str, WantedAffinity]:
+    """All groups of a checked catalog, by name."""
+    groups = catalog.of("AffinityGroup")
+    if not groups:
+        return {}
+    vms, hosts = affinity.Members(catalog.of("VirtualMachine")), affinity.Members(catalog.of("Host"))
+    return {each.name: _group(each, affinity.vms_of(each, vms), affinity.hosts_of(each, hosts)) for each in groups}
+
+
+def _group(resource: Resource, vms: tuple[str, ...], hosts: tuple[str, ...]) -> WantedAffinity:
     spec = resource.spec
     return WantedAffinity(
         ref=resource.ref,
         name=resource.name,
         cluster=spec.cluster,
         priority=spec.priority or affinity.DEFAULT_PRIORITY,
-        vms=affinity.vms_of(resource, catalog.of("VirtualMachine")),
-        hosts=affinity.hosts_of(resource, catalog.of("Host")),
+        vms=vms,
+        hosts=hosts,
         vm_rule=spec.vm_rule.polarity if spec.vm_rule else "",
         vm_hard=affinity.enforcing(spec.vm_rule),
         host_rule=spec.host_rule.polarity if spec.host_rule else "",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from reconciler.desired.affinity import resolve_affinity
+from reconciler.desired.affinity import resolve_groups
 from reconciler.desired.cluster import resolve_cluster
 from reconciler.desired.identity import derived_uuid, image_volume
 from reconciler.desired.network import resolve_mac_pool, resolve_network
@@ -73,7 +73,7 @@ def resolve(catalog: Catalog, revision: str, sources: Sources, staying: Mapping[
         images={each.name: _image(each, sources) for each in catalog.of("Image")},
         vms={each.name: resolve_vm(each, catalog, hosts, sources.reveal) for each in catalog.of("VirtualMachine")},
         mac_pools={each.name: resolve_mac_pool(each) for each in catalog.of("MacPool")},
-        affinity={each.name: resolve_affinity(each, catalog) for each in catalog.of("AffinityGroup")},
+        affinity=resolve_groups(catalog),
         policies={each.name: resolve_policy(each) for each in catalog.of("SchedulingPolicy")},
         clusters={each.name: resolve_cluster(each, catalog) for each in catalog.of("Cluster")},
         deletions=_budget(budgets and budgets.deletions, Budget()),

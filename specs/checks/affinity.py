@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -33,26 +34,26 @@ class _Group:
 
 def findings(scope: Scope) -> Iterator[Finding]:
     """What is wrong with each group, and with all of them together."""
-    groups = [_group(each, scope) for each in scope.of("AffinityGroup")]
+    if not scope.of("AffinityGroup"):
+        return
+    vms, hosts = affinity.Members(scope.of("VirtualMachine")), affinity.Members(scope.of("Host"))
+    groups = [_group(each, vms, hosts) for each in scope.of("AffinityGroup")]
     for group in groups:
         yield from _clusters(group, scope)
     groups = [each for each in groups if _known(each, scope)]
     if not scope.complete or scope.partial:
         return  # members may be missing
+    sizes = Counter(each.spec.cluster for each in scope.of("Host"))
     for group in groups:
         yield from _says_nothing(group)
-        yield from _too_many(group, scope)
+        yield from _too_many(group, sizes[group.resource.spec.cluster], scope)
     unions = affinity.united({each.name: each.vms for each in groups if each.rule("vm_rule") == ("positive", True)})
     yield from _apart_and_together(groups, unions)
     yield from _nowhere(groups, unions, scope)
 
 
-def _group(resource: Resource, scope: Scope) -> _Group:
-    return _Group(
-        resource=resource,
-        vms=affinity.vms_of(resource, scope.of("VirtualMachine")),
-        hosts=affinity.hosts_of(resource, scope.of("Host")),
-    )
+def _group(resource: Resource, vms: affinity.Members, hosts: affinity.Members) -> _Group:
+    return _Group(resource=resource, vms=affinity.vms_of(resource, vms), hosts=affinity.hosts_of(resource, hosts))
 
 
 def _known(group: _Group, scope: Scope) -> bool:
@@ -93,13 +94,12 @@ def _says_nothing(group: _Group) -> Iterator[Finding]:
             yield doubtful(resource, path, what, fix=fix)
 
 
-def _too_many(group: _Group, scope: Scope) -> Iterator[Finding]:
+def _too_many(group: _Group, hosts: int, scope: Scope) -> Iterator[Finding]:
     """More VMs to keep apart than hosts: declared perhaps for hosts to come, so no error."""
     if group.rule("vm_rule") != ("negative", True):
         return
     machines = (scope.get("VirtualMachine", name) for name in group.vms)
     running = sum(each is not None and each.spec.state in (None, "running") for each in machines)
-    hosts = sum(each.spec.cluster == group.resource.spec.cluster for each in scope.of("Host"))
     if running > hosts:
         what = f"{group.resource.ref} keeps {running} running VMs apart, and its cluster has {_count(hosts)}"
         fix = "make the rule soft (`enforcing: false`), or add hosts"

@@ -78,6 +78,8 @@ Balancer = Callable[[_Cluster], Iterator[_Plan]]
 
 def wishes(context: Context, room: Room) -> Iterator[Wish]:
     """At most one VM that is moved in each cluster."""
+    if all(room.policy(name).balancer == "None" for name in context.wanted.clusters):
+        return
     for name, hosts in at_rest(context, room):
         policy = room.policy(name)
         cluster = _Cluster(hosts=hosts, room=room, parameters=policy.parameters, vm_loads=context.observed.vm_loads)

@@ -125,7 +125,7 @@ def test_members_are_of_the_group_s_own_cluster(faults: Faults, read: Read) -> N
     catalog = read(right, base=base)
     group = catalog.get("AffinityGroup", "g")
     assert group is not None
-    assert affinity.vms_of(group, catalog.of("VirtualMachine")) == ("a", "c")
+    assert affinity.vms_of(group, affinity.Members(catalog.of("VirtualMachine"))) == ("a", "c")
 
 
 def test_the_only_cluster_need_not_be_named_and_one_of_several_must(faults: Faults) -> None:
