@@ -106,4 +106,4 @@ class Host(Model):
     cluster: Name | None = declared("Its cluster; may be left out if there is only one.", effect="policy")
     description: Line | None = declared("Text for people.", effect="policy")
     migration: HostMigration | None = declared("How VMs come there from other hosts.", effect="policy")
-    maintenance: Yes | None = declared("Nothing is started there while it is true.", effect="policy")
+    maintenance: Yes | None = declared("Emptied of VMs, and none is put there, while it is true.", effect="policy")
