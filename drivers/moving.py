@@ -22,7 +22,9 @@ class Migration:
     `target_uri` is the libvirt URI by which the source's libvirtd reaches the target's (peer-to-peer); "", or a peer
     that it cannot connect to before anything began: both hosts are led through our own connections (managed direct).
     `address` is the target's address in the migration network ("": the one that we reach it by).
-    `copy` are the targets (vda …) of the disks whose content goes along, since the target cannot reach their storage.
+    `copy` are the targets (vda …) of the disks whose content goes along, since the target cannot reach their storage;
+    `incremental`: what each of them is an overlay of is there already, the very same, and only the overlays are copied
+    (else they arrive as whole images).
     `bandwidth` in MiB/s (0: no limit of ours). `ladder` are pairs of (memory iteration beyond which, downtime in ms);
     the first entry is (0, downtime to begin with). `last_resort` is what comes after the last rung: give up, let the
     guest stand still for `last_downtime` ms, or post-copy, from which there is no way back.
@@ -34,6 +36,7 @@ class Migration:
     target_uri: str = ""
     address: str = ""
     copy: tuple[str, ...] = ()
+    incremental: bool = False
     bandwidth: int = 0
     ladder: tuple[tuple[int, int], ...] = ()
     last_resort: LastResort = "abort"

@@ -151,13 +151,21 @@ class Journey:
             raise Said(Refused, f"no storage pool of {self.target.name} has the folder of {path}")
         if name in directory.files and name + UNFINISHED not in directory.files:
             raise Said(Conflict, f"{path} exists there already, and may be somebody's data")
+        if self.request.incremental:
+            self._is_there(image.backing)
         if image.allocation > directory.available:
             raise Said(NoSpace, f"cannot write {image.allocation} bytes to '{folder}': No space left on device")
         made = self.world.new_file(name, image.capacity, image.format)
         made.content, made.allocation = image.content, image.allocation
+        made.backing = image.backing if self.request.incremental else ""
         directory.add(made)
         directory.add(self.world.new_file(name + UNFINISHED))
         self.made += [(folder, name), (folder, name + UNFINISHED)]
+
+    def _is_there(self, backing: str) -> None:
+        own, there = self.source.file(backing), self.target.file(backing)
+        if own is None or there is None or (own.capacity, own.format) != (there.capacity, there.format):
+            raise Said(Refused, f"{backing or 'nothing'}, which the disk is an overlay of, is not the same there")
 
     def _converge(self, told: Callable[[Progress], None]) -> None:
         needs = self.domain.guest.needs_downtime

@@ -216,6 +216,25 @@ def test_copies_that_a_killed_gitvirt_left_are_made_again(moving: Journeys, twin
     assert f"{name}.incoming" not in twin.second.volumes.names(moving.own, refresh=True)
 
 
+def test_of_an_overlay_only_the_difference_goes_along_if_the_rest_is_there(
+    moving: Journeys, twin: Twin, name: str
+) -> None:
+    moving.own_pools()
+    base, overlay, image = f"{name}-base.qcow2", f"{name}.qcow2", twin.guest_image()
+    twin.host.volumes.upload(moving.own, base, iter([image]), len(image))
+    below = twin.seen_pool(name=moving.own).volumes[base].path
+    source = twin.host.volumes.create(NewVolume(pool=moving.own, name=overlay, backing=below)).path
+    new = twin.define(new_vm(name, disks_root={"source": source, "format": "qcow2", "bus": "virtio"}))
+    twin.start(new.uuid)
+    with pytest.raises(Refused, match="not the same there"):
+        moving.migrate(new.uuid, copy=("vda",), incremental=True)
+    twin.second.volumes.upload(moving.own, base, iter([image]), len(image))
+    twin.seen_pool(twin.second, moving.own)
+    moving.migrate(new.uuid, copy=("vda",), incremental=True)
+    assert twin.seen_pool(twin.second, moving.own).volumes[overlay].backing == below
+    moving.end(new.uuid)
+
+
 # VMs that are off.
 
 

@@ -1,16 +1,17 @@
 """Volumes on the target for disks whose content is copied along with a migration.
 
-libvirt copies into volumes that exist, of the very size and format of the source's, flattened: a linked clone arrives
-as a whole image. They are made here, in the target's pool of the same folder. A marker volume `NAME.incoming` beside
-each says that it is unfinished and ours, so that what a killed gitvirt left is known and made again. A volume of that
-name without the marker is never touched. The source's volumes stay as they are. Called by live.py.
+libvirt copies into volumes that exist, of the very size and format of the source's. A linked clone arrives as a whole
+image, unless the caller says that what it is a clone of is there already. They are made here, in the target's pool of
+the same folder. A marker volume `NAME.incoming` beside each says that it is unfinished and ours, so that what a killed
+gitvirt left is known and made again. A volume of that name without the marker is never touched. The source's volumes
+stay as they are. Called by live.py.
 """
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import libvirt
 from lxml import etree
@@ -40,6 +41,7 @@ class Copies:
     target: Connections
     operation: str
     paths: tuple[str, ...]
+    incremental: bool = False
 
     def make(self) -> None:
         """Makes them all, or none."""
@@ -84,10 +86,29 @@ class Copies:
                 marker = NewVolume(pool="", name=name + UNFINISHED, format="raw")
                 call(self.operation, pool.createXML, volume_xml(marker), 0)
             new = NewVolume(pool="", name=name, capacity=original.capacity, format=original.format)
+            if self.incremental:
+                below = self._below(conn, original)
+                new = replace(new, backing=below.path, backing_format=below.format)
             made = read_volume(call(self.operation, _create, pool, volume_xml(new)))
         if (made.capacity, made.format) != (original.capacity, original.format):
             detail = f"it made {path} with {made.capacity} bytes as {made.format}, not as on the source"
             raise Refused(self.target.host, self.operation, detail)
+
+    def _below(self, conn: libvirt.virConnect, original: SeenVolume) -> SeenVolume:
+        """What the copy shall be an overlay of, as the target has it. Refused if that is not as the caller said."""
+        if not original.backing:
+            detail = f"{original.path} is no overlay, so there is more to copy than a difference"
+            raise Refused(self.source.host, self.operation, detail)
+        own = self._original(original.backing)
+        try:
+            volume = self.target.call(self.operation, conn.storageVolLookupByPath, original.backing)
+            there = read_volume(self.target.call(self.operation, volume.XMLDesc, 0))
+        except Missing:
+            there = None
+        if there is None or (there.capacity, there.format) != (own.capacity, own.format):
+            detail = f"{original.backing}, which the disk is an overlay of, is not the same there"
+            raise Refused(self.target.host, self.operation, detail)
+        return there
 
     def _pool(self, conn: libvirt.virConnect, path: str) -> libvirt.virStoragePool:
         folder = posixpath.dirname(path)

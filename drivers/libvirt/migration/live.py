@@ -139,7 +139,7 @@ class Live:
         if missing := [target for target, path in found.items() if not path]:
             detail = f"no disk {', '.join(missing)} that is a file, so its content cannot be copied along"
             raise Refused(self.source.host, self.operation, detail)
-        return Copies(self.source, self.target, self.operation, tuple(found.values()))
+        return Copies(self.source, self.target, self.operation, tuple(found.values()), self.request.incremental)
 
     def _failed(self, error: DriverError, volumes: Copies) -> None:
         """Returns if the VM has arrived in spite of it; else raises the error once it is known to run on the source."""
@@ -153,8 +153,7 @@ class Live:
             raise Unknown(self.source.host, self.operation, f"it seems to run on both hosts; {error.detail}") from error
         with contextlib.suppress(DriverError):  # a target that is gone keeps them, with their markers
             volumes.discard()
-        told = type(error)(error.host, error.operation, f"{error.detail}; it runs on {self.source.host}")
-        raise told from error
+        raise error
 
     def _here(self, error: DriverError) -> Side | None:
         """The source's side; Unknown if it cannot be asked: peer-to-peer goes on without us."""

@@ -86,6 +86,8 @@ def _check(request: Migration, route: Route) -> None:
         raise Refused(
             route.host, operation, "zero copy works only with parallel connections: declare them, or leave it"
         )
+    if request.parallel and request.last_resort == "postcopy":
+        raise Refused(route.host, operation, "post-copy does not work with parallel connections: choose one of them")
     if request.zero_copy and request.encrypted:
         raise Refused(route.host, operation, "zero copy does not work with encrypted data: choose one of them")
 
@@ -99,7 +101,8 @@ def _flags(request: Migration, route: Route, peer_to_peer: bool) -> int:
         (request.parallel > 0, libvirt.VIR_MIGRATE_PARALLEL),
         (request.zero_copy, ZERO_COPY),
         (request.encrypted, libvirt.VIR_MIGRATE_TLS),
-        (bool(request.copy), libvirt.VIR_MIGRATE_NON_SHARED_DISK),
+        (bool(request.copy) and not request.incremental, libvirt.VIR_MIGRATE_NON_SHARED_DISK),
+        (bool(request.copy) and request.incremental, libvirt.VIR_MIGRATE_NON_SHARED_INC),
         (request.last_resort == "postcopy" and not route.paused, libvirt.VIR_MIGRATE_POSTCOPY),
     )
     return int(BASE | sum(flag for wanted, flag in conditions if wanted))

@@ -70,6 +70,12 @@ READINGS: tuple[Reading, ...] = (
         Unreachable,
         "the hosts do not reach each other: look at names, routes and firewalls between them (TCP 49152 to 49215)",
     ),
+    Reading(
+        (),
+        r"locked memory",
+        Refused,
+        "zero copy needs memory that may be locked: leave it, or raise the limit for the host's libvirtd",
+    ),
     Reading((), r"unable to find any port|all ports.*in use", Busy, "all of the target's migration ports are taken"),
     Reading(
         (),

@@ -21,7 +21,17 @@ def made(peer_to_peer: bool = True, route: Route = ROUTE, **values: Any) -> Term
 
 
 def flags(found: Terms) -> set[str]:
-    names = ("PERSIST_DEST", "UNDEFINE_SOURCE", "LIVE", "TLS", "PARALLEL", "ZEROCOPY", "POSTCOPY", "NON_SHARED_DISK")
+    names = (
+        "PERSIST_DEST",
+        "UNDEFINE_SOURCE",
+        "LIVE",
+        "TLS",
+        "PARALLEL",
+        "ZEROCOPY",
+        "POSTCOPY",
+        "NON_SHARED_DISK",
+        "NON_SHARED_INC",
+    )
     more = ("AUTO_CONVERGE", "COMPRESSED", "CHANGE_PROTECTION", "ABORT_ON_ERROR", "UNSAFE", "TUNNELLED")
     return {name for name in names + more if found.flags & getattr(libvirt, f"VIR_MIGRATE_{name}")}
 
@@ -36,6 +46,7 @@ PLAIN = {"LIVE", "PERSIST_DEST", "UNDEFINE_SOURCE", "ABORT_ON_ERROR"}
         ({"bandwidth": 52}, set(), {"bandwidth": 52}),
         ({"auto_converge": True, "compressed": True}, {"AUTO_CONVERGE", "COMPRESSED"}, {}),
         ({"copy": ("vda", "vdb")}, {"NON_SHARED_DISK"}, {"migrate_disks": ["vda", "vdb"]}),
+        ({"copy": ("vda",), "incremental": True}, {"NON_SHARED_INC"}, {"migrate_disks": ["vda"]}),
         ({"parallel": 4, "zero_copy": True}, {"PARALLEL", "ZEROCOPY"}, {"parallel.connections": 4}),
         ({"last_resort": "postcopy"}, {"POSTCOPY"}, {}),
         ({"last_resort": "suspend"}, set(), {}),
@@ -73,6 +84,7 @@ def test_the_data_goes_where_the_route_says(address: str, uri: dict[str, str]) -
     [
         ({"zero_copy": True}, 9_000_000, Refused, "parallel"),
         ({"zero_copy": True, "parallel": 2, "encrypted": True}, 9_000_000, Refused, "encrypted"),
+        ({"parallel": 2, "last_resort": "postcopy"}, 9_000_000, Refused, "post-copy"),
         ({"zero_copy": True, "parallel": 2}, 8_004_000, Unsupported, "8.5"),
         ({"parallel": 2}, 5_001_000, Unsupported, "5.2"),
         ({"encrypted": True}, 3_001_000, Unsupported, "3.2"),
