@@ -30,7 +30,7 @@ def get(
         list[str],
         typer.Argument(
             metavar="KIND [NAME...]",
-            help="vms, hosts, networks, sds, images, clusters, dcs, instancetypes, volumes, trash, all; or KIND/NAME.",
+            help="vms, hosts, networks, sds, images, clusters, dcs, macpools, instancetypes, volumes, trash, all; …",
         ),
     ],
     labels: SelectorOption = None,

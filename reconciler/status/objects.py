@@ -62,6 +62,7 @@ LISTINGS: tuple[Listing, ...] = (
     Listing(kind="DataCenter", plural="dcs", offline=declared.datacenters),
     Listing(kind="Cluster", plural="clusters", look=cluster.clusters),
     Listing(kind="Host", plural="hosts", look=host.hosts),
+    Listing(kind="MacPool", plural="macpools", offline=declared.mac_pools),
     Listing(kind="Network", plural="networks", look=network.networks),
     Listing(kind="StorageDomain", plural="sds", look=storage.domains),
     Listing(kind="Image", plural="images", look=storage.images),

@@ -108,6 +108,18 @@ def test_a_bridge_that_is_not_what_the_network_asks_is_held(
     assert set(held) == {"kvm1", "kvm2"}
 
 
+def test_a_switch_that_is_gone_is_seen_once_a_network_names_it(site: Site) -> None:
+    bridge(site, "br20", "eth1")
+    site.write("networks.yaml", network("office", "type: ovs, bridge: ovsbr0, required: true"))
+    looked = site.look()
+    assert missing_required(looked.context.wanted, looked.context.observed) == {}  # libvirt does not list it
+    site.world.outside("kvm1").plug_link("ovsbr0", Link())
+    site.apply()
+    looked = site.look()
+    missing = missing_required(looked.context.wanted, looked.context.observed)
+    assert missing == {"kvm2": "required network office: kvm2 has no bridge ovsbr0"}
+
+
 def test_the_advice_for_an_overlay_says_how_its_device_is_made(site: Site) -> None:
     site.write("networks.yaml", network("e", "type: vxlan, bridge: 'br{vni}', vxlan: {id: 100, device: 'vx{vni}'}"))
     fixes = {each.held.fix for each in site.plan().changes if each.held}

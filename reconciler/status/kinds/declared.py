@@ -1,4 +1,4 @@
-"""Kinds that are only declared: clusters, data centers, instance types. Pure, and without a look at any host."""
+"""Kinds that are only declared: clusters, data centers, instance types, MAC pools. Pure, without a look at any host."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from reconciler.status.values import sparse
 from specs.catalog import Catalog
+from specs.macranges import bounds
 from specs.render import spec_data
 from specs.resource import Resource
 
@@ -45,6 +46,20 @@ def scheduling_policies(catalog: Catalog) -> list[dict[str, Any]]:
     return [
         _object(each, clusters=[name for name, said in clusters if said is not None and said.policy == each.name])
         for each in catalog.of("SchedulingPolicy")
+    ]
+
+
+def mac_pools(catalog: Catalog) -> list[dict[str, Any]]:
+    """Every MAC pool, with the clusters whose new NICs take from it, and how many addresses it has in all."""
+    centers = {each.name: each.spec.mac_pool for each in catalog.of("DataCenter")}
+    users = {each.name: each.spec.mac_pool or centers.get(each.spec.data_center) for each in catalog.of("Cluster")}
+    return [
+        _object(
+            each,
+            clusters=[name for name, pool in users.items() if pool == each.name],
+            addresses=sum(last - first + 1 for first, last in map(bounds, each.spec.ranges)),
+        )
+        for each in catalog.of("MacPool")
     ]
 
 

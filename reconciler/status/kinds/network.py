@@ -6,6 +6,7 @@ from typing import Any
 
 from reconciler.desired.wanted import WantedNetwork
 from reconciler.diff.networks import users
+from reconciler.place import bridges
 from reconciler.status import conditions
 from reconciler.status.kinds.places import ready, state_of
 from reconciler.status.situation import Situation
@@ -43,11 +44,14 @@ def _on(host: str, wanted: WantedNetwork, situation: Situation) -> dict[str, Any
     if network is None:
         return {"name": host, "state": "absent"}
     fields = network.live if network.live is not None else network.config
+    relied = bridges.relied(wanted, seen)
     return {
         "name": host,
         "state": "active" if network.active else "inactive",
         "autostart": network.autostart,
         **sparse(bridge=fields.get("bridge"), subnet=fields.get("subnet"), address=fields.get("address")),
+        **sparse(vlan=fields.get("vlan"), vlanBy=relied or None, own=wanted.addresses.get(host)),
+        **sparse(lacking=bridges.lacking(wanted, seen) or bridges.cut_off(wanted, seen) or None),
         "vms": users(seen, wanted.name),
         **sparse(generation=network.mark.generation if network.mark else None),
     }
