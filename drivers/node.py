@@ -48,8 +48,9 @@ class NodeDevice:
     """A device of a host that a VM could be given; `kind` is pci, usb or mdev, ids are of four hex digits.
 
     `pci_class` has six of them. `parent` is the address of the physical function of a virtual one, or of the card that
-    an mdev is made on; `link` the name of the network link of a physical function. `type` is that of an mdev.
-    `driver` is the kernel's, "" if none has it; `group`: its IOMMU group, without which nothing can be passed through. `cell`: the NUMA cell that it is near to.
+    an mdev is made on; `link` the name of the network link of a function. `type` is that of an mdev. `driver` is the
+    kernel's, "" if none has it; `group`: its IOMMU group, without which nothing can be passed through. `cell`: the NUMA
+    cell that it is near to.
     """
 
     address: str

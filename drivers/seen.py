@@ -197,8 +197,9 @@ class SeenHost:
     """A complete reading of one host. Versions as libvirt's integers (9000000 = 9.0.0); memory in bytes.
 
     `cpu_time` is ns that its CPUs were busy since it booted: a statistic, of no account in any comparison. `cpu_model`
-    is that of its best virtualization. `devices` is None unless somebody asked (drivers.base.Node): VMs that name no
-    address need them. `links` are the host's own, by name; empty where they cannot be read.
+    is that of its best virtualization; `tsc` the frequency in Hz of its time stamp counter, 0 if guests can have any.
+    `devices` is None unless somebody asked (drivers.base.Node): VMs that name no address need them. `links` are the
+    host's own, by name; empty where they cannot be read.
     """
 
     name: str
@@ -212,6 +213,7 @@ class SeenHost:
     topology: Topology | None = None
     cells: tuple[Cell, ...] = ()
     cpu_model: CpuModel | None = None
+    tsc: int = 0
     cpu_time: int = 0
     capabilities: Capabilities = field(default_factory=Capabilities)
     devices: tuple[NodeDevice, ...] | None = None

@@ -81,6 +81,28 @@ def cpu(move: Move) -> str:
     return _named(model, move) if model else ""
 
 
+def firmware(move: Move) -> str:
+    """A running VM with UEFI finds the file of its firmware under the same path."""
+    here, there = (host.capabilities.offers.get("loader.path", frozenset()) for host in (move.source, move.target))
+    if move.fields.get("firmware") != "uefi" or not move.running or not here or not there:
+        return ""
+    own = str(move.fields.get("uefi.loader") or "")
+    if own in here and own not in there:
+        return f"{move.target.name} has no firmware {own}"
+    return "" if own or here & there else f"{move.target.name} has none of the UEFI firmware of {move.source.name}"
+
+
+def clock(move: Move) -> str:
+    """A guest that was promised a steady time stamp counter finds one of the same frequency, as KVM sees it."""
+    ours, theirs = move.source.tsc, move.target.tsc
+    promised = switches(str(move.fields.get("cpu.features") or "")).get("invtsc") == "+"
+    if not promised or not move.running or not ours or not theirs or abs(ours - theirs) * 4000 <= ours:
+        return ""
+    return (
+        f"its CPU has invtsc, and the counter of {move.target.name} has {theirs} Hz, that of {move.source.name} {ours}"
+    )
+
+
 def host_devices(move: Move) -> str:
     """A device of the host stays where it is, and a VM that has one with it."""
     names = sorted(entries(move.fields, "hostDevices"))
@@ -90,7 +112,16 @@ def host_devices(move: Move) -> str:
     return f"it has {'a device' if len(names) == 1 else 'devices'} of {move.source.name} ({named})"
 
 
-CHECKS: tuple[Callable[[Move], str], ...] = (host_devices, architecture, versions, emulation, abilities, cpu)
+CHECKS: tuple[Callable[[Move], str], ...] = (
+    host_devices,
+    architecture,
+    versions,
+    emulation,
+    abilities,
+    firmware,
+    cpu,
+    clock,
+)
 
 
 def _same(model: str, move: Move) -> str:

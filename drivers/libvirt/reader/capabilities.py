@@ -37,6 +37,7 @@ class Facts:
     cells: tuple[Cell, ...]
     pages: tuple[int, ...]
     cpu_model: CpuModel | None
+    tsc: int
 
 
 def read(capabilities: str, domain_capabilities: Sequence[str]) -> Facts:
@@ -65,6 +66,7 @@ def read(capabilities: str, domain_capabilities: Sequence[str]) -> Facts:
         cells=cells,
         pages=node.huge_pages(root),
         cpu_model=next((model for each in domains if (model := node.cpu_model(each))), None),
+        tsc=node.tsc(root),
     )
 
 
@@ -75,11 +77,16 @@ def _usable(domains: Sequence[etree._Element]) -> dict[str, frozenset[str]]:
 
 
 def _offers(domains: Sequence[etree._Element]) -> dict[str, frozenset[str]]:
-    """Every enumeration of the devices: `tpm.model` → its values, and `tpm.supported` → {yes}, {no}."""
+    """Every enumeration of the devices: `tpm.model` → its values, and `tpm.supported` → {yes}, {no}.
+
+    `loader.path` are the files of UEFI firmware that libvirt knows there.
+    """
     found: dict[str, set[str]] = {}
     for domain in domains:
         for part in (*domain.iterfind("os/loader"), *domain.iterfind("devices/*"), *domain.iterfind("features/hyperv")):
             found.setdefault(f"{part.tag}.supported", set()).add(part.get("supported", "yes"))
+            if paths := {each.text or "" for each in part.iterfind("value")}:
+                found.setdefault(f"{part.tag}.path", set()).update(paths)
             for each in part.iterfind("enum"):
                 values = found.setdefault(f"{part.tag}.{each.get('name')}", set())
                 values.update(value.text or "" for value in each.iterfind("value"))

@@ -55,6 +55,14 @@ def huge_pages(capabilities: etree._Element) -> tuple[int, ...]:
     )
 
 
+def tsc(capabilities: etree._Element) -> int:
+    """Hz of the time stamp counter where guests have to take it as it is, else 0."""
+    found = capabilities.find("host/cpu/counter[@name='tsc']")
+    if found is None or found.get("scaling") == "yes":
+        return 0
+    return int(found.get("frequency", 0))
+
+
 def cpu_model(domain: etree._Element) -> CpuModel | None:
     """What `host-model` means for one virtualization, None where it has none."""
     mode = domain.find("cpu/mode[@name='host-model'][@supported='yes']")

@@ -53,6 +53,7 @@ class Reader:
             uuid=facts.uuid,
             topology=facts.topology,
             cpu_model=facts.cpu_model,
+            tsc=facts.tsc,
             capabilities=dataclasses.replace(facts.capabilities, bridges=links.bridges(own_links), devices=given),
             links=own_links or {},
             vms=tuple(_sized(seen_vms, pools)),

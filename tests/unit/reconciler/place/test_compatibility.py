@@ -15,10 +15,15 @@ EPYC = CpuModel(name="EPYC", vendor="AMD", requires=frozenset({"x2apic"}))
 KVM = Capabilities(
     kvm=True,
     machines=frozenset({"pc-q35-7.2"}),
-    offers={"cpu.kvm": frozenset({"EPYC", "Opteron_G3"}), "cpu.tcg": frozenset({"qemu64"})},
-)
+    offers={
+        "cpu.kvm": frozenset({"EPYC", "Opteron_G3"}), "cpu.tcg": frozenset({"qemu64"}),
+        "loader.path": frozenset({"/fw/a"}),
+    },
+)  # fmt: skip
+OTHER = {**KVM.offers, "loader.path": frozenset({"/fw/b"})}
 HERE = SeenHost(
-    name="kvm1", uuid="h-1", libvirt=9_000_000, hypervisor=7_002_000, capabilities=KVM, cpu_model=EPYC
+    name="kvm1", uuid="h-1", libvirt=9_000_000, hypervisor=7_002_000, capabilities=KVM, cpu_model=EPYC,
+    tsc=2_600_000_000,
 )  # fmt: skip
 THERE = replace(HERE, name="kvm2", uuid="h-2")
 VM: Fields = {"arch": "x86_64", "emulation": "kvm", "machine": "pc-q35-7.2", "cpu.model": "EPYC"}
@@ -44,11 +49,24 @@ def test_nothing_speaks_against_an_equal_host() -> None:
         ({"cpu.model": "host-model"}, {"cpu_model": CpuModel(name="Haswell", vendor="Intel")}, "has one of Intel"),
         ({"cpu.features": "+aes"}, {"cpu_model": replace(EPYC, disables=frozenset({"aes"}))}, "cannot provide aes"),
         ({"cpu.model": "maximum", "emulation": "tcg"}, {"hypervisor": 8_000_000}, "kvm2 has QEMU 8.0.0"),
+        ({"firmware": "uefi"}, {"capabilities": replace(KVM, offers=OTHER)}, "none of the UEFI firmware of kvm1"),
+        (
+            {"firmware": "uefi", "uefi.loader": "/fw/a"},
+            {"capabilities": replace(KVM, offers=OTHER)},
+            "kvm2 has no firmware /fw/a",
+        ),
+        ({"cpu.features": "+invtsc"}, {"tsc": 2_000_000_000}, "the counter of kvm2 has 2000000000 Hz"),
         ({"hostDevices[gpu].address": "0000:65:00.0"}, {}, "it has a device of kvm1 (hostDevices[gpu])"),
     ],
 )
 def test_what_the_other_host_lacks_is_told(fields: Fields, changes: dict[str, object], why: str) -> None:
     assert why in why_not({**VM, **fields}, HERE, replace(THERE, **changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("tsc", [0, 2_600_000_000, 2_600_500_000])
+def test_a_time_stamp_counter_that_is_unknown_or_near_is_no_hindrance(tsc: int) -> None:
+    steady = {**VM, "cpu.features": "+invtsc", "firmware": "uefi"}
+    assert why_not(steady, HERE, replace(THERE, tsc=tsc)) == ""
 
 
 def test_newer_programs_are_no_hindrance() -> None:

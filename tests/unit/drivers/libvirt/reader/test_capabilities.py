@@ -39,11 +39,13 @@ def test_firmwares_bear_our_names_and_bios_is_always_there() -> None:
 
 
 def test_what_qemu_offers_is_kept_by_device_and_enumeration() -> None:
-    kvm = """<domainCapabilities><os><loader supported='yes'><enum name='secure'><value>no</value></enum></loader></os>
+    kvm = """<domainCapabilities><os><loader supported='yes'>
+        <value>/usr/share/OVMF/OVMF_CODE_4M.fd</value><enum name='secure'><value>no</value></enum></loader></os>
         <devices><tpm supported='no'/></devices></domainCapabilities>"""
     tcg = """<domainCapabilities><devices><tpm supported='yes'><enum name='model'><value>tpm-crb</value></enum></tpm>
         </devices></domainCapabilities>"""
     assert read(HOST, [kvm, tcg]).capabilities.offers == {
+        "loader.path": {"/usr/share/OVMF/OVMF_CODE_4M.fd"},
         "loader.secure": {"no"}, "loader.supported": {"yes"}, "tpm.model": {"tpm-crb"}, "tpm.supported": {"no", "yes"},
     }  # fmt: skip
     assert read(HOST, []).capabilities.offers == {}

@@ -63,7 +63,7 @@ def test_all_that_a_vm_may_ask_for_is_read() -> None:
         ),
         "0000:65:10.0": NodeDevice(
             address="0000:65:10.0", kind="pci", vendor="8086", product="1520", pci_class="020000",
-            parent="0000:65:00.0", group=31,
+            parent="0000:65:00.0", driver="igbvf", group=31,
         ),
         "5e0b4ad6-9c4b-4d0c-8f0e-0c5d6f6a7b02": NodeDevice(
             address="5e0b4ad6-9c4b-4d0c-8f0e-0c5d6f6a7b02", kind="mdev", parent="0000:17:00.0", type="nvidia-35",

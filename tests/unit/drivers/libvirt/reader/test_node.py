@@ -13,7 +13,8 @@ CELL = """<cell id='{id}'><memory unit='KiB'>8388608</memory><pages unit='KiB' s
 <cpu id='{last}' socket_id='{id}' core_id='0' siblings='{first}-{last}'/></cpus></cell>"""
 CELLS = "".join(CELL.format(id=each, pages=(0, 512)[each], first=2 * each, last=2 * each + 1) for each in (0, 1))
 HOST = f"""<capabilities><host><uuid>h-1</uuid><cpu><arch>x86_64</arch>
-<topology sockets='1' dies='1' cores='1' threads='2'/></cpu>
+<topology sockets='1' dies='1' cores='1' threads='2'/>
+<counter name='tsc' frequency='2596142000' scaling='no'/></cpu>
 <topology><cells num='2'>{CELLS}</cells></topology></host></capabilities>"""
 DOMAIN = """<domainCapabilities><domain>{kind}</domain><cpu><mode name='host-model' supported='yes'>
 <model fallback='forbid'>EPYC</model><vendor>AMD</vendor><feature policy='require' name='x2apic'/>
@@ -24,6 +25,7 @@ DOMAIN = """<domainCapabilities><domain>{kind}</domain><cpu><mode name='host-mod
 def test_cells_and_topology_are_those_of_the_whole_host() -> None:
     facts = read(HOST, [])
     assert facts.topology == Topology(sockets=2, cores=1, threads=2)
+    assert facts.tsc == 2_596_142_000
     assert facts.pages == (2 * MIB,)
     assert facts.cells == (
         Cell(id=0, cpus=(0, 1), memory=8 * GIB),
@@ -50,4 +52,4 @@ def test_the_cpu_is_that_of_the_first_virtualization_and_models_are_told_for_eac
 
 def test_a_host_that_tells_nothing_has_no_facts() -> None:
     facts = read("<capabilities><host><uuid>h-1</uuid></host></capabilities>", [])
-    assert (facts.topology, facts.cells, facts.cpu_model) == (None, (), None)
+    assert (facts.topology, facts.cells, facts.cpu_model, facts.tsc) == (None, (), None, 0)
