@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from drivers.mark import Mark
+from drivers.mark import Mark, Override
 from drivers.seen import Capabilities, Power, SeenHost, SeenVm, Unseen
 from reconciler.desired.resolve import Sources, resolve
 from reconciler.desired.wanted import Wanted
@@ -73,7 +73,10 @@ def seen_vm(name: str, running: bool, memory: int = 64 * MIB, migrating: str = "
 
 @dataclass(kw_only=True)
 class Paper:
-    """`where` maps VMs to hosts; `off` are those that do not run; `unseen` are hosts that do not answer."""
+    """`where` maps VMs to hosts; `off` are those that do not run; `unseen` are hosts that do not answer.
+
+    `migrating` are VMs that leave their host; `overrides` are what operators asked of hosts and clusters, by ref.
+    """
 
     wanted: Wanted
     where: dict[str, str]
@@ -82,11 +85,12 @@ class Paper:
     loads: Mapping[str, float] = field(default_factory=dict)
     memory: int = 8 * GIB
     migrating: frozenset[str] = frozenset()
+    overrides: Mapping[str, tuple[Override, ...]] = field(default_factory=dict)
 
     def context(self) -> Context:
         hosts = {name: self._host(name) for name in self.wanted.hosts}
         observed = Observed(hosts=hosts, taken=1, repository=ID, loads=dict(self.loads))
-        return Context(wanted=self.wanted, observed=observed, now=1, digest=str)
+        return Context(wanted=self.wanted, observed=observed, now=1, digest=str, overrides=self.overrides)
 
     def _host(self, name: str) -> SeenHost | Unseen:
         if name in self.unseen:

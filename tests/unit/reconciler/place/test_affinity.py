@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from site_on_paper import group, host, paper, vm
 
+from drivers.mark import Override
 from reconciler.place import affinity
 from reconciler.place.choose import choose, demand
 
@@ -145,11 +146,13 @@ def test_of_soft_rules_that_contradict_the_one_of_more_weight_wins() -> None:
     assert paper(HOSTS + VMS + rules, "kvm1: a, kvm2: b").settle() == []
 
 
-@pytest.mark.parametrize("trouble", ["unseen", "migrating", "maintenance"])
+@pytest.mark.parametrize("trouble", ["unseen", "migrating", "maintenance", "upgrade", "power"])
 def test_nothing_is_enforced_while_a_host_is_in_trouble_or_a_vm_migrates(trouble: str) -> None:
     documents, more = HOSTS + VMS + group("g", APART), {}
     if trouble == "unseen":
         more["unseen"] = frozenset({"kvm3"})
+    elif trouble in ("upgrade", "power"):
+        more["overrides"] = {"cluster/default": (Override(kind=trouble, value="starting", field="1"),)}
     elif trouble == "migrating":
         more["migrating"] = frozenset({"c"})
     else:
