@@ -58,7 +58,7 @@ def _describe(state: HostState, seen: SeenHost) -> None:
     state.libvirt, state.hypervisor = seen.libvirt, seen.hypervisor
     state.cpus, state.memory = seen.cpus, seen.memory
     state.topology, state.cells, state.cpu_model = seen.topology, seen.cells, seen.cpu_model
-    state.cpu_time, state.devices = seen.cpu_time, list(seen.devices or ())
+    state.cpu_time, state.tsc, state.devices = seen.cpu_time, seen.tsc, list(seen.devices or ())
     state.links = dict(seen.links)
 
 

@@ -72,6 +72,7 @@ class HostState:
     cells: tuple[Cell, ...] = ()
     cpu_model: CpuModel | None = None
     cpu_time: int = 0
+    tsc: int = 0
     devices: list[NodeDevice] = field(default_factory=list)
     links: dict[str, Link] = field(default_factory=dict)
     domains: dict[str, Domain] = field(default_factory=dict)

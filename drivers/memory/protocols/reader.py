@@ -45,6 +45,7 @@ class MemoryReader:
                 ),
                 cpu_model=cpu_of(host),
                 cpu_time=host.cpu_time,
+                tsc=host.tsc,
                 capabilities=host.capabilities,
                 links=dict(sorted(host.links.items())),
                 vms=vms,
