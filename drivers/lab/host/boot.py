@@ -110,6 +110,7 @@ def _prepare(plan: HostPlan) -> None:
     folders = plan.lab.host(plan.name)
     for folder in (folders.etc, folders.lib, folders.log, folders.cache, folders.switch):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folders.lib.chmod(0o755)  # a network's dnsmasq reads its leases and names there, as nobody
     for name, text in config.etc_libvirt(plan.uuid, str(plan.address)).items():
         if not (folders.etc / name).exists():
             (folders.etc / name).write_text(text, encoding="utf-8")

@@ -143,14 +143,15 @@ def build(place: Place, fields: Fields) -> Element:
     return nic
 
 
-def as_defined(nic: Element, config: Element) -> None:
-    """A running NIC shows what its network gave it as if it were its own; sent back as it is, it would be."""
+def as_defined(nic: Element) -> None:
+    """A running NIC on a network of a bridge is of type bridge; libvirt takes it back only as of type network."""
     source = nic.find("source")
-    if nic.get("type") == "network" or source is None or not source.get("network"):
-        return
-    nic.set("type", "network")
-    for each in set(source.attrib) - {"network", "portgroup"}:
-        del source.attrib[each]
+    if source is not None and source.get("network"):
+        nic.set("type", "network")
+
+
+def without_loans(nic: Element, config: Element) -> None:
+    """Takes off what the network gave the running NIC, so that it does not go along to another one."""
     own = _of_mac(config, nic.xpath("string(mac/@address)"))
     for tag in ("vlan", "virtualport"):
         drop(nic, tag)
@@ -169,7 +170,9 @@ def _on_running(write: Write) -> Change:
         nic = running.draft().elements.get(path.partition("]")[0] + "]")
         if nic is None:
             raise NotNow("the running VM does not have this NIC yet")
-        as_defined(nic, running.config())
+        if write is write_network and nic.get("type") != "network":
+            without_loans(nic, running.config())
+        as_defined(nic)
         write(nic, value)
         running.update(nic)
 

@@ -94,12 +94,16 @@ def test_a_running_nic_on_a_network_of_a_bridge_is_on_that_network() -> None:
         ("<mac address='52:54:00:00:00:00'/><vlan><tag id='42'/></vlan>", {}),
     ],
 )
-def test_what_a_network_gave_a_running_nic_is_not_sent_back_as_its_own(own: str, kept: dict[str, str]) -> None:
+def test_what_a_network_gave_a_running_nic_does_not_go_along_to_another(own: str, kept: dict[str, str]) -> None:
     nic = parse_to_edit(ON_A_SWITCH).find("devices/interface")
     assert nic is not None
-    nics.as_defined(nic, parse_to_edit(f"<domain><devices><interface>{own}</interface></devices></domain>"))
-    source = nic.find("source")
-    assert source is not None
-    assert (nic.get("type"), dict(source.attrib)) == ("network", {"network": "office"})
+    nics.without_loans(nic, parse_to_edit(f"<domain><devices><interface>{own}</interface></devices></domain>"))
     assert nic.find("virtualport") is None
     assert [each.get("id") for each in nic.iterfind("vlan/tag")] == list(kept.values())
+
+
+def test_a_running_nic_goes_back_to_libvirt_as_the_kind_that_it_was_defined_as() -> None:
+    nic = parse_to_edit(ON_A_SWITCH).find("devices/interface")
+    assert nic is not None
+    nics.as_defined(nic)
+    assert (nic.get("type"), len(nic.findall("vlan")), len(nic.findall("virtualport"))) == ("network", 1, 1)

@@ -1,0 +1,147 @@
+"""Networks across real hosts: switches with VLANs, bridges that are relied on, required networks, MAC addresses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drivers.lab.lab import Lab
+from reconciler.diff.change import HeldReason
+from reconciler.place import hoststate
+from reconciler.place.required import migration_address, missing_required
+from tests.live.conftest import Guest, virsh
+from tests.live.site import LiveSite, machine, said
+
+pytestmark = pytest.mark.live
+
+KNOWN = "52:54:00:aa:00:01"
+STRANGER = f"""<domain type='qemu'><name>stranger</name><memory unit='MiB'>64</memory><os><type>hvm</type></os>
+  <devices><interface type='user'><mac address='{KNOWN}'/></interface></devices></domain>"""
+WITHOUT = "kvm3"  # the host that has neither bridge
+
+
+@pytest.fixture
+def site(lab: Lab, tmp_path: Path) -> Iterator[LiveSite]:
+    """A site whose hosts but the last have a switch with userspace datapath, and a bridge for VLAN 20."""
+    for host in ("kvm1", "kvm2"):
+        inside(lab, host, "ovs-vsctl --may-exist add-br ovsbr0 -- set bridge ovsbr0 datapath_type=netdev")
+        inside(lab, host, "ip link show br20 >/dev/null 2>&1 || ip link add br20 type bridge; ip link set br20 up")
+    made = LiveSite(lab, tmp_path)
+    yield made
+    made.close()
+    for host in ("kvm1", "kvm2"):
+        inside(lab, host, "ip link del br20; ovs-vsctl --if-exists del-br ovsbr0")
+
+
+def inside(lab: Lab, host: str, script: str) -> str:
+    done = subprocess.run(
+        lab.inside(host, ["sh", "-c", script]), capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, (script, done.stdout, done.stderr)
+    return done.stdout.strip()
+
+
+def network(name: str, **spec: Any) -> dict[str, Any]:
+    return {"apiVersion": "gitvirt/v1", "kind": "Network", "metadata": {"name": name}, "spec": spec}
+
+
+def declare(site: LiveSite, *documents: dict[str, Any]) -> None:
+    text = "---\n".join(json.dumps(each) + "\n" for each in documents)
+    (site.folder / "networks.yaml").write_text(text)
+
+
+def test_networks_of_every_type_reach_their_vms_and_a_host_that_lacks_one_is_told(site: LiveSite, lab: Lab) -> None:
+    transit = network(
+        "transit", type="routed", subnet="10.77.1.0/24", dhcp={"start": "10.77.1.10", "end": "10.77.1.99"}
+    )
+    office = network("office", type="ovs", bridge="ovsbr0", vlan=10)
+    backbone = network("backbone", type="bridge", bridge="br{vlan}", vlan=20, required=True, roles=["migration", "vm"],
+                       addresses={"kvm1": "10.20.0.1"})  # fmt: skip
+    declare(site, transit, network("lab", type="open", subnet="10.77.2.0/24"), office, backbone)
+    nics = [{"name": "transit", "address": "10.77.1.50"}, "office"]
+    site.vms([machine("web", nics=nics), machine("db", nics=["lab", "backbone"], state="stopped")])
+
+    looked = site.look()
+    assert "relies on br20 to carry VLAN 20" in said(looked.plan)
+    missing = missing_required(looked.context.wanted, looked.context.observed)
+    assert missing == {WITHOUT: f"required network backbone: {WITHOUT} has no bridge br20"}
+    assert not hoststate.states(looked.context)[WITHOUT].up
+    assert migration_address(looked.context.wanted, "kvm1") == "10.20.0.1"
+
+    run = site.apply()
+    failed = {each.step.host for each in run.outcomes.values() if each.error}
+    assert failed <= {WITHOUT}, [str(each.error) for each in run.outcomes.values() if each.error]
+    host, vm = site.vm("web")
+    assert host != WITHOUT
+    assert site.vm("db")[0] != WITHOUT
+    tap = next(line.split()[0] for line in virsh(lab, host, "domiflist", "web").splitlines() if "office" in line)
+    assert inside(lab, host, f"ovs-vsctl get port {tap} tag") == "10"
+    assert vm.config["nics[office].network"] == "office"
+    seen = site.look()
+    assert {str(each.ref) for each in seen.plan.changes if each.host != WITHOUT} == set(), said(seen.plan)
+
+    guest = Guest(lab, host, "web")
+    guest.wait_for_agent()
+    wait_for(lambda: "10.77.1.50" in guest.run("ip -4 addr show eth0"))
+
+    # A running NIC is changed as the NIC of its network that it is; the tag stays the network's.
+    nics = [nics[0], {"name": "office", "link": "down"}]
+    site.vms([machine("web", nics=nics), machine("db", nics=["lab", "backbone"], state="stopped")])
+    site.apply()
+    live = site.vm("web")[1].live
+    assert live is not None
+    assert (live["nics[office].link"], live["nics[office].network"]) == ("down", "office")
+    assert inside(lab, host, f"ovs-vsctl get port {tap} tag") == "10"
+    assert not [each for each in site.plan().changes if each.ref.kind == "VirtualMachine"]
+
+    # Another VLAN: the network restarts, which cuts off who is on it, so that is asked for.
+    declare(site, transit, network("lab", type="open", subnet="10.77.2.0/24"), {**office, "spec": {
+        "type": "ovs", "bridge": "ovsbr0", "vlan": 11}}, backbone)  # fmt: skip
+    held = [each for each in site.plan().changes if str(each.ref) == "network/office" and each.host == host]
+    assert [each.held and each.held.reason for each in held[0].fields] == [HeldReason.IN_USE]
+    assert "web" in str(held[0].fields[0].held)
+    # A bridge that goes away under a required network is told as well.
+    inside(lab, host, "ip link del br20")
+    looked = site.look()
+    assert set(missing_required(looked.context.wanted, looked.context.observed)) == {host, WITHOUT}
+    inside(lab, host, "ip link add br20 type bridge")
+
+
+def wait_for(true: Any, patience: float = 60) -> None:
+    give_up = time.monotonic() + patience
+    while not true():
+        assert time.monotonic() < give_up, "it did not come true"
+        time.sleep(0.5)
+
+
+def test_a_mac_of_a_vm_that_is_not_ours_is_given_to_nobody(site: LiveSite, lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "stranger.xml").write_text(STRANGER)
+    virsh(lab, "kvm2", "define", tmp_path / "stranger.xml")
+    pool = {"apiVersion": "gitvirt/v1", "kind": "MacPool", "metadata": {"name": "house"}}
+    declare(site, {**pool, "spec": {"ranges": [f"{KNOWN}-52:54:00:aa:00:03"]}})
+    written = next(each for each in site.folder.glob("*.yaml") if "kind: Cluster" in each.read_text())
+    written.write_text(written.read_text().replace("  emulation: tcg", "  macPool: house\n  emulation: tcg"))
+    taken = machine("taken", nics=[{"name": "lan", "mac": KNOWN}], state="stopped")
+    first = machine("first", state="stopped")
+    site.vms([taken, first])
+    plan = site.plan()
+    (held,) = [each for each in plan.changes if each.held]
+    assert held.held is not None
+    assert (held.ref.name, held.held.reason) == ("taken", HeldReason.MAC_TAKEN)
+    assert "the VM stranger, which is not gitvirt's, on kvm2" in held.held.text
+    assert any("macpool/house has 2 free MAC addresses left" in each.text for each in plan.warnings)
+    site.apply()
+    assert site.vm("first")[1].config["nics[lan].mac"] == "52:54:00:aa:00:02"
+
+    # The stranger takes it as well, behind our back: both are named.
+    virsh(lab, "kvm2", "undefine", "stranger")
+    (tmp_path / "stranger.xml").write_text(STRANGER.replace(KNOWN, "52:54:00:aa:00:02"))
+    virsh(lab, "kvm2", "define", tmp_path / "stranger.xml")
+    told = [each.text for each in site.plan().warnings]
+    assert any("52:54:00:aa:00:02 is used twice" in text and "vm/first" in text for text in told), told
