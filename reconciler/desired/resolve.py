@@ -61,6 +61,7 @@ def resolve(catalog: Catalog, revision: str, sources: Sources, staying: Mapping[
     repository = catalog.repository.spec
     budgets = repository.budgets
     hosts = {each.name: _host(each, (staying or {}).get(each.name, "")) for each in catalog.of("Host")}
+    clusters = _by_cluster(hosts)
     return Wanted(
         repository=str(repository.id),
         name=catalog.repository.name,
@@ -71,7 +72,7 @@ def resolve(catalog: Catalog, revision: str, sources: Sources, staying: Mapping[
             each.name: resolve_network(each, catalog, hosts_of(each, catalog, hosts)) for each in catalog.of("Network")
         },
         images={each.name: _image(each, sources) for each in catalog.of("Image")},
-        vms={each.name: resolve_vm(each, catalog, hosts, sources.reveal) for each in catalog.of("VirtualMachine")},
+        vms={each.name: resolve_vm(each, catalog, clusters, sources.reveal) for each in catalog.of("VirtualMachine")},
         mac_pools={each.name: resolve_mac_pool(each) for each in catalog.of("MacPool")},
         affinity=resolve_groups(catalog),
         policies={each.name: resolve_policy(each) for each in catalog.of("SchedulingPolicy")},
@@ -81,6 +82,13 @@ def resolve(catalog: Catalog, revision: str, sources: Sources, staying: Mapping[
         trash_keep=_keep(repository.trash),
         location=catalog.repository.location,
     )
+
+
+def _by_cluster(hosts: Mapping[str, WantedHost]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for name, host in sorted(hosts.items()):
+        found.setdefault(host.cluster, []).append(name)
+    return {cluster: tuple(names) for cluster, names in found.items()}
 
 
 def image_file(resource: Resource) -> str:

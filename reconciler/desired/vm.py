@@ -11,7 +11,7 @@ from reconciler.desired.drift import drift_of
 from reconciler.desired.hardware import hardware
 from reconciler.desired.migration import migration_rules
 from reconciler.desired.ports import display_network, mac_pool_of, profiles
-from reconciler.desired.wanted import Seed, Update, WantedDisk, WantedHost, WantedVm
+from reconciler.desired.wanted import Seed, Update, WantedDisk, WantedVm
 from specs.catalog import Catalog
 from specs.fields import Scalar, entry
 from specs.resource import Location, Ref, Resource
@@ -21,10 +21,14 @@ _STOP_TIMEOUT = 180  # seconds that a guest has to shut down, where nothing is d
 _HA_PRIORITY = 50  # of a highly available VM that names none
 
 
+HostsOf = Mapping[str, tuple[str, ...]]
+"""Cluster → its hosts in order of name: one tuple for all of its VMs."""
+
+
 def resolve_vm(
     resource: Resource,
     catalog: Catalog,
-    hosts: Mapping[str, WantedHost],
+    hosts: HostsOf,
     reveal: Callable[[object, Location], Any],
 ) -> WantedVm:
     """The WantedVm of one resource of a checked catalog."""
@@ -85,12 +89,9 @@ def _priority(availability: Any) -> int:
     return int(availability.priority or _HA_PRIORITY)
 
 
-def _hosts(spec: Any, hosts: Mapping[str, WantedHost]) -> tuple[str, ...]:
-    return tuple(
-        name
-        for name, host in sorted(hosts.items())
-        if host.cluster == spec.cluster and (not spec.hosts or name in spec.hosts)
-    )
+def _hosts(spec: Any, hosts: HostsOf) -> tuple[str, ...]:
+    there = hosts.get(spec.cluster, ())
+    return tuple(name for name in there if name in spec.hosts) if spec.hosts else there
 
 
 def _disk(disk: Any, spec: Any) -> WantedDisk:

@@ -39,7 +39,6 @@ OPTIONAL_FILTERS = (
     "Memory",
     "NUMA",
     "HugePages",
-    "Migration-Tsc-Frequency",
     "VmToHostsAffinityGroups",
     "VmAffinityGroups",
     "ClusterInMaintenance",

@@ -61,11 +61,7 @@ def test_a_host_must_have_what_is_guaranteed_or_else_all_of_the_memory(says: str
 
 
 def test_every_filter_and_weight_that_can_be_named_is_in_the_tables() -> None:
-    assert {each.name for each in FILTERS} | {"Migration-Tsc-Frequency"} >= {
-        *known.MANDATORY_FILTERS,
-        *known.OPTIONAL_FILTERS,
-    }
-    assert {each.name for each in FILTERS} <= {*known.MANDATORY_FILTERS, *known.OPTIONAL_FILTERS}
+    assert {each.name for each in FILTERS} == {*known.MANDATORY_FILTERS, *known.OPTIONAL_FILTERS}
     assert {each.name for each in WEIGHTS} == set(known.WEIGHTS)
     assert {name for each in POLICIES.values() for name in each.weights} <= set(known.WEIGHTS)
 
