@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 
 from drivers.mark import Mark
 from drivers.moving import Migration as Migration
+from drivers.moving import Migrations as Migrations
 from drivers.moving import Progress as Progress
 from drivers.moving import Relocation as Relocation
 from drivers.node import CpuModel, NodeDevice, Usage
@@ -272,32 +273,6 @@ class Volumes(Protocol):
 
     def download(self, pool: str, name: str) -> Iterator[bytes]:
         """The volume's bytes, in chunks."""
-
-
-class Migrations(Protocol):
-    """Moves of VMs from this host to `target`, a host of the same driver (drivers/moving.py has the requests)."""
-
-    def migrate(self, request: Migration, target: Host, told: Callable[[Progress], None]) -> None:
-        """Returns when the VM runs on the target alone, defined there and with its mark; satisfied if it does already.
-
-        Whatever is raised, at most one copy runs: Busy after a cancel or a guest that never converged, Unknown if it
-        cannot be told where the VM runs; `settle` finds out. `told` is called now and then, on another thread.
-        """
-
-    def relocate(self, request: Relocation, target: Host) -> None:
-        """Moves the definition of a VM that is off, with its NVRAM; safe to repeat after an end between two steps."""
-
-    def cancel(self, uuid: str) -> bool:
-        """Asks a migration that is under way to stop, whoever began it; False if there is none."""
-
-    def progress(self, uuid: str) -> Progress | None:
-        """How far a migration from this host is, whoever began it; None if there is none."""
-
-    def settle(self, uuid: str, target: Host) -> str:
-        """After a failure or a crash: looks at both hosts, ends what was left half-done, and says what was found.
-
-        Ends with one copy, or raises Unknown and changes nothing. Never resumes both.
-        """
 
 
 class Node(Protocol):

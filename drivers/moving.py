@@ -1,16 +1,20 @@
 """What is asked for when a VM shall leave its host for another, and what is told while it does.
 
 `Migration` moves a running VM, `Relocation` the definition of one that is off; both name the VM by uuid and the
-generation of the mark that was planned with. In: made by reconciler/plan. Out: taken by the `Migrations` of
-drivers/base.py, which also hands `Progress` to whoever wants to show it.
+generation of the mark that was planned with. In: made by reconciler/plan. Out: taken by a host's `Migrations`, which
+also hands `Progress` to whoever wants to show it. drivers/base.py has all of it under its own name too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from drivers.mark import Mark
+
+if TYPE_CHECKING:
+    from drivers.base import Host
 
 LastResort = Literal["abort", "suspend", "postcopy"]
 
@@ -75,3 +79,29 @@ class Progress:
     iteration: int = 0
     downtime_ms: int = 0
     phase: str = ""
+
+
+class Migrations(Protocol):
+    """Moves of VMs from this host to `target`, a host of the same driver."""
+
+    def migrate(self, request: Migration, target: Host, told: Callable[[Progress], None]) -> None:
+        """Returns when the VM runs on the target alone, defined there and with its mark; satisfied if it does already.
+
+        Whatever is raised, at most one copy runs: Busy after a cancel or a guest that never converged, Unknown if it
+        cannot be told where the VM runs; `settle` finds out. `told` is called now and then, on another thread.
+        """
+
+    def relocate(self, request: Relocation, target: Host) -> None:
+        """Moves the definition of a VM that is off, with its NVRAM; safe to repeat after an end between two steps."""
+
+    def cancel(self, uuid: str) -> bool:
+        """Asks a migration that is under way to stop, whoever began it; False if there is none."""
+
+    def progress(self, uuid: str) -> Progress | None:
+        """How far a migration from this host is, whoever began it; None if there is none."""
+
+    def settle(self, uuid: str, target: Host) -> str:
+        """After a failure or a crash: looks at both hosts, ends what was left half-done, and says what was found.
+
+        Ends with one copy, or raises Unknown and changes nothing. Never resumes both.
+        """
