@@ -18,6 +18,7 @@ from reconciler.desired.wanted import Wanted, WantedHost
 from reconciler.diff.compare import compare
 from reconciler.diff.context import Allowed, Context
 from reconciler.observe import leaving
+from reconciler.observe.again import overlooked, sure
 from reconciler.observe.collect import collect
 from reconciler.observe.devices import with_devices
 from reconciler.observe.flights import flights
@@ -75,8 +76,8 @@ class Pass:
     hosts: Mapping[str, Host] = field(default_factory=dict)
 
 
-def look(revision: Revision, outside: Outside, allowed: Allowed | None = None) -> Pass:
-    """Observes every host and plans; changes nothing."""
+def look(revision: Revision, outside: Outside, allowed: Allowed | None = None, anew: bool = True) -> Pass:
+    """Observes every host and plans; changes nothing. `anew`: once more where a VM moved between two readings."""
     wanted = resolve(revision.catalog, revision.name, revision.sources)
     register = outside.register(wanted.repository)
     entries = register.known()
@@ -93,8 +94,11 @@ def look(revision: Revision, outside: Outside, allowed: Allowed | None = None) -
         outside.end(wanted.repository, f"host/{name}", LOST)
     register.learn(observed, wanted.hosts)
     observed = outside.measured(wanted, observed, hosts)
+    observed = sure(observed, hosts)
     between = flights(observed, hosts)
     context, plan = think(wanted, observed, revision, outside, allowed or Allowed(), between)
+    if anew and overlooked(plan.steps, hosts):
+        return look(revision, outside, allowed, anew=False)
     if refused := refusals(plan.steps, hosts):
         context = replace(context, refused=refused)
         plan = planner.make(compare(context), context)

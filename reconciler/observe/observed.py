@@ -43,8 +43,10 @@ class Flight:
 
 def between(there: Iterable[Found]) -> Flight:
     """The two ends of what is seen of one VM that migrates."""
-    ends = {each.vm.migrating == "in": each.host for each in there}
-    return Flight(source=ends.get(False, ""), target=ends.get(True, ""))
+    ranked = sorted(there, key=lambda each: ("out", "", "in").index(each.vm.migrating))
+    source = next((each.host for each in ranked if each.vm.migrating != "in"), "")
+    target = next((each.host for each in reversed(ranked) if each.host != source), "")
+    return Flight(source=source, target=target)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,10 @@ import pytest
 from drivers.memory.model.domain import Domain
 from drivers.moving import Migration
 from drivers.seen import Power
+from reconciler.observe.again import overlooked, sure
+from reconciler.observe.collect import collect
 from reconciler.plan.plan import Plan
-from tests.flow.site import Site, said, vm_yaml
+from tests.flow.site import ID, Site, said, vm_yaml
 
 
 @pytest.fixture
@@ -45,10 +47,7 @@ def held(plan: Plan) -> str:
 
 
 def test_a_vm_that_was_moved_by_hand_is_simply_found_elsewhere(web: Site) -> None:
-    host, vm = web.domain("web")
-    assert vm.mark is not None
-    request = Migration(uuid=vm.uuid, expects=vm.mark.generation, target_uri="qemu+tls://kvm2/system")
-    web.world.host(host).migrations.migrate(request, web.world.host("kvm2"), lambda progress: None)
+    moves_by_hand(web)
     assert web.plan().empty
     assert not web.plan().changes
     assert web.domain("web")[0] == "kvm2"
@@ -122,3 +121,40 @@ def test_a_vm_that_was_renamed_by_hand_gets_its_name_back_once_it_is_off(web: Si
     web.apply()
     web.settle()
     assert web.domain("web")[0] == "kvm1"
+
+
+def moves_by_hand(site: Site) -> None:
+    """vm/web goes to kvm2, as virsh would have it."""
+    host, vm = site.domain("web")
+    assert vm.mark is not None
+    request = Migration(uuid=vm.uuid, expects=vm.mark.generation, target_uri="qemu+tls://kvm2/system")
+    site.world.host(host).migrations.migrate(request, site.world.host("kvm2"), lambda progress: None)
+
+
+def test_a_vm_that_moves_between_the_readings_of_two_hosts_is_not_taken_for_two(web: Site) -> None:
+    hosts = {name: web.world.host(name) for name in web.names}
+    before = collect(hosts, ID, 0)
+    moves_by_hand(web)
+    after = collect(hosts, ID, 0)
+    torn = replace(before, hosts={"kvm1": before.hosts["kvm1"], "kvm2": after.hosts["kvm2"]})
+    uuid = web.domain("web")[1].uuid
+    assert len(torn.by_uuid[uuid]) == 2
+    assert [each.host for each in sure(torn, hosts).by_uuid[uuid]] == ["kvm2"]
+    assert sure(after, hosts) is after
+
+
+def test_a_vm_that_no_reading_shows_since_it_moved_is_not_made_anew(web: Site) -> None:
+    web.vms(vm_yaml("web"), vm_yaml("bare", "=cpu: 1, memory: 96MiB, nics: [lan]"))
+    planned = web.plan().steps
+    hosts = {name: web.world.host(name) for name in web.names}
+    assert not overlooked(planned, hosts)
+    web.apply()
+    assert overlooked(planned, hosts)
+
+
+def test_a_source_that_is_stopped_beside_a_target_that_runs_is_settled(web: Site) -> None:
+    copy(web, off=False)
+    domain(web).power, domain(web).reason = Power.PAUSED, "migration"
+    assert [(step.what, step.host) for step in web.plan().steps] == [("settle where it is", "kvm1")]
+    web.settle()
+    assert web.domain("web")[0] == "kvm2"

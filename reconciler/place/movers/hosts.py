@@ -20,6 +20,6 @@ def wishes(context: Context, room: Room) -> Iterator[Wish]:
 def _why(home: Home, context: Context) -> str:
     """Its cluster, if that is what rules its host out, else its `hosts:`."""
     cluster = home.wanted.cluster
-    if context.wanted.hosts[home.host].cluster != cluster:
+    if home.host in context.wanted.hosts and context.wanted.hosts[home.host].cluster != cluster:
         return f"{home.host} is not in its cluster {cluster}"
     return f"its hosts are {', '.join(home.wanted.hosts) or 'none that is declared'}"
