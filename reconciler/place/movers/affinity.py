@@ -25,7 +25,7 @@ from reconciler.place.wish import Wish
 from specs.resource import Location
 
 _MOST_TRIED = 200
-"""Soft steps that are tried in one pass and cluster, where many VMs cannot be moved."""
+"""Steps of one kind that are tried in one pass and cluster, where many VMs cannot be moved."""
 
 Steps = Generator[Wish, None, bool]
 """Wishes, and at the end whether one of them came true."""
@@ -73,15 +73,13 @@ def _off_hosts(cluster: _Cluster) -> Steps:
     room = cluster.room
     found = [asked for name in sorted(room.standing.ruled) if (asked := cluster.vm(name)) and _misplaced(asked, room)]
     found.sort(key=lambda asked: -_misplaced(asked, room))
-    for asked in found:
+    for asked in found[:_MOST_TRIED]:
         moved = False
         for name in _unit(asked, room):
-            moved = (yield from _try(_host_wish(asked.name, name, cluster), cluster)) or moved
+            wish = _host_wish(asked.name, name, cluster, must=name == asked.name and asked.running)
+            moved = (yield from _try(wish, cluster)) or moved
         if moved:
             return True
-    for asked in found:
-        if asked.running:
-            yield _host_wish(asked.name, asked.name, cluster, must=True)
     return False
 
 
@@ -124,7 +122,7 @@ def _hard_circles(cluster: _Cluster) -> Steps:
     broken = [each for each in room.standing.circles if each.hard and each.broken]
     broken.sort(key=lambda each: (-len(each.vms), each.groups))
     stuck = []
-    for circle in broken:
+    for circle in broken[:_MOST_TRIED]:
         tried = []
         for asked in _breaking(circle, cluster):
             among = cluster.better(asked, _hard_measure)

@@ -14,14 +14,14 @@ from reconciler.place.choose import Room
 from reconciler.place.hoststate import POWER, State, by_hand, states, upgrading
 from specs.resource import Ref
 
-_CALM = (State.UP, State.MAINTENANCE)
+_CALM = (State.UP, State.MAINTENANCE, State.DOWN)
 
 
 def at_rest(context: Context, room: Room) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Clusters and the hosts in them that are up, at least two, in order of name.
 
-    A cluster is at rest if each of its hosts is up or empty in maintenance, no VM migrates in it, no mover that was
-    asked before has moved one in this pass, and nobody upgrades it host by host or powers it down or up.
+    A cluster is at rest if each of its hosts is up, empty in maintenance or declared lost, no VM migrates in it, no
+    mover that was asked before has moved one in this pass, and nobody upgrades it host by host or powers it down or up.
     """
     found = states(context)
     moved = frozenset(_moved(room))
