@@ -23,6 +23,11 @@ class Turn:
     now: HostState
 
     @property
+    def what(self) -> str:
+        """`up → connecting`."""
+        return f"{self.before} → {self.now.state}" if self.before else str(self.now.state)
+
+    @property
     def facts(self) -> dict[str, str]:
         """For a log line."""
         found = {"host": self.host, "state": str(self.now.state), "before": self.before, "why": self.now.why}

@@ -174,7 +174,7 @@ class Daemon:
         journal = self.app.journal(looked.context.wanted.repository)
         for turn in self.states.turns(looked.context):
             (log.info if turn.now.up else log.warning)("host.state", **turn.facts)
-            journal.note("host.state", ref=f"host/{turn.host}", **turn.facts)
+            journal.note("host.state", ref=f"host/{turn.host}", host=turn.host, what=turn.what, why=turn.now.why)
 
     def _watch(self, looked: cycle.Pass) -> None:
         """Listens to every host of the revision, and no longer to those that went."""

@@ -59,7 +59,8 @@ def outlook(host: str, looked: Pass, by: By) -> Outlook:
     plan = narrowed(Pass(context=context, plan=looked.plan, hosts=looked.hosts), residents(host, context)).plan
     rates = {str(step.ref): _rate(step.call) for step in plan.steps if isinstance(step.call, MigrateVm)}
     leaving = tuple(_leaving(change, rates, context) for change in plan.changes if _tells(change, host))
-    together = sum(each.seconds / max(rates.get(f"vm/{each.vm}", (0, 1))[1], 1) for each in leaving)
+    together = sum(each.seconds / rates.get(f"vm/{each.vm}", (0, 1))[1] for each in leaving)
+    together = max(together, *(float(each.seconds) for each in leaving), 0.0)
     targets = {each.vm: each.target for each in leaving if each.target}
     return Outlook(
         leaving=leaving,

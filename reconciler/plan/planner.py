@@ -19,12 +19,14 @@ from reconciler.diff.context import Context
 from reconciler.observe import backing
 from reconciler.observe.observed import Found
 from reconciler.place import choose, clusters, hostdevices, macs, moves, reservation
+from reconciler.place.hoststate import maintenance
 from reconciler.place.reasons import folded
 from reconciler.place.room import Room, furnish
+from reconciler.place.spare import spare
 from reconciler.plan import guard
 from reconciler.plan.builder import Builder, Withheld
 from reconciler.plan.order import by_harm
-from reconciler.plan.plan import Plan, Step, Warned
+from reconciler.plan.plan import MigrateVm, Plan, Step, Warned
 from reconciler.plan.steps import network, storage, trash, vm_create, vm_move, vm_remove, vm_update
 from specs.fields import Secret
 
@@ -252,7 +254,17 @@ def _warnings(builder: Builder, room: choose.Room) -> list[Warned]:
     """What there is to know beside the changes."""
     context = builder.context
     found = [*builder.warnings, *storage.short_of_space(builder)]
-    return [*found, *_unseen(context), *_macs(context), *_clusters(context), *_reservation(room)]
+    return [*found, *_unseen(context), *_macs(context), *_clusters(context), *_reservation(room), *_drains(builder)]
+
+
+def _drains(builder: Builder) -> list[Warned]:
+    """Whether a cluster could still lose a host when the ones that this plan drains are empty."""
+    context = builder.context
+    moves = [each for each in builder.steps.values() if isinstance(each.call, MigrateVm)]
+    targets = {each.ref.name: each.call.target for each in moves if isinstance(each.call, MigrateVm)}
+    drained = sorted({each.host for each in moves if maintenance(each.host, context)})
+    found = ((context.wanted.hosts[name], spare(name, targets, context)) for name in drained)
+    return [Warned(text=each.text, where=str(host.location)) for host, each in found if not each.enough]
 
 
 def _reservation(room: choose.Room) -> list[Warned]:

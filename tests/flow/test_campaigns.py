@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from reconciler.operations import maintenance, powerdown, rolling
 from reconciler.operations.campaign import Campaign
 from reconciler.operations.scene import By, Declined
 from reconciler.place.hoststate import State, state
+from reconciler.place.spare import spare
 from tests.flow.site import NoWait, Site, host_yaml, said, vm_yaml
 from tests.flow.test_maintenance import on_kvm1, where
 from tests.flow.test_outages import overrides, power_of, state_of
@@ -215,3 +217,60 @@ def test_what_matters_runs_on_while_a_lesser_guest_does_not_go_down(site: Site) 
 def test_only_a_cluster_that_was_powered_down_can_be_started(site: Site) -> None:
     with pytest.raises(Declined, match="was not powered down"):
         powerdown.up("default", campaign(site))
+
+
+class Interrupted(NoWait):
+    """Time in which somebody presses Ctrl-C once so many waits are over."""
+
+    def __init__(self, site: Site, after: int) -> None:
+        super().__init__(site.clock)
+        self.left = after
+
+    def wait(self, seconds: float) -> bool:
+        self.left -= 1
+        return self.left < 0 or super().wait(seconds)
+
+
+def test_an_interrupted_drain_begins_nothing_new_and_goes_on_when_it_is_asked_for_again(site: Site) -> None:
+    on_kvm1(site, "", "")
+    mine = replace(campaign(site), pause=Interrupted(site, after=0))
+    maintenance.begin("kvm1", mine)
+    settled = maintenance.drain("kvm1", mine)
+    assert state("kvm1", settled.context).state is State.PREPARING
+    assert {where(site, name) for name in "ab"} == {"kvm1"}
+    assert drained(site, "kvm1") is State.MAINTENANCE
+
+
+def test_with_a_daemon_a_drain_asks_for_passes_and_watches(site: Site) -> None:
+    on_kvm1(site, "", "onHostMaintenance: stop")
+    passes: list[None] = []
+
+    def ask(looked: cycle.Pass) -> None:
+        passes.append(None)
+        site.apply()
+
+    mine = replace(campaign(site), act=ask)
+    maintenance.begin("kvm1", mine)
+    settled = maintenance.drain("kvm1", mine)
+    assert state("kvm1", settled.context).state is State.MAINTENANCE
+    assert {where(site, name) for name in "ab"} == {"kvm2"}
+    assert len(passes) > 1
+
+
+def test_a_drain_that_the_daemon_makes_no_way_with_ends(site: Site) -> None:
+    on_kvm1(site, "")
+    mine = replace(campaign(site), act=lambda looked: None)
+    maintenance.begin("kvm1", mine)
+    assert state("kvm1", maintenance.drain("kvm1", mine).context).state is State.PREPARING
+
+
+def test_a_cluster_can_lose_one_more_host_only_if_the_fullest_fits_on_the_others(three: Site) -> None:
+    three.vms(*(vm_yaml(name) for name in "abc"))
+    three.settle()
+    context = three.look().context
+    assert spare("kvm1", {}, context).enough
+    small = {name: replace(host, memory_free=8 << 20) for name, host in context.observed.seen.items()}
+    tight = replace(context, observed=replace(context.observed, hosts=small))
+    found = spare("kvm1", {"a": "kvm2", "b": "kvm2", "c": "kvm2"}, tight)
+    assert not found.enough
+    assert "if kvm2 failed, 288MiB of its VMs would not fit" in found.text

@@ -118,6 +118,7 @@ def _show(found: Outlook) -> None:
     """A line per VM, and the sums."""
     from reconciler.apply.text import seconds
     from reconciler.cli.table import Column, show
+    from reconciler.plan.faces import words
 
     rows = [[f"vm/{each.vm}", _words(each), each.why] for each in found.leaving]
     if rows:
@@ -126,7 +127,7 @@ def _show(found: Outlook) -> None:
         print("no VM of ours is there")
     moves = sum(each.how == "migrates" for each in found.leaving)
     if moves:
-        print(f"{moves} migrations, about {seconds(float(found.seconds))} altogether")
+        print(f"{words.count(moves, 'migration')}, about {seconds(float(found.seconds))} altogether")
     if found.foreign:
         print(f"not ours, left alone, and in the way of the maintenance: {', '.join(found.foreign)}")
     print(f"{'N+1' if found.spare.enough else 'No N+1'}: {found.spare.text}")
