@@ -16,7 +16,8 @@ from reconciler.apply.dispatch import Tools
 from reconciler.apply.outcome import Outcome
 from reconciler.apply.walk import Walker
 from reconciler.plan.plan import Step
-from tests.flow.site import NoWait, Site, said, vm_yaml
+from tests.flow.operator import Operator
+from tests.flow.site import BASE, NoWait, Site, host_yaml, said, vm_yaml
 
 PHASES = ("preparing", "copying", "switching", "finishing")
 
@@ -387,3 +388,39 @@ def test_a_disk_in_local_storage_stays_where_the_target_has_no_room_for_it(site:
     file.allocation = 1 << 20
     site.world.outside("kvm2").fill("/srv/local", leave=1 << 16)
     assert "would be copied" in held(site)
+
+
+def test_a_vm_follows_its_cluster_where_storage_and_networks_are_shared(site: Site) -> None:
+    clusters = "".join(f"---\napiVersion: gitvirt/v1\nkind: Cluster\nmetadata: {{name: {name}}}\n" for name in "ab")
+    hosts = host_yaml("kvm1", ", cluster: a") + host_yaml("kvm2", ", cluster: b")
+    site.write("gitvirt.yaml", BASE + clusters + hosts)
+    site.vms(vm_yaml("web", "cluster: a"))
+    site.settle()
+    assert site.domain("web")[0] == "kvm1"
+    site.vms(vm_yaml("web", "cluster: b"))
+    assert "kvm1 is not in its cluster b" in site.plan().changes[0].fields[0].note
+    site.settle()
+    assert (site.domain("web")[0], site.domain("web")[1].power) == ("kvm2", Power.RUNNING)
+
+
+def test_a_vm_on_hold_does_not_move(site: Site) -> None:
+    placed(site)
+    Operator(site).do(Operator(site).holding.hold, "vm/web")
+    assert "OnHold: its hosts are kvm2; vm/web is held by alice@desk" in held(site)
+
+
+def test_a_vm_that_another_revision_changed_last_does_not_move(site: Site) -> None:
+    placed(site)
+    site.history = ["r2"]
+    site.revision = "r2"
+    assert "Behind" in held(site)
+
+
+def test_a_vm_whose_other_change_is_held_as_a_whole_does_not_move_either(site: Site) -> None:
+    placed(site)
+    domain = site.world.outside("kvm1").domain("web")
+    domain.persistent = False
+    site.vms(on("kvm2", "description: x"))
+    [change] = site.plan().changes
+    assert "Transient" in str(change.held)
+    assert site.plan().empty

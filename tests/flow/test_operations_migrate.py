@@ -15,7 +15,7 @@ from reconciler.operations.migrate import Asked
 from reconciler.plan.plan import Plan
 from specs.resource import Ref
 from tests.flow.operator import Operator
-from tests.flow.site import NoWait, Site, vm_yaml
+from tests.flow.site import BASE, NoWait, Site, host_yaml, vm_yaml
 
 WEB = Ref("VirtualMachine", "web")
 
@@ -153,3 +153,14 @@ def test_a_cancelled_migration_leaves_the_vm_where_it_was(mover: Mover) -> None:
     mover.site.settle()
     assert where(mover) == "kvm1"
     assert "is not on its way; it is on kvm1" in mover.do(migrate.cancel, "vm/web").text
+
+
+def test_maintenance_does_not_move_a_vm_that_somebody_holds_there(mover: Mover) -> None:
+    mover.migrate(to="kvm2", hold=True)
+    mover.site.write("gitvirt.yaml", BASE + host_yaml("kvm1") + host_yaml("kvm2", ", maintenance: true"))
+    text = held(mover.site.plan())
+    assert "OnHold" in text
+    assert "alice@desk put it on kvm2" in text
+    mover.do(migrate.clear, "vm/web")
+    mover.site.settle()
+    assert where(mover) == "kvm1"
