@@ -93,6 +93,8 @@ def _devices(vm: NewVm, alone: bool) -> list[str]:
         named = f" on {network}" if network != name else ""
         said.append(f"nic {words.plain(name)}{named}" + (f" {nic['mac']}" if alone and "mac" in nic else ""))
     said += [f"cdrom {words.plain(name)}" for name in entries(vm.fields, "cdroms")]
+    given = entries(vm.fields, "hostDevices").items()
+    said += [f"host device {words.plain(name)} {each.get('address', '')}".rstrip() for name, each in given]
     return ["; ".join(said)] if said else []
 
 

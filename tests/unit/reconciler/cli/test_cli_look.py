@@ -369,3 +369,16 @@ def test_capacity_says_what_a_size_is(options, why, settled):
     ran = settled("capacity", *options)
     assert ran.code == Exit.ERROR
     assert why in ran.err
+
+
+def test_top_names_hosts_that_do_not_answer(lens):
+    root = lens.site.repository / "gitvirt.yaml"
+    root.write_text(root.read_text().replace("//kvm1/", "//127.0.0.1:9/").replace("//kvm2/", "//127.0.0.1:10/"))
+    ran = lens("top", "--interval", "0.1", look=False)
+    assert ran.code == Exit.ERROR
+    assert [line.split()[0] for line in ran.out.splitlines() if line] == ["HOST", "VM"]
+    assert "host/kvm1 was not read" in ran.err
+    assert json.loads(lens("top", "hosts", "--host", "kvm2", "--interval", "0.1", "-o", "json", look=False).out) == {
+        "hosts": [], "vms": [],
+    }  # fmt: skip
+    assert "there is no host kvm9; hosts are kvm1, kvm2" in lens("top", "--host", "kvm9", look=False).err
