@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from drivers.base import Edit, NewNetwork
-from drivers.errors import Conflict, Missing, Refused
+from drivers.errors import Conflict, Missing, Refused, Unsupported
 from drivers.mark import Mark
+from reconciler.place.gates import BRIDGE_TAGS
 from tests.contract.twin import Twin, id_of
 from tests.strategies import mark_for
 
@@ -49,11 +51,67 @@ def test_a_defined_network_reads_back_and_is_inactive(twin: Twin, name: str) -> 
         assert seen.config == new.fields
 
 
-def test_a_bridge_network_reads_back(twin: Twin, name: str) -> None:
-    fields = {"type": "bridge", "bridge": "br0"}
+BRIDGE = "brcontract"
+
+
+@pytest.fixture
+def bridge(twin: Twin) -> Iterator[str]:
+    """A bridge of Linux on the first host, which it tells of."""
+    twin.bridge(BRIDGE, True)
+    yield BRIDGE
+    twin.bridge(BRIDGE, False)
+
+
+@pytest.mark.parametrize("more", [{"type": "bridge"}, {"type": "ovs"}, {"type": "ovs", "vlan": 20}], ids=str)
+def test_a_network_on_a_bridge_reads_back(twin: Twin, name: str, bridge: str, more: dict[str, Any]) -> None:
+    fields = {**more, "bridge": bridge}
     new = dataclasses.replace(new_network(name, 0), fields=fields)
     twin.host.networks.define(new)
     assert twin.network(name).config == fields
+    link = twin.host.reader.read().links[bridge]
+    assert (link.type, link.mtu, link.members) == ("bridge", 1500, frozenset())
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"type": "bridge", "bridge": "br-nowhere"},
+        {"type": "ovs", "bridge": "br-nowhere"},
+        {"type": "bridge", "bridge": BRIDGE, "mtu": 1400},
+        {"type": "routed"},
+        {"type": "open"},
+    ],
+    ids=str,
+)
+def test_what_a_host_cannot_be_is_refused(twin: Twin, name: str, bridge: str, fields: dict[str, Any]) -> None:
+    new = dataclasses.replace(new_network(name, 0), fields=fields)
+    with pytest.raises((Refused, Unsupported)):
+        twin.host.networks.define(new)
+    assert twin.host.reader.network(name) is None
+
+
+def test_a_vlan_is_taken_on_a_bridge_of_linux_where_the_version_can(twin: Twin, name: str, bridge: str) -> None:
+    new = dataclasses.replace(new_network(name, 0), fields={"type": "bridge", "bridge": bridge, "vlan": 20})
+    if twin.host.reader.read().libvirt >= BRIDGE_TAGS:
+        twin.host.networks.define(new)
+        assert twin.network(name).config["vlan"] == 20
+    else:
+        with pytest.raises((Refused, Unsupported)):
+            twin.host.networks.define(new)
+
+
+@pytest.mark.parametrize(("number", "kind"), [(21, "routed"), (22, "open"), (23, "nat")])
+def test_networks_that_forward_start_and_read_back(twin: Twin, name: str, number: int, kind: str) -> None:
+    more = {} if kind == "open" else {"uplink": "eth0"}
+    new = new_network(name, number, type=kind, mtu=1400, **more)
+    twin.host.networks.define(new)
+    twin.host.networks.active(name, True)
+    seen = twin.network(name)
+    assert (seen.config, seen.live) == (new.fields, new.fields)
+    changed = new_network(name, number, 2, type=kind, mtu=1300, **more)
+    twin.host.networks.define(changed, 1)
+    assert twin.network(name).config == changed.fields
+    twin.host.networks.active(name, False)
 
 
 def test_a_network_is_started_and_stopped(twin: Twin, name: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import struct
+import subprocess
 import time
 import uuid
 from abc import ABC, abstractmethod
@@ -19,7 +20,7 @@ from typing import Any
 from drivers.base import Host, NewPool, NewVm, NewVolume, VmEdit
 from drivers.mark import Mark
 from drivers.memory.world import World
-from drivers.seen import Power, SeenNetwork, SeenPool, SeenVm
+from drivers.seen import Link, Power, SeenNetwork, SeenPool, SeenVm
 from specs.fields import Scalar
 from tests.strategies import mark_for
 
@@ -150,6 +151,10 @@ class Twin(ABC):
     def vanish(self, path: str) -> None:
         """Removes a directory beside the shared one, with its files."""
 
+    @abstractmethod
+    def bridge(self, name: str, there: bool) -> None:
+        """The first host has that bridge of Linux, or has it no more."""
+
     def clean(self) -> None:
         """Takes away what the tests left."""
         for host in (self.host, self.second):
@@ -216,6 +221,9 @@ class MemoryTwin(Twin):
     def vanish(self, path: str) -> None:
         self.world.outside("kvm1").remove_directory(path)
 
+    def bridge(self, name: str, there: bool) -> None:
+        self.world.outside("kvm1").plug_link(name, Link(type="bridge", mtu=1500) if there else None)
+
     def remove_foreign(self, name: str) -> None:
         self.world.outside("kvm1").undefine(name)
 
@@ -264,6 +272,10 @@ class LibvirtTwin(Twin):
 
     def vanish(self, path: str) -> None:
         shutil.rmtree(self.lab.paths.shared / Path(path).name)
+
+    def bridge(self, name: str, there: bool) -> None:
+        words = ["add", name, "type", "bridge"] if there else ["del", name]
+        subprocess.run(self.lab.inside("kvm1", ["ip", "link", *words]), check=True, timeout=30)
 
     def remove_foreign(self, name: str) -> None:
         with self._raw() as connection:

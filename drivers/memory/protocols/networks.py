@@ -47,7 +47,9 @@ class MemoryNetworks:
                 raise Said(Refused, f"libvirt cannot rename the network {other.name}; undefine it and define it anew")
             if other.name == new.name and other.uuid != new.uuid:
                 raise Said(Conflict, f"network '{other.name}' already exists with uuid {other.uuid}")
-        _tagged(normalised(new.fields), self._line.host.libvirt)
+        config = normalised(new.fields)
+        _tagged(config, self._line.host.libvirt)
+        _bridged(config, self._line.host)
         return self._line.host.networks.get(new.name)
 
     def edit(self, new: NewNetwork, expects: int | None, live: tuple[Edit, ...]) -> None:
@@ -153,6 +155,18 @@ def _tagged(config: Fields, libvirt: int) -> None:
     """A VLAN without Open vSwitch is refused before 11.0."""
     if config.get("vlan") is not None and config["type"] != "ovs" and libvirt < _BRIDGE_TAGS:
         raise Said(Refused, "<vlan> element specified for network whose type doesn't support vlan configuration")
+
+
+def _bridged(config: Fields, host: HostState) -> None:
+    """gitvirt's driver looks for the bridge: libvirt would not. Nobody knows of switches where links are not told."""
+    name = config.get("bridge")
+    known = {*host.links, *(host.capabilities.bridges or ())}
+    if (
+        name
+        and name not in known
+        and (host.links if config["type"] == "ovs" else host.capabilities.bridges is not None)
+    ):
+        raise Said(Refused, f"the host has no bridge {name}")
 
 
 def _edited(fields: Mapping[str, Scalar], edit: Edit) -> dict[str, Scalar]:
