@@ -93,6 +93,8 @@ def test_a_vm_moves_and_its_guest_goes_on(moving: Journeys, traveller: str, way:
     source, target = moving.where(traveller)
     before, told = moving.seen(traveller), list[Progress]()
     uri = moving.uri(target, way) if way != "direct" else ""
+    if "encrypted" in settings:
+        settings = {**settings, "address": moving.address(target)}
     moving.migrate(traveller, told.append, target_uri=uri, **settings)
     after = moving.seen(traveller)
     assert (after.power, after.persistent, after.migrating) == (Power.RUNNING, True, "")
@@ -139,6 +141,8 @@ def test_a_migration_is_cancelled_while_the_target_has_only_a_shell(moving: Jour
             assert source.migrations.progress(traveller) is not None
             shell = target.reader.vm(traveller)
             shells.append(shell.migrating if shell else "")
+            assert target.migrations.progress(traveller) is None
+            assert not target.migrations.cancel(traveller)
             cancelled.append(source.migrations.cancel(traveller))
 
     with pytest.raises(Busy, match="cancel"):
@@ -146,6 +150,8 @@ def test_a_migration_is_cancelled_while_the_target_has_only_a_shell(moving: Jour
     assert (cancelled, shells) == ([True], ["in"])
     assert moving.where(traveller)[0] is source
     assert not source.migrations.cancel(traveller)
+    assert not target.migrations.cancel(traveller)
+    assert target.migrations.progress(traveller) is None
     assert source.migrations.progress(traveller) is None
     moving.assert_went_on(traveller)
 

@@ -92,6 +92,10 @@ class Journeys(ABC):
     def uri(self, target: Host, transport: str = "tls") -> str:
         """How the other host's libvirtd reaches it."""
 
+    def address(self, target: Host) -> str:
+        """Where the other host's QEMU reaches its QEMU."""
+        return self.uri(target).partition("://")[2].partition("/")[0]
+
     @abstractmethod
     def stranger(self, target: Host) -> str:
         """A way by which the other host's libvirtd does not reach it, though we do."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from drivers.base import Host, Migration, Progress, Relocation
-from drivers.errors import Missing, Refused
+from drivers.errors import Conflict, Missing, Refused, Unsupported
 from drivers.libvirt.connect import Connections
 from drivers.libvirt.migration import relocate, settle
 from drivers.libvirt.migration.live import Live
@@ -38,9 +38,12 @@ class Migrations:
         """See drivers.base.Migrations."""
         operation = f"cancel the migration of vm/{uuid}"
         with self._connections.changes() as conn:
-            domain = self._connections.call(operation, conn.lookupByUUIDString, uuid)
-            if not migrating_out(self._stats(operation, domain)):
-                return False
+            try:
+                domain = self._connections.call(operation, conn.lookupByUUIDString, uuid)
+                if not migrating_out(self._stats(operation, domain)):
+                    return False
+            except (Missing, Conflict, Unsupported):
+                return False  # gone, just stopped, or this is the side that it comes to
             self._connections.call(operation, domain.abortJob)
             return True
 
@@ -51,7 +54,7 @@ class Migrations:
             try:
                 domain = self._connections.call(operation, conn.lookupByUUIDString, uuid)
                 stats = self._stats(operation, domain)
-            except Missing:
+            except (Missing, Conflict, Unsupported):
                 return None
         return progress_of(stats) if migrating_out(stats) else None
 
