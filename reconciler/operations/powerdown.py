@@ -26,7 +26,10 @@ def members(cluster: str, context: Context) -> list[Home]:
 
 
 def down(cluster: str, campaign: Campaign) -> dict[str, str]:
-    """Stops all VMs, level by level; returns what still runs, with why. Higher levels run on then."""
+    """Stops all VMs, level by level; returns what still runs, or may, with why. Higher levels run on then.
+
+    Hosts that cannot be read hold nothing up: what can be reached goes down, and they are named.
+    """
     for level in _levels(cluster, campaign.look().context):
         _note(cluster, "stopped", str(level), campaign)
         campaign.tell(f"cluster/{cluster}: stopping VMs {_words(level)}")
@@ -36,7 +39,15 @@ def down(cluster: str, campaign: Campaign) -> dict[str, str]:
         if left or campaign.interrupted:
             return _why(left, settled)
     _note(cluster, "stopped", "", campaign)
-    return {}
+    return _unseen(cluster, campaign.look().context)
+
+
+def _unseen(cluster: str, context: Context) -> dict[str, str]:
+    return {
+        f"host/{name}": f"what runs there is unknown ({unseen.reason})"
+        for name, unseen in context.observed.unseen.items()
+        if name in context.wanted.hosts and context.wanted.hosts[name].cluster == cluster
+    }
 
 
 def up(cluster: str, campaign: Campaign, *, go_on: bool = False) -> dict[str, str]:
@@ -86,7 +97,7 @@ def _why(left: list[str], settled: Settled) -> dict[str, str]:
         for told in (change.held, *(each.held for each in change.fields))
         if told
     }
-    return {name: settled.failed.get(f"vm/{name}") or held.get(name) or "not done yet" for name in left}
+    return {f"vm/{name}": settled.failed.get(f"vm/{name}") or held.get(name) or "not done yet" for name in left}
 
 
 def _words(level: int) -> str:

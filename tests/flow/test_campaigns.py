@@ -210,7 +210,7 @@ def test_what_matters_runs_on_while_a_lesser_guest_does_not_go_down(site: Site) 
     host, _ = site.domain("web")
     site.world.outside(host).guest("web", agent=False, acpi=False)
     left = powerdown.down("default", campaign(site))
-    assert "did not shut down" in left["web"]
+    assert "did not shut down" in left["vm/web"]
     assert power_of(site, "db") is Power.RUNNING
 
 

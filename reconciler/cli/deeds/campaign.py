@@ -90,4 +90,4 @@ def ended(ref: Ref, here: Session, good: bool, text: str) -> Exit:
 
 def told(left: Mapping[str, str]) -> str:
     """`vm/a: why; vm/b: why`."""
-    return "; ".join(f"vm/{name}: {why}" for name, why in sorted(left.items()))
+    return "; ".join(f"{ref}: {why}" for ref, why in sorted(left.items()))

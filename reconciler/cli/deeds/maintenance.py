@@ -64,7 +64,10 @@ def _on(ref: Ref, here: Session, mine: Campaign, yes: bool) -> Exit:
     found = outlook(ref.name, looked, here.scene.by)
     already = asked_for(ref.name, looked.context)
     print(f"{ref} is {state(ref.name, looked.context)}; in maintenance:")
-    _show(found)
+    if ref.name in looked.context.observed.seen:
+        _show(found)
+    else:
+        print("it cannot be read, so what it holds is unknown and stays there; nothing is put there when it is back")
     if not confirm(f"\n{'Go on with' if already else 'Begin'} the maintenance of {ref}?", yes):
         print("Nothing was done.")
         return Exit.ERROR
@@ -88,12 +91,12 @@ def _drained(ref: Ref, here: Session, mine: Campaign) -> Exit:
 
 
 def _left(settled: Settled) -> dict[str, str]:
-    """What holds the maintenance up, by VM."""
-    found = {ref.partition("/")[2]: why for ref, why in settled.failed.items()}
+    """What holds the maintenance up, by ref."""
+    found = dict(settled.failed)
     for change in settled.looked.plan.changes:
         for each in (change.held, *(field.held for field in change.fields)):
             if each is not None:
-                found.setdefault(change.ref.name, each.text)
+                found.setdefault(str(change.ref), each.text)
     return found
 
 
@@ -109,7 +112,7 @@ def _off(ref: Ref, here: Session, mine: Campaign) -> Exit:
     settled = wake(ref.name, mine)
     left = sleeping(ref.name, settled.context)
     if left:
-        reasons = {name: _left(settled).get(name, "not started yet") for name in left}
+        reasons = {f"vm/{name}": _left(settled).get(f"vm/{name}", "not started yet") for name in left}
         return ended(ref, here, False, f"{text}, but {told(reasons)}")
     return ended(ref, here, True, text)
 
