@@ -50,6 +50,11 @@ class Builder:
         self.steps[step_id] = Step(id=step_id, ref=ref, host=host, what=what, call=call, effect=effect, after=after)
         return step_id
 
+    def back_to(self, count: int) -> None:
+        """Drops the steps that were added after the first `count`."""
+        while len(self.steps) > count:
+            self.steps.popitem()
+
     def brought(self, *what: str) -> str:
         """The id of the step that brings `what` about in this plan, or ""."""
         return self.brings.get(what, "")

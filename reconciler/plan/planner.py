@@ -119,11 +119,11 @@ class _Planner:
         """Adds the change's steps and returns it with what was decided, or held."""
         if not change.acts:
             return change
-        before = dict(self.builder.steps)
+        before = len(self.builder.steps)
         try:
             return self._steps(change)
         except Withheld as why:
-            self.builder.steps = before
+            self.builder.back_to(before)
             return why.of(change)
 
     def _steps(self, change: Change) -> Change:
