@@ -57,18 +57,21 @@ def _leased(vm: Resource, nic: Any, network: Resource) -> Iterator[Finding]:
 
 
 def _leases(scope: Scope) -> Iterator[Finding]:
-    """One address for two: among the NICs, and with the leases that the network itself declares."""
+    """One address for two, or one name: among the NICs, and with the leases that the network itself declares."""
     taken: dict[tuple[str, str], str] = {}
+    names: dict[tuple[str, str], str] = {}
     for network in scope.of("Network"):
         for lease in (network.spec.dhcp and network.spec.dhcp.hosts) or ():
             where = network.where(f"dhcp.hosts[{lease.name}].address")
             taken[network.name, lease.address] = f"{network.ref} gives it to `{lease.name}` ({where})"
-    uses = [
-        (vm, nic) for vm in scope.of("VirtualMachine") for nic in vm.spec.nics or () if nic.address is not None
-    ]  # fmt: skip
+            names[network.name, lease.name] = str(where)
+    uses = [(vm, nic) for vm in scope.of("VirtualMachine") for nic in vm.spec.nics or () if nic.address is not None]
     for vm, nic in sorted(uses, key=lambda use: (use[0].where(f"nics[{use[1].name}].address"), use[0].name)):
         path = f"nics[{nic.name}].address"
-        key = (nic.network or nic.name, nic.address)
-        if key in taken:
-            yield wrong(vm, path, f"{nic.address} is used twice", taken[key], "use another")
-        taken.setdefault(key, f"{vm.ref} has it ({vm.where(path)})")
+        name = nic.network or nic.name
+        if (name, nic.address) in taken:
+            yield wrong(vm, path, f"{nic.address} is used twice", taken[name, nic.address], "use another")
+        elif (name, vm.name) in names:
+            what = f"network/{name} has a lease of the name `{vm.name}` already"
+            yield wrong(vm, path, what, f"at {names[name, vm.name]}", "take one of them away")
+        taken.setdefault((name, nic.address), f"{vm.ref} has it ({vm.where(path)})")
