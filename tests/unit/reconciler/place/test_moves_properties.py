@@ -57,7 +57,7 @@ def sites(draw: st.DrawFn, drained: bool = False) -> Paper:
     there = VMS[: draw(st.integers(2, 8))]
     sizes = [draw(st.sampled_from(("512MiB", "1GiB", "2GiB"))) for _ in VMS]
     off = frozenset(draw(st.lists(st.sampled_from(there), max_size=2)))
-    states = ["state: stopped" if name in off else "" for name in VMS]
+    states = ["state: stopped" if name in off else _narrowed(draw) for name in VMS]
     documents += [vm(name, state).replace("64MiB", size) for name, state, size in zip(VMS, states, sizes, strict=True)]
     specs = draw(st.lists(groups(), max_size=4))
     documents += [group(f"g{number}", spec) for number, spec in enumerate(specs)]
@@ -68,6 +68,11 @@ def sites(draw: st.DrawFn, drained: bool = False) -> Paper:
         raise
     where = {name: draw(st.sampled_from(HOSTS)) for name in there}
     return Paper(wanted=found, where=where, off=off, memory=8 * GIB)
+
+
+def _narrowed(draw: st.DrawFn) -> str:
+    """Now and then a VM that not every host may run."""
+    return f"hosts: [{draw(names(HOSTS, 2))}]" if draw(st.integers(0, 4)) == 0 else ""
 
 
 def host_breaks(site: Paper, vm: str) -> int:
