@@ -265,10 +265,10 @@ def test_a_vm_whose_disk_is_gone_is_not_started(site: Site) -> None:
     assert held(plan)["vm/web"] is HeldReason.DISK_MISSING
 
 
-def test_what_would_need_a_move_is_held_and_the_rest_goes_on(site: Site) -> None:
-    site.vms(vm_yaml("web"))
+def test_a_move_that_cannot_be_is_held_and_the_rest_goes_on(site: Site) -> None:
+    site.vms(vm_yaml("web", "hosts: [kvm1], migration: never"))
     site.settle()
-    site.vms(vm_yaml("web", "hosts: [kvm2], description: moved"))
+    site.vms(vm_yaml("web", "hosts: [kvm2], migration: never, description: moved"))
     plan = site.plan()
     (found,) = (each for each in plan.changes if each.ref.kind == "VirtualMachine")
     assert [each.path for each in found.fields if each.held] == ["host"]

@@ -337,7 +337,8 @@ def test_a_start_on_a_host_in_maintenance_needs_a_word(site: Site, alice: Operat
     text = (site.repository / "gitvirt.yaml").read_text()
     site.write("gitvirt.yaml", text.replace(host_yaml("kvm1"), host_yaml("kvm1", ", maintenance: true")))
     assert "kvm1 is in maintenance" in alice.declined(power.start, "vm/web", how=PLAIN)
-    assert alice.done(power.start, "vm/web", how=FORCE)
+    assert alice.do(power.start, "vm/web", how=FORCE).good
+    assert [step.what for step in site.plan().steps] == ["migrate to kvm2"]
 
 
 def test_a_vm_that_two_hosts_define_is_not_touched(site: Site, alice: Operator) -> None:
