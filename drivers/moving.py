@@ -16,6 +16,8 @@ from drivers.mark import Mark
 if TYPE_CHECKING:
     from drivers.base import Host
 
+UNFINISHED = ".incoming"
+"""The end of the name of a marker volume: beside a copy on a target that is not complete, so that it is made again."""
 LastResort = Literal["abort", "suspend", "postcopy"]
 
 

@@ -22,7 +22,7 @@ from drivers.memory.model.hardware import Device
 from drivers.memory.model.places import HostState
 from drivers.memory.model.said import Said
 from drivers.memory.running import chain, halt, plug
-from drivers.moving import Migration, Progress
+from drivers.moving import UNFINISHED, Migration, Progress
 from drivers.seen import Power
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 PHASES = ("preparing", "copying", "switching", "finishing")
 INCOMING = "migration"
 """The reason of a domain that is paused because it is on its way: on both sides."""
-UNFINISHED = ".incoming"
-"""The end of a marker volume's name, beside a copy that is not complete."""
 _PAGES = 1 << 20
 
 
@@ -161,6 +159,9 @@ class Journey:
         directory.add(made)
         directory.add(self.world.new_file(name + UNFINISHED))
         self.made += [(folder, name), (folder, name + UNFINISHED)]
+        for pool in self.target.pools.values():
+            if pool.path == folder:
+                pool.known = directory.listing()  # made through it, so it knows them
 
     def _is_there(self, backing: str) -> None:
         own, there = self.source.file(backing), self.target.file(backing)

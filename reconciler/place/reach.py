@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from drivers.moving import UNFINISHED
 from drivers.seen import SeenVolume
 from reconciler.desired.wanted import WantedPool
 from reconciler.diff.context import Context
@@ -86,7 +87,7 @@ def _local(what: tuple[str, str], pool: WantedPool, known: tuple[Reach, Home], t
     if seen is None or not seen.active:
         return replace(found, why=f"{words}, which is not active on {target}")
     volume = path.rpartition("/")[2]
-    if volume in seen.volumes:
+    if volume in seen.volumes and volume + UNFINISHED not in seen.volumes:  # an interrupted copy is made again
         return replace(found, why=f"{words}, and {target} has a volume {volume} there already")
     return replace(found, copy=(*found.copy, *(() if device in found.copy else (device,))))
 

@@ -213,6 +213,23 @@ def test_the_content_of_local_disks_goes_along_and_nothing_is_lost(moving: Journ
     assert moving.where(local)[0] is target
 
 
+def test_copies_of_a_migration_that_was_cancelled_go_with_it(moving: Journeys, twin: Twin, local: str) -> None:
+    name = f"{moving.seen(local).name}.raw"
+    seen = list[bool]()
+
+    def cancel(progress: Progress) -> None:
+        if progress.total and not seen:
+            seen.append(name in twin.second.volumes.names(moving.own))
+            twin.host.migrations.cancel(local)
+
+    with pytest.raises(Busy, match="cancel"):
+        moving.migrate(local, cancel, copy=("vda",), bandwidth=1)
+    assert seen == [True]
+    assert not [each for each in twin.second.volumes.names(moving.own, refresh=True) if name in each]
+    assert content(twin.host, moving.own, name).startswith(b"precious.")
+    assert moving.where(local)[0] is twin.host
+
+
 def test_copies_that_a_killed_gitvirt_left_are_made_again(moving: Journeys, twin: Twin, local: str) -> None:
     name = f"{moving.seen(local).name}.raw"
     for left, size in ((f"{name}.incoming", 0), (name, 4096)):

@@ -22,9 +22,8 @@ from drivers.libvirt.connect import Connections
 from drivers.libvirt.domain.tree import Element, parse
 from drivers.libvirt.storage.document import parse as parse_pool
 from drivers.libvirt.storage.document import read_volume, volume_xml
+from drivers.moving import UNFINISHED
 from drivers.seen import SeenVolume
-
-UNFINISHED = ".incoming"
 
 
 def sources(xml: str, targets: Iterable[str]) -> dict[str, str]:
