@@ -98,8 +98,12 @@ def _devices(vm: NewVm, alone: bool) -> list[str]:
     return ["; ".join(said)] if said else []
 
 
+_NUMBERS = (("vlan", "VLAN"), ("uplink", "by"))
+
+
 def _network(fields: Fields) -> str:
     said = [words.value(path, fields[path]) for path in ("type", "bridge", "subnet") if path in fields]
+    said += [f"{word} {words.value(path, fields[path])}" for path, word in _NUMBERS if path in fields]
     if "dhcp.start" in fields:
         said.append(f"DHCP {fields['dhcp.start']} to {fields.get('dhcp.end', 'the end')}")
     leases = len(entries(fields, "hosts"))
