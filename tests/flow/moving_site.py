@@ -12,12 +12,19 @@ from pathlib import Path
 from drivers.memory.faults import Crash
 from drivers.memory.model.domain import Domain
 from drivers.seen import Power
+from reconciler.apply.outcome import GOOD
 from reconciler.plan.plan import MigrateVm, Plan, RelocateVm
 from tests.flow.site import BASE, Site, host_yaml, said, vm_yaml
 
 FOREIGN = "foreign"
 SHARED = "/srv/shared"
 NAMES = ("red", "blue", "green", "grey", "gold", "white")
+CLUSTER = """---
+apiVersion: gitvirt/v1
+kind: Cluster
+metadata: {name: default}
+spec: {migration: {peerToPeer: false}}
+"""
 APART = """
 apiVersion: gitvirt/v1
 kind: AffinityGroup
@@ -61,6 +68,7 @@ class Moving:
     folder: Path
     vms: dict[str, Declared] = field(default_factory=lambda: {name: Declared() for name in NAMES})
     maintenance: set[str] = field(default_factory=set)
+    direct: bool = False
     written: dict[str, bytes] = field(default_factory=dict)
     site: Site = field(init=False)
     foreign: str = field(init=False)
@@ -77,7 +85,7 @@ class Moving:
     def declare(self) -> None:
         """Writes the repository."""
         hosts = (host_yaml(name, ", maintenance: true" * (name in self.maintenance)) for name in self.site.names)
-        self.site.write("gitvirt.yaml", BASE + "".join(hosts))
+        self.site.write("gitvirt.yaml", BASE + CLUSTER * self.direct + "".join(hosts))
         self.site.vms(*(each.text(name) for name, each in self.vms.items()))
 
     def copies(self, name: str) -> list[tuple[str, Domain]]:
@@ -116,14 +124,25 @@ class Moving:
         looked = self.site.look()
         self.obeys(looked.plan)
         try:
-            self.site.act(looked)
+            run = self.site.act(looked)
         except Crash:
             self.site.world.faults.revive()
+        else:
+            for each in run.outcomes.values():
+                if isinstance(each.step.call, MigrateVm) and each.status in GOOD:
+                    there = {host for host, _ in self.runs(each.step.ref.name)}
+                    assert there <= {each.step.call.target}, f"{each.step.ref} is said to have moved"
         return looked.plan
+
+    def usable(self, host: str) -> bool:
+        """Can gitvirt reach it?"""
+        state = self.site.world.hosts[host]
+        return state.reachable and state.powered
 
     def obeys(self, plan: Plan) -> None:
         """No move of this plan breaks a hard rule, but one between VMs, named in the plan, to empty a host."""
         where = {name: host for name in self.vms for host, _ in self.runs(name)}
+        rivals = {"red": "blue", "blue": "red"}
         for step in plan.steps:
             if isinstance(step.call, MigrateVm | RelocateVm):
                 name, target = step.ref.name, step.call.target
@@ -132,6 +151,10 @@ class Moving:
                 assert not wanted.hosts or target in wanted.hosts, said(plan)
                 assert name != "gold" or target in ("kvm1", "kvm3"), said(plan)
                 assert target not in self.maintenance, said(plan)
+                others = set(wanted.hosts or self.site.names) - {target, where.get(name)} - self.maintenance
+                free = [each for each in others if self.usable(each) and where.get(rivals.get(name, "")) != each]
+                needless = target == where.get(rivals.get(name, "")) and free
+                assert not needless, (f"{name} goes to its rival, though {free} would do", said(plan))
                 where[name] = target
         moved = {step.ref.name for step in plan.steps if isinstance(step.call, MigrateVm)}
         together = where.get("red") is not None and where.get("red") == where.get("blue")

@@ -49,7 +49,9 @@ class Chaos(Moving):
     def edit(self) -> None:
         """A commit: maintenance on or off, a VM that may run elsewhere, one more disk."""
         what = self.chance.random()
-        if what < 0.6:
+        if what < 0.1:
+            self.direct = not self.direct
+        elif what < 0.6:
             self.maintenance = set(self.chance.sample(self.site.names, self.chance.choice((0, 1, 1))))
         else:
             name = self.chance.choice(MOVABLE)

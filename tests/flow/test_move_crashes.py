@@ -17,9 +17,9 @@ PASSES = 6
 MOVERS = ("drain", "hosts")
 
 
-def begin(folder: Path, mover: str) -> Moving:
+def begin(folder: Path, mover: str, *, direct: bool = False) -> Moving:
     """Everything that can leave kvm1 is told to, in the way of that mover."""
-    site = Moving(folder)
+    site = Moving(folder, direct=direct)
     for name, each in site.vms.items():
         each.hosts = ("kvm3",) if name == "blue" else ("kvm1",)
     site.declare()
@@ -68,11 +68,11 @@ def test_killed_around_every_call_of_a_pass_with_moves(mover: str, moment: str, 
     assert number > 3
 
 
-@pytest.mark.parametrize("mover", MOVERS)
+@pytest.mark.parametrize("direct", [False, True], ids=["peer-to-peer", "direct"])
 @pytest.mark.parametrize("phase", PHASES)
-def test_killed_in_every_phase_of_every_migration(mover: str, phase: str, tmp_path: Path) -> None:
+def test_killed_in_every_phase_of_every_migration(phase: str, direct: bool, tmp_path: Path) -> None:
     for number in range(1, 20):
-        site = begin(tmp_path / str(number), mover)
+        site = begin(tmp_path / str(number), "drain", direct=direct)
         rule = site.site.world.faults.crash(number, "midway", where=moves, phase=phase)
         disturbed(site)
         assert_converged(site)
@@ -99,10 +99,11 @@ def test_a_target_that_dies_in_any_phase_costs_nothing_but_what_ran_there(phase:
     assert_converged(site, frozenset(died))
 
 
+@pytest.mark.parametrize("direct", [False, True], ids=["peer-to-peer", "direct"])
 @pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("what", ["the hosts lose each other", "the target is not reached", "it is cancelled"])
-def test_something_happens_in_every_phase_of_a_migration(what: str, phase: str, tmp_path: Path) -> None:
-    site = begin(tmp_path, "hosts")
+def test_something_happens_in_every_phase_of_a_migration(what: str, phase: str, direct: bool, tmp_path: Path) -> None:
+    site = begin(tmp_path, "hosts", direct=direct)
     world = site.site.world
 
     def happen() -> None:
