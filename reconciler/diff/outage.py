@@ -58,8 +58,10 @@ def state_change(wanted: WantedVm, found: Found, mark: Mark, context: Context) -
     change = FieldChange(
         path="state", before=str(vm.power), after="stopped", effect=Effect.RESTART, where=wanted.origin.get("state")
     )
-    if why:
-        return _stopped(change, vm, why) if vm.power in _UP else None
+    if why and vm.power in _UP:
+        return _stopped(change, vm, why)
+    if powered_down(wanted, context):
+        return None
     if mark.override(OUTAGE) is not None and vm.power is not Power.STOPPING:
         return _after(change, wanted, vm, mark, context)
     return power.compare(wanted, vm, mark, context.now)

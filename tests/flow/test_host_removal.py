@@ -7,6 +7,11 @@ from drivers.seen import Power
 from reconciler.diff.change import HeldReason
 from reconciler.observe.register import Register
 from reconciler.place.hoststate import LOST, State
+from reconciler.plan.faces.text import text
+from reconciler.status.description import describe
+from reconciler.status.kinds.host import hosts
+from reconciler.status.situation import Situation
+from specs.resource import Ref
 from tests.flow.site import ID, Site, host_yaml, said, vm_yaml
 from tests.flow.test_maintenance import on_kvm1, where
 from tests.flow.test_outages import overrides, power_of, state_of
@@ -140,3 +145,18 @@ def test_a_declared_host_that_is_lost_is_down_until_it_answers_again(site: Site)
     assert not overrides(site).all()
     site.world.cut("kvm1")
     assert state_of(site, "kvm1") is State.NON_RESPONSIVE
+
+
+def test_a_host_that_leaves_is_listed_and_described_with_its_reason(site: Site) -> None:
+    on_kvm1(site, "onHostMaintenance: hold")
+    replace_in(site, host_yaml("kvm1"), "")
+    looked = site.look()
+    situation = Situation(catalog=site.revision_now().catalog, context=looked.context, plan=looked.plan)
+    found = {each["metadata"]["name"]: each["status"]["state"] for each in hosts(situation)}
+    assert found == {"kvm1": "preparing for maintenance", "kvm2": "up"}
+    told = " ".join(
+        word for section in describe(Ref("Host", "kvm1"), situation) for row in section.rows for word in row
+    )
+    assert "removed from the repository" in told
+    assert "HostNotEmpty" in told
+    assert "HostNotEmpty" in text(looked.plan)

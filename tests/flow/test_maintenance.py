@@ -62,7 +62,6 @@ def test_a_vm_that_is_stopped_for_maintenance_starts_where_a_host_can_take_it(si
     maintenance(site, "kvm1")
     site.apply()
     assert power_of(site, "a") is Power.STOPPED
-    site.apply()
     site.settle()
     assert (where(site, "a"), power_of(site, "a")) == ("kvm2", Power.RUNNING)
     assert not site.domain("a")[1].mark.overrides
