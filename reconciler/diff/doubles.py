@@ -110,9 +110,7 @@ def _paths(vm: SeenVm) -> set[str]:
 
 def _settled(base: Change, source: str, target: str, note: str) -> Change:
     """A change with the step that settles it."""
-    field = FieldChange(
-        path=PATH, before=f"{source}, {target}", after=target, effect=Effect.LIVE, kind="drift", live=True, note=note
-    )
+    field = FieldChange(path=PATH, before=f"{source}, {target}", after=target, effect=Effect.LIVE, live=True, note=note)
     return Change(ref=base.ref, verb=Verb.UPDATE, host=source, fields=(field,), where=base.where)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -174,10 +175,12 @@ def test_a_vm_of_which_the_target_has_another_of_that_name_stays_with_the_reason
     assert "kvm2: it has a VM of that name already" in held(site)
 
 
-def kill_at_every_step(tmp_path: Path, moment: str, phase: str, more: str = "") -> None:
+def kill_at_every_step(
+    tmp_path: Path, moment: str, phase: str, more: str = "", scene: Callable[[Site, str], None] = placed
+) -> None:
     for number in range(1, 30):
         site = Site(tmp_path / str(number))
-        placed(site, more)
+        scene(site, more)
         before = site.world.outside("kvm1").domain("web").boots
         site.world.faults.crash(number, moment, phase=phase)  # type: ignore[arg-type]
         try:
@@ -214,6 +217,23 @@ def test_killed_before_and_after_every_call_of_a_move_the_next_passes_converge(
     moment: str, more: str, tmp_path: Path
 ) -> None:
     kill_at_every_step(tmp_path, moment, "", more)
+
+
+def led_by_us(site: Site, more: str) -> None:
+    """As `placed`, in a cluster whose hosts do not connect to each other."""
+    spec = "{migration: {peerToPeer: false}}"
+    site.write("cluster.yaml", f"apiVersion: gitvirt/v1\nkind: Cluster\nmetadata: {{name: lab}}\nspec: {spec}\n")
+    placed(site, more)
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_killed_while_it_leads_both_hosts_the_next_passes_converge(phase: str, tmp_path: Path) -> None:
+    kill_at_every_step(tmp_path, "midway", phase, scene=led_by_us)
+
+
+@pytest.mark.parametrize(("moment", "phase"), [("before", ""), ("after", ""), *(("midway", each) for each in PHASES)])
+def test_killed_while_a_disk_is_copied_along_the_next_passes_converge(moment: str, phase: str, tmp_path: Path) -> None:
+    kill_at_every_step(tmp_path, moment, phase, scene=with_local_disk)
 
 
 def test_killed_between_the_two_ends_of_a_relocation_the_next_pass_finishes_it(tmp_path: Path) -> None:
