@@ -13,7 +13,7 @@ from reconciler.diff.change import Held, HeldReason
 from reconciler.diff.context import Context
 from reconciler.place import preflight
 from reconciler.place.choose import Room, choose, demand, survey
-from reconciler.place.movers import affinity, balance, drain, hosts, override
+from reconciler.place.movers import affinity, balance, drain, hosts, override, start
 from reconciler.place.reasons import folded
 from reconciler.place.wish import Home, Move, Mover, Wish, home_of
 
@@ -21,6 +21,7 @@ MOVERS: Mapping[str, Mover] = {
     "override": override.wishes,
     "hosts": hosts.wishes,
     "drain": drain.wishes,
+    "start": start.wishes,
     "affinity": affinity.wishes,
     "balance": balance.wishes,
 }
