@@ -274,3 +274,54 @@ def test_a_cluster_can_lose_one_more_host_only_if_the_fullest_fits_on_the_others
     found = spare("kvm1", {"a": "kvm2", "b": "kvm2", "c": "kvm2"}, tight)
     assert not found.enough
     assert "if kvm2 failed, 288MiB of its VMs would not fit" in found.text
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_killed_at_every_step_a_power_down_and_its_return_go_on(moment: str, tmp_path: Path) -> None:
+    for number in range(1, 60):
+        site = Site(tmp_path / str(number))
+        site.vms(vm_yaml("web"), vm_yaml("db", HIGH), vm_yaml("off", "state: stopped"))
+        site.settle()
+        site.world.faults.crash(number, moment)  # type: ignore[arg-type]
+        crashed = False
+        try:
+            powerdown.down("default", campaign(site))
+            powerdown.up("default", campaign(site))
+        except Crash:
+            crashed = True
+            site.world.faults.revive()
+            powerdown.down("default", campaign(site))
+            assert {power_of(site, name) for name in ("web", "db", "off")} == {Power.STOPPED}
+            powerdown.up("default", campaign(site))
+        assert [power_of(site, name) for name in ("web", "db", "off")] == [
+            Power.RUNNING, Power.RUNNING, Power.STOPPED,
+        ]  # fmt: skip
+        assert site.plan().empty, said(site.plan())
+        if not crashed:
+            assert number > 6
+            return
+    pytest.fail("it never came to an end")
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_killed_at_every_step_a_drain_ends_with_every_vm_once_and_running(moment: str, tmp_path: Path) -> None:
+    for number in range(1, 60):
+        site = Site(tmp_path / str(number))
+        on_kvm1(site, "", "onHostMaintenance: stop", "state: stopped")
+        site.world.faults.crash(number, moment)  # type: ignore[arg-type]
+        crashed = False
+        try:
+            drained(site, "kvm1")
+        except Crash:
+            crashed = True
+            site.world.faults.revive()
+            assert drained(site, "kvm1") is State.MAINTENANCE
+        assert [(where(site, name), power_of(site, name)) for name in "abc"] == [
+            ("kvm2", Power.RUNNING), ("kvm2", Power.RUNNING), ("kvm2", Power.STOPPED),
+        ]  # fmt: skip
+        assert site.plan().empty, said(site.plan())
+        assert not site.world.doubles
+        if not crashed:
+            assert number > 5
+            return
+    pytest.fail("it never came to an end")
