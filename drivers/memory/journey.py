@@ -79,7 +79,8 @@ class Journey:
             raise Said(DriverError, f"{self.target.name} was lost in mid-migration; the VM runs on")
 
     def desert(self) -> None:
-        """Nobody leads it any more: gitvirt died, or its line to the source did."""
+        """Nobody leads it any more, and nobody tidies its copies up: gitvirt died, or its line to the source did."""
+        self.made.clear()
         if self.request.target_uri:
             self.attended = False
             self.due = self.world.clock() + self.domain.guest.migration_seconds
