@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from drivers.seen import Power
+from reconciler import cycle
+from reconciler.daemon.loads import Loads
 from tests.flow.site import BASE, Site, host_yaml, vm_yaml
 
 NAMES = ("a", "b", "c", "d")
@@ -125,3 +128,28 @@ def test_what_a_host_s_loss_would_strand_is_a_warning(three: Site) -> None:
     three.vms(vm_yaml("a", "hosts: [kvm1], highAvailability: true"))
     texts = [each.text for each in three.plan().warnings]
     assert any("could not bear the loss of host/kvm1" in each and "vm/a" in each for each in texts)
+
+
+def test_a_daemon_moves_a_vm_off_a_host_that_was_busy_for_minutes_and_then_measures_anew(tmp_path: Path) -> None:
+    site = Site(tmp_path / "busy")  # two hosts of eight CPUs
+    site.write("cluster.yaml", "apiVersion: gitvirt/v1\nkind: Cluster\nmetadata: {name: default}\n"
+               "spec: {schedulingPolicy: evenly_distributed}\n")  # fmt: skip
+    site.vms(vm_yaml("a", "hosts: [kvm1]"), vm_yaml("b", "hosts: [kvm1]"))
+    site.settle()
+    site.vms(vm_yaml("a"), vm_yaml("b"))
+    loads = Loads(clock=lambda: site.clock.now)
+
+    def pass_after(seconds: int) -> list[str]:
+        site.clock.advance(seconds)
+        for name in "ab":
+            site.world.outside(site.domain(name)[0]).burn(name, 3.5 * seconds)
+        for host in site.names:
+            site.world.hosts[host].cpu_time += 1
+        looked = cycle.look(site.revision_now(), replace(site.outside(), measured=loads.measured))
+        site.act(looked)
+        return [step.what for step in looked.plan.steps]
+
+    assert pass_after(60) == pass_after(60) == []
+    assert pass_after(60) == ["migrate to kvm2"]
+    assert [pass_after(60) for _ in range(6)] == [[]] * 6
+    assert {site.domain(name)[0] for name in "ab"} == {"kvm1", "kvm2"}

@@ -189,4 +189,6 @@ def test_the_same_pass_gives_the_same_moves(site: Paper) -> None:
 @given(sites())
 def test_a_pass_makes_few_moves(site: Paper) -> None:
     moved = [move for move in site.moves().values() if move.held is None]
-    assert len(moved) <= 1 or all("affinitygroup/" in move.why for move in moved)
+    for_better = [move for move in moved if move.mover in ("affinity", "balance")]
+    assert not for_better or len(moved) == len(for_better)
+    assert len(for_better) <= 1 or all("affinitygroup/" in move.why for move in for_better)
