@@ -16,8 +16,9 @@ from reconciler.cli.exits import Exit
 from reconciler.cli.interrupt import interruptible
 
 if TYPE_CHECKING:
+    from drivers.git import Repository
     from reconciler.apply.outcome import Run
-    from reconciler.cycle import Pass
+    from reconciler.cycle import Pass, Revision
     from reconciler.lock import Holder
     from reconciler.operations.campaign import Campaign
     from specs.resource import Ref
@@ -32,8 +33,10 @@ def campaign(here: Session) -> Iterator[Campaign]:
     app, repository = here.app, here.scene.looked.context.wanted.repository
     holder = lock.daemon(app.settings.state_folder, repository)
 
+    newest = _Newest(here)
+
     def look() -> Pass:
-        return cycle.look(here.revision, app.outside())
+        return cycle.look(newest.revision(), app.outside())
 
     def act(looked: Pass) -> Run | None:
         if holder is None:
@@ -53,6 +56,36 @@ def campaign(here: Session) -> Iterator[Campaign]:
     except KeyboardInterrupt:
         print(f"\nNo longer watching; {holder} goes on with it.", file=sys.stderr)
         raise
+
+
+class _Newest:
+    """The repository as it is by now, since a campaign may take hours; what does not load is told, and not taken."""
+
+    def __init__(self, here: Session) -> None:
+        self._here, self._known, self._seen = here, here.revision, here.revision.name
+
+    def revision(self) -> Revision:
+        """The newest revision that loads."""
+        from drivers.git import open_repository
+
+        repository = open_repository(self._here.place.repository.root)
+        name = str(repository.revision())
+        if name != self._seen:
+            self._seen = name
+            self._take(repository, name)
+        return self._known
+
+    def _take(self, repository: Repository, name: str) -> None:
+        from specs.errors import LoadFailed
+        from specs.load import load
+
+        try:
+            catalog = load(repository.tree(), self._here.place.folder)
+        except LoadFailed as failed:
+            print(f"{name} does not load and is not taken:\n{failed}", file=sys.stderr)
+            return
+        self._here.app.repository = repository
+        self._known = self._here.app.revision(catalog, name)
 
 
 def say(line: str) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli.context import repository_at
+from reconciler.cli.context import Place, repository_at
 from reconciler.cli.exits import Exit, of_apply
 from reconciler.cli.interrupt import interruptible
 from reconciler.cli.passes import Asked, application, load_revision, look
@@ -69,6 +69,7 @@ class Session:
     """One command under way: the app, what is declared, and the scene of its deeds."""
 
     app: App
+    place: Place
     revision: Revision
     scene: Scene
 
@@ -150,7 +151,7 @@ def session(repo: Path | None, reason: str = "", duration: str = "") -> Iterator
         now = app.outside().now()
         by = By(author=author(), reason=reason, since=now, until=now + lasts if lasts else 0)
         scene = Scene(looked=looked, by=by, pause=Pause(app.stop))
-        yield Session(app=app, revision=revision, scene=scene)
+        yield Session(app=app, place=place, revision=revision, scene=scene)
 
 
 def seconds(text: str, option: str) -> int:
