@@ -19,7 +19,7 @@ from reconciler.diff.threeway import Sides, released, scalars
 from reconciler.place import bridges
 from reconciler.place.macs import assign
 from specs.effects import Effect
-from specs.fields import entries
+from specs.fields import Fields, entries
 from specs.resource import Ref
 
 
@@ -35,6 +35,15 @@ def compare(context: Context) -> list[Change]:
             if change is not None:
                 found.append(change)
     return found + list(_undeclared(context))
+
+
+def wanted_on(name: str, host: str, context: Context) -> Fields:
+    """What the network's definition on a host shall be, with the leases of VMs."""
+    wanted = context.wanted.networks[name]
+    if leases.asked(context.wanted):
+        wanted = leases.with_leases(wanted, context.wanted, assign(context))
+    seen = context.observed.seen.get(host)
+    return bridges.defined_on(wanted, seen) if seen is not None else wanted.fields_on(host)
 
 
 def users(host: SeenHost, network: str) -> list[str]:

@@ -51,7 +51,7 @@ def _spec(fields: Fields) -> dict[str, Any]:
     spec: dict[str, Any] = {}
     if fields.get("type", "nat") != "nat":
         spec["type"] = fields["type"]
-    for key in ("bridge", "subnet", "mtu"):
+    for key in ("bridge", "vlan", "uplink", "subnet", "mtu"):
         if fields.get(key):
             spec[key] = fields[key]
     address = fields.get("address")

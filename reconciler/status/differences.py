@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.diff.change import Change, FieldChange, HeldReason, Verb
+from reconciler.diff.networks import wanted_on
 from reconciler.diff.vms import wanted_fields
 from reconciler.plan.faces import words
 from reconciler.status.situation import VM, Machine, Situation
@@ -106,7 +107,7 @@ def _declared(ref: Ref, host: str, situation: Situation) -> Fields:
     if ref.kind == VM:
         return wanted.vms[ref.name].fields
     if ref.kind == "Network":
-        return wanted.networks[ref.name].fields_on(host)
+        return wanted_on(ref.name, host, situation.context)
     return {}
 
 
@@ -175,7 +176,7 @@ def _views(change: Change, situation: Situation) -> tuple[Fields, Fields, Fields
         return (vm.config if vm else {}), (vm.live or {} if vm else {}), _wanted(machine, situation)
     if change.ref.kind == "Network" and change.ref.name in context.wanted.networks:
         network = context.observed.network(change.host, change.ref.name)
-        wanted = context.wanted.networks[change.ref.name].fields_on(change.host)
+        wanted = wanted_on(change.ref.name, change.host, context)
         return (network.config if network else {}), (network.live or {} if network else {}), wanted
     return {}, {}, {}
 

@@ -10,6 +10,7 @@ from drivers.seen import Link
 from reconciler.diff.change import HeldReason
 from reconciler.place import hoststate
 from reconciler.place.required import migration_address, missing_required
+from reconciler.plan.plan import MigrateVm
 from tests.flow.site import Site, vm_yaml
 
 
@@ -169,6 +170,11 @@ def test_migrations_go_to_the_declared_address_else_to_the_one_that_can_be_read(
     assert migration_address(context.wanted, "kvm1", context.observed) == "10.9.0.1"
     assert migration_address(context.wanted, "kvm2", context.observed) == "10.9.0.2"
     assert migration_address(context.wanted, "kvm2") == ""
+    site.vms(vm_yaml("web", "hosts: [kvm1]"))
+    site.settle()
+    site.vms(vm_yaml("web", "hosts: [kvm2]"))
+    (asked,) = [each.call.migration for each in site.plan().steps if isinstance(each.call, MigrateVm)]
+    assert asked.address == "10.9.0.2"
 
 
 def test_a_vm_gets_its_fixed_address_in_the_pass_that_makes_it(site: Site) -> None:

@@ -15,6 +15,7 @@ from reconciler.diff import doubles
 from reconciler.diff.change import Change, FieldChange, Verb
 from reconciler.observe.observed import Found
 from reconciler.place.reach import Reach, reach, targets, volumes
+from reconciler.place.required import migration_address
 from reconciler.place.wish import Home, Move
 from reconciler.plan import marks
 from reconciler.plan.builder import Builder
@@ -112,12 +113,13 @@ def _migrate(work: Work, target: str) -> None:
 
 def migration(home: Home, target: str, found: Reach, work: Work) -> Migration:
     """What is asked of the driver."""
-    rules, hosts = home.wanted.migration, work.builder.context.wanted.hosts
+    context = work.builder.context
+    rules, hosts = home.wanted.migration, context.wanted.hosts
     return Migration(
         uuid=home.found.vm.uuid,
         expects=work.mark.generation,
         target_uri=peer_uri(hosts[target].uri) if rules.peer_to_peer else "",
-        address=hosts[target].migration_address,
+        address=hosts[target].migration_address or migration_address(context.wanted, target, context.observed),
         copy=targets(found.copy, home),
         bandwidth=rules.share,
         ladder=rules.ladder,

@@ -203,6 +203,17 @@ def test_a_pool_of_one_host_says_so_and_a_shared_folder_is_suspected() -> None:
     adopts(files, one, two)
 
 
+def test_networks_of_every_type_are_written_as_what_they_are() -> None:
+    transit = network("transit", type="routed", subnet="10.1.0.0/24", address="10.1.0.1", uplink="eth1")
+    office = network("office", type="ovs", bridge="ovsbr0", vlan=20)
+    web = host(domain(devices=DISK + NIC.format(mac(1))), networks=(LAN, transit, office))
+    _, files = imported(web.source())
+    assert "type: routed" in files["networks/transit.yaml"]
+    assert "uplink: eth1" in files["networks/transit.yaml"]
+    assert "{type: ovs, bridge: ovsbr0, vlan: 20, external: true}" in files["networks/office.yaml"]
+    adopts(files, web)
+
+
 def test_a_network_that_one_host_lacks_is_not_declared() -> None:
     one = host(domain(devices=NIC.format(mac(1))))
     drawn, files = imported(one.source(), host(name="kvm2", networks=()).source())
