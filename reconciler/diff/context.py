@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from drivers.mark import Override
 from reconciler.desired.wanted import Wanted
-from reconciler.observe.observed import Flight, Observed
+from reconciler.observe.observed import Flight, Observed, between
 from specs.fields import Scalar, Secret
 
 
@@ -54,6 +54,13 @@ class Context:
     flights: Mapping[str, Flight] = field(default_factory=dict)
     secrets_comparable: bool = True
     former: Callable[[Secret], tuple[str, ...]] = lambda secret: ()
+
+    def flight(self, uuid: str) -> Flight | None:
+        """Where a VM is on its way from and to; None if it is not between two hosts."""
+        there = self.observed.by_uuid.get(uuid, [])
+        if not any(each.vm.migrating for each in there):
+            return None
+        return self.flights.get(uuid) or between(there)
 
     def stored(self, value: Scalar) -> str | int | bool | None:
         """A value as marks and saved plans hold it."""

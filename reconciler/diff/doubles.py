@@ -56,7 +56,7 @@ def settles(change: Change) -> bool:
 
 def _between(base: Change, uuid: str, there: Sequence[Found], context: Context) -> Change:
     """On its way, or stopped there."""
-    flight = context.flights.get(uuid) or between(there)
+    flight = context.flight(uuid) or between(there)
     ways = f"from {flight.source or 'a host that was not read'} to {flight.target or 'a host that was not read'}"
     if not flight.source or not flight.target:
         told = f"it is between two hosts, {ways}, and both have to be seen to tell where it is"

@@ -50,7 +50,7 @@ def vm(machine: Machine, situation: Situation) -> dict[str, Any]:
 
 def _migration(machine: Machine, situation: Situation) -> dict[str, Any]:
     """Where it is on its way to, as far as that is known."""
-    flight = situation.context.flights.get(machine.vm.uuid) if machine.vm else None
+    flight = situation.context.flight(machine.vm.uuid) if machine.vm else None
     if flight is None:
         return {}
     percent = flight.percent.strip(" ,%")

@@ -65,6 +65,21 @@ def test_somebody_has_to_be_named_and_not_twice() -> None:
         Which.of(["web"], None, True)
 
 
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("web", "--clear", "--to", "kvm2"), "--clear and --cancel stand alone"),
+        (("web", "--cancel", "--hold"), "--clear and --cancel stand alone"),
+        (("web", "--to", "kvm2", "--for", "2h"), "--for says how long --hold lasts"),
+        ((), "name what is meant"),
+    ],
+)
+def test_words_of_migrate_that_contradict_each_other_are_told(words, why, gitvirt, repository) -> None:
+    ran = gitvirt("migrate", *words, "--repo", repository)
+    assert ran.code == 1
+    assert why in ran.err
+
+
 def test_who_acts_is_the_user_behind_sudo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUDO_USER", "alice")
     assert author().startswith("alice@")

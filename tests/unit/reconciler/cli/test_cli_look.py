@@ -11,6 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from drivers.errors import Busy
+from drivers.memory.faults import Crash
 from drivers.node import CpuModel
 from reconciler.cli.exits import Exit
 from reconciler.journal import Journal
@@ -382,3 +383,16 @@ def test_top_names_hosts_that_do_not_answer(lens):
         "hosts": [], "vms": [],
     }  # fmt: skip
     assert "there is no host kvm9; hosts are kvm1, kvm2" in lens("top", "--host", "kvm9", look=False).err
+
+
+def test_a_vm_on_its_way_is_told_with_both_hosts(settled):
+    settled.site.world.outside("kvm1").guest("web", migration_seconds=60)
+    settled.site.vms(vm_yaml("web", "hosts: [kvm2]"))
+    settled.site.world.faults.crash(1, "midway", phase="copying")
+    with pytest.raises(Crash):
+        settled.site.apply(targets=frozenset({"vm/web"}))
+    settled.site.world.faults.revive()
+    assert "kvm1 → kvm2" in settled("get", "vms", "web").out
+    described = settled("describe", "vm/web").out
+    assert "from kvm1 to kvm2" in described
+    assert "InFlight" in described
