@@ -72,7 +72,8 @@ def display_network(cluster: str, catalog: Catalog) -> str:
     spec = catalog.resources[Ref("Cluster", cluster)].spec
     for network in catalog.of("Network"):
         own = network.spec
-        serves = cluster in own.clusters if own.clusters else own.data_center == spec.data_center
-        if serves and "display" in (own.roles or ()):
+        if "display" not in (own.roles or ()):
+            continue
+        if cluster in own.clusters if own.clusters else own.data_center == spec.data_center:
             return network.name
     return ""

@@ -12,12 +12,11 @@ from dataclasses import replace
 
 from drivers.seen import SeenHost, SeenNetwork
 from reconciler.desired.wanted import Drift, WantedNetwork
-from reconciler.diff import leases
 from reconciler.diff.change import Change, FieldChange, HeldReason, Verb
 from reconciler.diff.context import Context
+from reconciler.diff.leases import leases, with_leases
 from reconciler.diff.threeway import Sides, released, scalars
 from reconciler.place import bridges
-from reconciler.place.macs import assign
 from specs.effects import Effect
 from specs.fields import Fields, entries
 from specs.resource import Ref
@@ -26,9 +25,9 @@ from specs.resource import Ref
 def compare(context: Context) -> list[Change]:
     """One change per network and host where something differs."""
     found = []
-    assigned = assign(context) if leases.asked(context.wanted) else None
+    leased = leases(context)
     for declared in context.wanted.networks.values():
-        wanted = leases.with_leases(declared, context.wanted, assigned) if assigned is not None else declared
+        wanted = with_leases(declared, leased)
         for name in wanted.hosts:
             host = context.observed.seen.get(name)
             change = _on_host(wanted, host, context) if host else None
@@ -39,9 +38,7 @@ def compare(context: Context) -> list[Change]:
 
 def wanted_on(name: str, host: str, context: Context) -> Fields:
     """What the network's definition on a host shall be, with the leases of VMs."""
-    wanted = context.wanted.networks[name]
-    if leases.asked(context.wanted):
-        wanted = leases.with_leases(wanted, context.wanted, assign(context))
+    wanted = with_leases(context.wanted.networks[name], leases(context))
     seen = context.observed.seen.get(host)
     return bridges.defined_on(wanted, seen) if seen is not None else wanted.fields_on(host)
 

@@ -6,10 +6,12 @@ Pure, mutable, one per planning. Used by the modules that turn one kind of chang
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import TypedDict, Unpack
 
 from reconciler.desired.identity import disk_volume
 from reconciler.desired.wanted import WantedPool, WantedVm
+from reconciler.diff import leases
 from reconciler.diff.change import Change, HeldReason
 from reconciler.diff.context import Context
 from reconciler.diff.pools import pool_on
@@ -37,6 +39,7 @@ class Builder:
         self.brings: dict[tuple[str, ...], str] = {}
         self._uuids = set(context.observed.by_uuid)
         self._assigned: macs.Assigned | None = None
+        self._leases: Mapping[str, leases.Leases] | None = None
         self._volumes: dict[str, set[str]] = {}
 
     def add(self, ref: Ref, host: str, call: Call, what: str, **options: Unpack[Options]) -> str:
@@ -75,6 +78,14 @@ class Builder:
         if self._assigned is None:
             self._assigned = macs.assign(self.context)
         return self._assigned
+
+    @property
+    def leases(self) -> Mapping[str, leases.Leases]:
+        """Network → the leases that VMs ask for on it."""
+        if self._leases is None:
+            known = self.assigned if leases.asked(self.context.wanted) else None
+            self._leases = leases.leases(self.context, known)
+        return self._leases
 
     def mac(self, vm: WantedVm, uuid: str, nic: str, declared: str = "") -> str:
         """The MAC of a new NIC. Raises Withheld if another VM has the declared one, or if the pool is empty."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from drivers.base import Edit, NewNetwork
 from drivers.mark import Mark
 from reconciler.desired.wanted import WantedNetwork
-from reconciler.diff import leases
 from reconciler.diff.change import Change, Verb
+from reconciler.diff.leases import with_leases
 from reconciler.place import bridges
 from reconciler.plan import marks
 from reconciler.plan.builder import Builder
@@ -24,9 +24,7 @@ def network_steps(change: Change, builder: Builder) -> None:
     if change.verb is Verb.DELETE:
         builder.add(change.ref, change.host, UndefineNetwork(network=change.ref.name), "undefine")
         return
-    wanted = builder.context.wanted.networks[change.ref.name]
-    if leases.asked(builder.context.wanted):
-        wanted = leases.with_leases(wanted, builder.context.wanted, builder.assigned)
+    wanted = with_leases(builder.context.wanted.networks[change.ref.name], builder.leases)
     if change.verb is Verb.CREATE:
         new = _network(wanted, change.host, builder, None)
         step = builder.add(change.ref, change.host, DefineNetwork(network=new), "define")
