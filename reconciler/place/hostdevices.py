@@ -20,6 +20,7 @@ from reconciler.place import gates
 from reconciler.place.demand import Demand
 from reconciler.place.room import Room
 from specs.fields import Fields, entries, entry
+from specs.kinds.hostdevices import kind_of as form_of
 
 LIST = "hostDevices"
 _SET_ASIDE = ("", "vfio-pci", "pci-stub")
@@ -38,15 +39,21 @@ def settle(wanted: Wanted, observed: Observed) -> Wanted:
     """The same, with an address for every device of a VM that exists; what its host cannot give is a text in words."""
     settled: dict[str, WantedVm] = {}
     for name, vm in sorted(wanted.vms.items()):
-        there = observed.owned.get(vm.ref) if vm.device_choices else None
+        there = _there(vm, observed) if vm.device_choices else ()
         if not there:
             continue
         found = min(there, key=lambda each: (not each.vm.running, each.host))
         seen = observed.seen[found.host]
         others = [each for each in seen.vms if each.uuid != found.vm.uuid]
         taken = {**_held(others), **_given(settled.values(), found.host, observed)}
-        settled[name] = _with(vm, _choose(vm, seen, taken, _recorded(vm, found)))
+        settled[name] = _with(vm, _choose(vm, seen, taken, _recorded(vm, found, seen)))
     return replace(wanted, vms={**wanted.vms, **settled}) if settled else wanted
+
+
+def _there(vm: WantedVm, observed: Observed) -> list[Found]:
+    """Where it is: the VM that is ours, or the unmarked one that its declared uuid adopts."""
+    unmarked = [each for each in observed.by_uuid.get(vm.uuid, ()) if each.vm.mark is None] if vm.uuid else []
+    return observed.owned.get(vm.ref) or unmarked
 
 
 def why_not(asked: Demand, host: str, room: Room) -> str | None:
@@ -146,16 +153,22 @@ def _own_links(seen: SeenHost) -> frozenset[str]:
     return frozenset([*members, *(name for name, link in seen.links.items() if link.addresses)])
 
 
-def _recorded(vm: WantedVm, found: Found) -> dict[str, str]:
-    """What the mark remembers, else what the definition has, by name."""
+def _recorded(vm: WantedVm, found: Found, seen: SeenHost) -> dict[str, str]:
+    """What the mark remembers, else what the definition has, by name; of one that is adopted, what fits."""
     mark, has = found.vm.mark, entries(found.vm.config, LIST)
     devices = mark.devices if mark else {}
     known = {}
     for name in vm.device_choices:
         device = devices.get(f"{kind_of(LIST)}/{name}")
-        address = (device.target if device else "") or str(has.get(name, {}).get("address") or "")
+        remembered = device.target if device and form_of(device.target) else ""
+        address = remembered or str(has.get(name, {}).get("address") or "")
         if address:
             known[name] = address
+    there = {each.address: each for each in seen.devices or ()}
+    for name, choice in vm.device_choices.items():
+        free = (each for each in _addresses(found.vm.config) if each in there and each not in known.values())
+        if name not in known and mark is None and (fits := [each for each in free if choice.fits(there[each], there)]):
+            known[name] = fits[0]
     return known
 
 

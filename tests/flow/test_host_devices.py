@@ -187,3 +187,13 @@ def test_what_it_was_given_on_one_host_says_nothing_about_another(site: Site) ->
     another = replace(asked, vm=replace(asked.vm, name="another"))
     verdicts = [hostdevices.why_not(another, host, room) for host in site.names]
     assert verdicts == ["no free device 10de:1eb8", None]
+
+
+def test_a_vm_is_adopted_with_the_device_that_it_has(site: Site) -> None:
+    plug(site, "kvm1", gpu("0000:65:00.0"), gpu("0000:66:00.0"))
+    fields: Fields = {"cpu.count": 1, "memory": 64 << 20, "hostDevices[0000:66:00.0].address": "0000:66:00.0"}
+    made = site.world.outside("kvm1").define("one", fields)
+    site.vms(vm("one", state="manual").replace("cpu: 1", f"uuid: {made.uuid}, cpu: 1"))
+    site.settle()
+    assert given(site, "one") == ("kvm1", "0000:66:00.0")
+    assert len([path for path in site.domain("one")[1].config if path.startswith("hostDevices[")]) == 1
