@@ -373,6 +373,8 @@ def test_boot_order_keeps_services_in_one_table() -> None:
         "virtlockd",
         "sshd",
         "libvirtd",
+        "ovsdb-server",
+        "ovs-vswitchd",
     ]
 
 
