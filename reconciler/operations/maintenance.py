@@ -40,7 +40,10 @@ class Leaving:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """What maintenance of a host would bring: its VMs, the time all migrations take, and what is left to lose."""
+    """What maintenance of a host would bring: its VMs, the time all migrations take, and what is left to lose.
+
+    `foreign`: running VMs that stay since they are not ours, or not declared any more.
+    """
 
     leaving: tuple[Leaving, ...]
     seconds: int
@@ -104,9 +107,11 @@ def _leaving(change: Change, rates: dict[str, tuple[int, int]], context: Context
 
 def _foreign(host: str, context: Context) -> Iterator[str]:
     seen = context.observed.seen.get(host)
+    declared = {home.found.vm.uuid for home in homes(context) if home.host == host}
     for vm in seen.vms if seen else ():
-        if vm.running and context.observed.owned_mark(vm.uuid, vm.mark) is None:
-            yield vm.name
+        if vm.running and vm.uuid not in declared:
+            ours = context.observed.owned_mark(vm.uuid, vm.mark) is not None
+            yield f"{vm.name} (no longer declared)" if ours else vm.name
 
 
 def residents(host: str, context: Context) -> list[str]:

@@ -65,3 +65,37 @@ def test_a_vm_that_is_stopped_for_maintenance_starts_where_a_host_can_take_it(si
     site.settle()
     assert (where(site, "a"), power_of(site, "a")) == ("kvm2", Power.RUNNING)
     assert not site.domain("a")[1].mark.overrides
+
+
+APART = """---
+apiVersion: gitvirt/v1
+kind: AffinityGroup
+metadata: {name: apart}
+spec: {vms: [a, b], vmRule: negative}
+"""
+
+
+def test_vms_that_are_kept_apart_come_together_for_a_maintenance_and_part_after_it(site: Site) -> None:
+    site.vms(vm_yaml("a", "hosts: [kvm1]"), vm_yaml("b", "hosts: [kvm2]"))
+    site.settle()
+    site.vms(vm_yaml("a"), vm_yaml("b"), APART)
+    site.settle()
+    maintenance(site, "kvm1")
+    site.settle()
+    assert (where(site, "a"), where(site, "b")) == ("kvm2", "kvm2")
+    maintenance(site, "kvm1", on=False)
+    site.settle()
+    assert {where(site, "a"), where(site, "b")} == {"kvm1", "kvm2"}
+    assert [power_of(site, name) for name in "ab"] == [Power.RUNNING] * 2
+
+
+def test_a_group_that_says_hold_holds_the_maintenance_up(site: Site) -> None:
+    site.vms(vm_yaml("a", "hosts: [kvm1]"), vm_yaml("b", "hosts: [kvm2]"))
+    site.settle()
+    site.vms(vm_yaml("a"), vm_yaml("b"), APART.replace("vmRule: negative", "vmRule: negative, duringMaintenance: hold"))
+    site.settle()
+    maintenance(site, "kvm1")
+    plan = site.plan()
+    assert plan.empty, said(plan)
+    assert plan.anything_held
+    assert state_of(site, "kvm1") is State.PREPARING

@@ -132,7 +132,7 @@ def _show(found: Outlook) -> None:
     if moves:
         print(f"{words.count(moves, 'migration')}, about {seconds(float(found.seconds))} altogether")
     if found.foreign:
-        print(f"not ours, left alone, and in the way of the maintenance: {', '.join(found.foreign)}")
+        print(f"not declared here, so left alone, and in the way of the maintenance: {', '.join(found.foreign)}")
     print(f"{'N+1' if found.spare.enough else 'No N+1'}: {found.spare.text}")
 
 
