@@ -30,9 +30,8 @@ EachOption = Annotated[
     typer.Option(
         "--each",
         metavar="COMMAND",
-        help="Run for each empty host, on this machine, without a shell; {host} and {uri} stand for the host's. It ends "
-        "when the host is done, its reboot included. "
-        "Without it you are asked to say when a host is done.",
+        help="Run for each empty host, on this machine, without a shell; {host} and {uri} stand for the host's. "
+        "It ends when the host is done, its reboot included. Without it you are asked to say when a host is done.",
     ),
 ]
 AbortOption = Annotated[bool, typer.Option("--abort", help="End an upgrade that was begun, as far as it came.")]
