@@ -79,11 +79,12 @@ def _print(found: dict[str, Any]) -> None:
         ("restart", _many(facts["pendingRestart"], lambda each: str(each["ref"]))),
         ("held", _many(facts["held"], lambda each: f"{each['ref']} ({each['reason']})")),
         ("drifted", _many(facts["drifted"], lambda each: f"{each['ref']} ({', '.join(each['fields'])})")),
+        ("affinity", _many(facts["affinity"], lambda each: f"{each['ref']} broken by {each['message']}")),
         ("overrides", "; ".join(map(_override, facts["overrides"])) or "none"),
         ("trash", _trash_line(facts["trash"])),
     ]
     for key, text in rows:
-        if key != "due" or facts["due"]["steps"]:
+        if (key != "due" or facts["due"]["steps"]) and (key != "affinity" or facts["affinity"]):
             print(f"  {key:<9}  {plain(text)}")
 
 

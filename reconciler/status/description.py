@@ -50,6 +50,9 @@ def _head(machine: Machine, item: dict[str, Any], situation: Situation) -> list[
     reason = f" ({seen.reason})" if seen and seen.reason else ""
     rows = [["state", state(machine, situation) + reason], ["host", machine.host or "none"]]
     rows += [[key, words.plain(str(value))] for key, value in _facts(machine, status)]
+    declared_groups = situation.context.wanted.affinity.items() if machine.wanted else ()
+    groups = [name for name, each in declared_groups if machine.ref.name in each.vms]
+    rows += [["affinity groups", ", ".join(sorted(groups))]] if groups else []
     if way := status.get("migration"):
         ends = [way[each] or "an unread host" for each in ("from", "to")]
         rows.append(["on its way", " to ".join(ends) + (f", {way['percent']} %" if "percent" in way else "")])

@@ -1,8 +1,8 @@
 """Overview: the whole repository on one screen, and whether all is well. Pure. Called by `gitvirt status`.
 
-Levels: `ready` all is as declared; `remarks` somebody should know something: held, drifted, waiting for a restart, on
-hold, in maintenance, changes due; `errors` a host does not answer or lacks something, or a VM is not in the state that
-it shall be in.
+Levels: `ready` all is as declared; `remarks` somebody should know something: held, drifted, waiting for a restart, a
+hard affinity rule broken, on hold, in maintenance, changes due; `errors` a host does not answer or lacks something, or
+a VM is not in the state that it shall be in.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from reconciler.diff.change import HeldReason
 from reconciler.place.hoststate import State
 from reconciler.status import objects
 from reconciler.status.conditions import every_held
-from reconciler.status.kinds import host, volume
+from reconciler.status.kinds import affinity, host, volume
 from reconciler.status.situation import Situation
 from reconciler.status.values import overrides, sparse, time
 from specs.kinds import API_VERSION
@@ -54,6 +54,7 @@ def overview(situation: Situation, daemon: dict[str, Any] | None) -> dict[str, A
         "pendingRestart": _with(machines, "PendingRestart"),
         "drifted": _drifted(situation),
         "held": _held(situation),
+        "affinity": affinity.broken_hard(situation),
         "overrides": list(_overrides(situation)),
         "trash": {"items": len(trash), "space": sum(each["status"]["space"] for each in trash)},
     }
@@ -75,7 +76,7 @@ def level(status: dict[str, Any]) -> str:
     )
     if bad or status["daemon"].get("problem") or status["daemon"].get("failed"):
         return "errors"
-    told = ("pendingRestart", "drifted", "held", "overrides")
+    told = ("pendingRestart", "drifted", "held", "affinity", "overrides")
     return (
         "remarks" if any(status[key] for key in told) or set(states) - {State.UP} or status["due"]["steps"] else "ready"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from reconciler.desired.affinity import WantedAffinity
@@ -35,6 +36,21 @@ def _group(resource: Resource, situation: Situation) -> dict[str, Any]:
     }
     metadata = sparse(name=resource.name, labels=dict(resource.metadata.labels))
     return {"metadata": metadata, "spec": spec_data(resource), "status": status}
+
+
+def broken_hard(situation: Situation) -> list[dict[str, str]]:
+    """The groups of which a hard rule is broken now, and by which VMs."""
+    found = []
+    for wanted in situation.context.wanted.affinity.values():
+        hard = replace(
+            wanted,
+            vm_rule=wanted.vm_rule if wanted.vm_hard else "",
+            host_rule=wanted.host_rule if wanted.host_hard else "",
+        )
+        where, running = _places(wanted, situation)
+        if against := broken(hard, where, running):
+            found.append({"ref": str(wanted.ref), "message": ", ".join(f"vm/{each}" for each in against)})
+    return found
 
 
 def _rule(polarity: str, hard: bool) -> str:

@@ -57,3 +57,11 @@ def test_json_has_the_members_their_places_and_a_condition(look):
     item = json.loads(look("get", "affinitygroup", "apart", "-o", "json").out)
     assert item["status"]["vms"] == {"shop": "kvm1", "web": "kvm1"}
     assert item["status"]["conditions"][0]["reason"] == "Broken"
+
+
+def test_status_and_the_description_of_a_vm_name_the_groups(look):
+    ran = look("status")
+    assert ran.code == Exit.HELD
+    assert "affinity   1   affinitygroup/apart broken by vm/shop, vm/web" in ran.out
+    assert json.loads(look("status", "-o", "json").out)["status"]["affinity"][0]["ref"] == "affinitygroup/apart"
+    assert "apart, at-home" in look("describe", "vm/web").out
