@@ -72,6 +72,7 @@ def _on(ref: Ref, here: Session, mine: Campaign, yes: bool) -> Exit:
         print("Nothing was done.")
         return Exit.ERROR
     begin(ref.name, mine)
+    here.app.journal(looked.plan.repository).deed(ref, True, "maintenance asked for", by=here.scene.by)
     return _drained(ref, here, mine)
 
 
