@@ -68,6 +68,7 @@ def test_a_network_that_can_be_is_taken(spec: str, faults: Faults) -> None:
         ("{name: bare, address: 10.3.0.9}", "network/bare has no DHCP"),
         ("{name: theirs, address: 10.2.0.9}", "network/theirs is external"),
         ("{name: net, address: 10.9.9.9}", "10.9.9.9 is not for VMs of 10.0.0.0/24"),
+        ("{name: net, address: 'fd00::9'}", "only IPv4 addresses can be fixed"),
         ("{name: net, address: 10.0.0.1}", "10.0.0.1 is the host's own address"),
         ("{name: net, address: 10.0.0.7}", "10.0.0.7 is used twice, network/net gives it to `printer`"),
     ],
