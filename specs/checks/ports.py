@@ -49,7 +49,8 @@ def _leased(vm: Resource, nic: Any, network: Resource) -> Iterator[Finding]:
     elif spec.subnet is None or spec.dhcp is None or (spec.dhcp.start is None and not spec.dhcp.hosts):
         yield wrong(vm, path, f"{network.ref} has no DHCP", "nobody would give the address out", "declare its `dhcp`")
     elif ipaddress.ip_address(nic.address).version == 6:
-        yield wrong(vm, path, "only IPv4 addresses can be fixed", "libvirt's leases of IPv6 know no MAC", "take it away")
+        why = "libvirt's leases of IPv6 know no MAC"
+        yield wrong(vm, path, "only IPv4 addresses can be fixed", why, "take it away")
     else:
         subnet, address = ipaddress.ip_network(spec.subnet), ipaddress.ip_address(nic.address)
         if address not in subnet or address in (subnet.network_address, subnet.broadcast_address):
