@@ -27,6 +27,8 @@ from specs.effects import Effect
 from specs.fields import entries
 from specs.resource import Location, Ref
 
+HANDED_OVER = "migrated"
+"""The reason of a VM that is off on its source since it runs on its target: libvirt has seen it through."""
 PATH = "copies"
 """The field of a change that settles where a VM is; `after` is the other host."""
 
@@ -90,10 +92,17 @@ def _why_not(off: Found, kept: Found, context: Context) -> str:
     if off.vm.power is Power.SUSPENDED or off.vm.snapshots:
         return f"that on {off.host} has saved memory or snapshots"
     local = [path for path in _paths(off.vm) if not _same_file(path, (off.host, kept.host), context)]
-    if local:
+    if local and not (kept.vm.running and off.vm.reason == HANDED_OVER):
         return f"{local[0]} is not in storage that both hosts share"
     missing = _paths(off.vm) - _paths(kept.vm)
     return f"that on {off.host} has {sorted(missing)[0]} besides" if missing else ""
+
+
+def copied_away(off: Found, kept: str, context: Context) -> list[str]:
+    """The files of a VM's disks that went along with it when it left for the host `kept`, and are of no use here now."""
+    if off.vm.running or off.vm.reason != HANDED_OVER:
+        return []
+    return sorted(path for path in _paths(off.vm) if not _same_file(path, (off.host, kept), context))
 
 
 def _same_file(path: str, hosts: tuple[str, str], context: Context) -> bool:

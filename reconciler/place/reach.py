@@ -11,11 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from drivers.moving import UNFINISHED
-from drivers.seen import SeenVolume
+from drivers.seen import SeenPool, SeenVolume
+from reconciler.desired.identity import IMAGES, ready_marker, trashed_since
 from reconciler.desired.wanted import WantedPool
 from reconciler.diff.context import Context
 from reconciler.diff.devices import SEED_DRIVE
 from reconciler.diff.pools import pool_on
+from reconciler.observe import backing
+from reconciler.observe.observed import Observed
 from reconciler.place.wish import Home
 from specs.fields import Fields, Scalar, entries, entry
 from specs.units import format_size
@@ -25,10 +28,12 @@ from specs.units import format_size
 class Reach:
     """What a move to one host takes: `copy` are entries of disks (`disks[root]`), whose content goes along.
 
+    `stale`: (storage domain, volume) of copies that lie there in the trash since an earlier move, and have to go first.
     `seed`: the path of the first boot's medium that has to be written there, "" if none. `why`: what cannot be.
     """
 
     copy: tuple[str, ...] = ()
+    stale: tuple[tuple[str, str], ...] = ()
     seed: str = ""
     why: str = ""
 
@@ -86,10 +91,36 @@ def _local(what: tuple[str, str], pool: WantedPool, known: tuple[Reach, Home], t
     seen = pool_on(context, pool, target)
     if seen is None or not seen.active:
         return replace(found, why=f"{words}, which is not active on {target}")
+    if device in found.copy:
+        return found
     volume = path.rpartition("/")[2]
     if volume in seen.volumes and volume + UNFINISHED not in seen.volumes:  # an interrupted copy is made again
-        return replace(found, why=f"{words}, and {target} has a volume {volume} there already")
-    return replace(found, copy=(*found.copy, *(() if device in found.copy else (device,))))
+        if not _left_in_trash(volume, seen, path, there):
+            return replace(found, why=f"{words}, and {target} has a volume {volume} there already")
+        found = replace(found, stale=(*found.stale, (pool.name, volume)))
+    return replace(found, copy=(*found.copy, device))
+
+
+def _left_in_trash(volume: str, seen: SeenPool, path: str, there: tuple[str, Context]) -> bool:
+    """Whether a volume of the target is what the VM left there when it moved away, and nothing uses it."""
+    target, context = there
+    if not any((trashed_since(each) or ("",))[0] == volume for each in seen.volumes):
+        return False
+    return not backing.users(Observed(hosts={target: context.observed.seen[target]})).get(path)
+
+
+def incremental(copy: tuple[str, ...], home: Home, target: str, context: Context) -> bool:
+    """Whether all copied disks are overlays of images that the target has, so that only the overlays have to go."""
+    sources = [str((home.found.vm.live or {}).get(f"{each}.source") or "") for each in copy]
+    found = [context.observed.volume_at(home.host, each) for each in sources]
+    return bool(copy) and all(each is not None and _based(each.volume.backing, target, context) for each in found)
+
+
+def _based(path: str, target: str, context: Context) -> bool:
+    """Whether the target has the image, whole; its name tells its content."""
+    folder, _, name = path.rpartition("/")
+    pool = context.observed.pool_at(target, folder)
+    return pool is not None and name.startswith(IMAGES) and {name, ready_marker(name)} <= set(pool.volumes)
 
 
 def _medium(what: tuple[str, str], found: Reach, there: tuple[str, Context]) -> Reach:

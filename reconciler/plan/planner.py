@@ -143,7 +143,7 @@ class _Planner:
             return self._create(change)
         found = self._found(change)
         if doubles.settles(change):
-            return vm_move.settle_steps(change, found.vm.uuid, self.builder)
+            return vm_move.settle_steps(change, found, self.builder)
         if change.verb is Verb.DELETE:
             return vm_remove.delete_steps(change, found, self.builder)
         if change.verb is Verb.PURGE:

@@ -13,6 +13,7 @@ from reconciler.observe.again import overlooked, sure
 from reconciler.observe.collect import collect
 from reconciler.plan.plan import Plan
 from tests.flow.site import ID, Site, said, vm_yaml
+from tests.flow.test_moves import local, with_local_disk
 
 
 @pytest.fixture
@@ -158,3 +159,21 @@ def test_a_source_that_is_stopped_beside_a_target_that_runs_is_settled(web: Site
     assert [(step.what, step.host) for step in web.plan().steps] == [("settle where it is", "kvm1")]
     web.settle()
     assert web.domain("web")[0] == "kvm2"
+
+
+def test_a_source_that_libvirt_saw_off_goes_with_the_local_disk_that_was_copied(site: Site) -> None:
+    with_local_disk(site)
+    site.vms(local("hosts: [kvm1]", ""))
+    left = domain(site)
+    site.vms(local("hosts: [kvm2]", ""))
+    site.apply(targets=frozenset({"vm/web"}))
+    [marker] = [name for name in site.world.host("kvm1").volumes.names("local") if ".trash." in name]
+    site.world.outside("kvm1").remove_file(f"/srv/local/{marker}")
+    left.live, left.power, left.reason = None, Power.STOPPED, "migrated"
+    site.world.hosts["kvm1"].domains[left.uuid] = left
+    assert [(step.what, step.host) for step in site.plan().steps] == [
+        ("settle where it is", "kvm1"), ("leave the copied disk to the trash", "kvm1"),
+    ]  # fmt: skip
+    site.settle()
+    assert site.domain("web")[0] == "kvm2"
+    assert not site.world.damage

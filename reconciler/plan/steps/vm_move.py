@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from drivers.mark import Mark
 from drivers.moving import Migration, Relocation
 from reconciler.desired.wanted import WantedPool
 from reconciler.diff import doubles
 from reconciler.diff.change import Change, FieldChange, Verb
 from reconciler.observe.observed import Found
-from reconciler.place.reach import Reach, reach, targets, volumes
+from reconciler.place.reach import Reach, incremental, reach, targets, volumes
 from reconciler.place.required import migration_address
 from reconciler.place.wish import Home, Move
 from reconciler.plan import marks
 from reconciler.plan.builder import Builder
-from reconciler.plan.plan import AutostartVm, MigrateVm, RelocateVm, SettleVm, TrashVolume
+from reconciler.plan.plan import AutostartVm, DeleteVolume, MigrateVm, RelocateVm, SettleVm, TrashVolume
 from reconciler.plan.steps import seeds
 from reconciler.plan.steps.vm_create import starts_with_host
 from reconciler.plan.steps.work import Work
@@ -54,12 +55,25 @@ def field_of(move: Move) -> FieldChange:
     )  # fmt: skip
 
 
-def settle_steps(change: Change, uuid: str, builder: Builder) -> Change:
-    """Adds the step that ends what an interrupted move left behind."""
+def settle_steps(change: Change, found: Found, builder: Builder) -> Change:
+    """Adds the steps that end what an interrupted move left behind: definition or shell, and disks that were copied."""
     field = next(each for each in change.fields if each.path == doubles.PATH)
-    call = SettleVm(uuid=uuid, target=str(field.after))
-    builder.add(change.ref, change.host, call, "settle where it is", effect=Effect.LIVE)
+    call = SettleVm(uuid=found.vm.uuid, target=str(field.after))
+    settled = builder.add(change.ref, change.host, call, "settle where it is", effect=Effect.LIVE)
+    context = builder.context
+    for path in doubles.copied_away(found, str(field.after), context):
+        pool, _, volume = path.rpartition("/")
+        seen = context.observed.pool_at(found.host, pool)
+        if seen is not None and volume in seen.volumes and found.vm.mark and volume in made_volumes(found.vm.mark):
+            left = TrashVolume(pool=seen.name, volume=volume, when=context.now)
+            what = "leave the copied disk to the trash"
+            builder.add(change.ref, change.host, left, what, key=volume, after=(settled,))
     return change
+
+
+def made_volumes(mark: Mark) -> set[str]:
+    """The volumes of a VM that gitvirt made."""
+    return {each.volume.rpartition("/")[2] for each in mark.devices.values() if each.made}
 
 
 def target_of(change: Change) -> str:
@@ -102,7 +116,10 @@ def _migrate(work: Work, target: str) -> None:
     work.step(call, f"migrate to {target}", after=_needs(work, target, found), effect=Effect.MIGRATE)
     moved = work.last
     _arrived(work, target)
+    made = made_volumes(work.mark)
     for domain, volume in volumes(found.copy, work.vm.live or {}, work.builder.context):
+        if volume not in made:
+            continue  # somebody's own, which is never thrown away
         wanted = work.builder.context.wanted.pools[domain]
         pool = work.builder.libvirt_pool(wanted, source)
         left = TrashVolume(pool=pool, volume=volume, when=work.builder.context.now)
@@ -121,6 +138,7 @@ def migration(home: Home, target: str, found: Reach, work: Work) -> Migration:
         target_uri=peer_uri(hosts[target].uri) if rules.peer_to_peer else "",
         address=hosts[target].migration_address or migration_address(context.wanted, target, context.observed),
         copy=targets(found.copy, home),
+        incremental=incremental(found.copy, home, target, work.builder.context),
         bandwidth=rules.share,
         ladder=rules.ladder,
         last_resort=rules.last_resort,
@@ -154,6 +172,10 @@ def _needs(work: Work, target: str, found: Reach) -> tuple[str, ...]:
     pools = (each for each in builder.context.wanted.pools.values() if _uses(each, work))
     steps = [builder.brought("network", target, name) for name in networks]
     steps += [builder.brought("pool", target, each.name) for each in pools]
+    for domain, volume in found.stale:
+        pool = builder.libvirt_pool(builder.context.wanted.pools[domain], target)
+        call = DeleteVolume(pool=pool, volume=volume, trashed=True)
+        steps.append(builder.add(work.wanted.ref, target, call, "delete its former copy from the trash", key=volume))
     if found.seed:
         steps.append(seeds.again(work.wanted, work.vm.uuid, (target, found.seed), work.vm.config, builder))
     return tuple(steps)
