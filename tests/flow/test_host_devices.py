@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given as examples
+from hypothesis import settings
+from hypothesis import strategies as st
 
 from drivers.node import NodeDevice
 from reconciler.diff.change import HeldReason
@@ -197,3 +202,35 @@ def test_a_vm_is_adopted_with_the_device_that_it_has(site: Site) -> None:
     site.settle()
     assert given(site, "one") == ("kvm1", "0000:66:00.0")
     assert len([path for path in site.domain("one")[1].config if path.startswith("hostDevices[")]) == 1
+
+
+@settings(max_examples=12, deadline=None)
+@examples(
+    cards=st.lists(st.tuples(st.sampled_from(("kvm1", "kvm2")), st.sampled_from(("1eb8", "2230"))), max_size=5),
+    wishes=st.lists(st.sampled_from(("1eb8", "2230")), min_size=1, max_size=5),
+    foreign=st.booleans(),
+)
+def test_no_device_is_ever_given_twice_and_none_is_left_lying(
+    cards: list[tuple[str, str]], wishes: list[str], foreign: bool
+) -> None:
+    with TemporaryDirectory() as folder:
+        site = Site(Path(folder) / "site")
+        for number, (host, product) in enumerate(cards):
+            plug(site, host, gpu(f"0000:{number + 16:02x}:00.0", product=product))
+        if foreign and cards:
+            fields: Fields = {"cpu.count": 1, "memory": 64 << 20, "hostDevices[x].address": "0000:10:00.0"}
+            site.world.outside(cards[0][0]).define("foreign", fields)
+        site.vms(*(vm(f"vm{number}", way=f"device: '10de:{each}'") for number, each in enumerate(wishes)))
+        site.apply()
+        holders = [
+            (host, value)
+            for host, seen in site.world.observe().items()
+            for each in getattr(seen, "vms", ())
+            for path, value in each.config.items()
+            if path.startswith("hostDevices[") and path.endswith(".address")
+        ]
+        assert len(holders) == len(set(holders))
+        free = [product for _, product in (cards[1:] if foreign else cards)]
+        expected = sum(min(free.count(each), wishes.count(each)) for each in ("1eb8", "2230"))
+        assert len(holders) - (foreign and bool(cards)) == expected
+        assert not [each for each in site.plan().changes if each.acts]
