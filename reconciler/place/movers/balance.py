@@ -114,18 +114,21 @@ def _cpu_over(cluster: _Cluster) -> Iterator[_Plan]:
             return
         found = []
         for asked in cluster.running(source):
-            after = {each: _after(asked, each, source, cluster) for each in cluster.hosts if each != source}
-            fits = tuple(each for each, much in after.items() if much is not None and much <= high - _MARGIN)
+            fits = tuple(
+                each
+                for each in cluster.hosts
+                if each != source and cluster.load(each) is not None and _clear(each, asked, source, cluster)
+            )
             if fits:
-                worse = min(after[each] or 0.0 for each in fits)
-                found.append((max(worse, load - cluster.share(asked, source, source)), asked, fits))
+                least = min(_after(asked, each, source, cluster) or 0.0 for each in fits)
+                found.append((max(least, load - cluster.share(asked, source, source)), asked, fits))
         for _, asked, fits in sorted(found, key=lambda each: (each[0], each[1].name)):
             yield from _costless(asked, fits, f"{source} is at {load:.0f} % CPU, the limit is {high} %", cluster)
 
 
 def _cpu_under(cluster: _Cluster) -> Iterator[_Plan]:
     """Empties the least loaded host, for ones that are fuller."""
-    low, high = cluster.parameter("LowUtilization"), cluster.parameter("HighUtilization")
+    low = cluster.parameter("LowUtilization")
     for source, load in _loaded(cluster):
         if load >= low:
             return
@@ -133,11 +136,15 @@ def _cpu_under(cluster: _Cluster) -> Iterator[_Plan]:
             fits = tuple(
                 each
                 for each in cluster.hosts
-                if _fuller(each, source, cluster)
-                and (after := _after(asked, each, source, cluster)) is not None
-                and after <= high - _MARGIN
+                if _fuller(each, source, cluster) and _clear(each, asked, source, cluster)
             )
             yield from _costless(asked, fits, f"{source} is at {load:.0f} % CPU and could be empty", cluster)
+
+
+def _clear(host: str, asked: Demand, source: str, cluster: _Cluster) -> bool:
+    """Whether a host that takes the VM stays clear of what would make it give one away."""
+    after = _after(asked, host, source, cluster)
+    return _roomy(host, asked, cluster) and (after is None or after <= cluster.parameter("HighUtilization") - _MARGIN)
 
 
 def _fuller(host: str, source: str, cluster: _Cluster) -> bool:
@@ -172,7 +179,7 @@ def _memory_over(cluster: _Cluster) -> Iterator[_Plan]:
         if len(listed) < 2:
             continue
         for asked in sorted(listed, key=lambda each: (each.memory < short, abs(each.memory - short), each.name)):
-            fits = tuple(each for each in cluster.hosts if each != source and _roomy(each, asked, cluster))
+            fits = tuple(each for each in cluster.hosts if each != source and _clear(each, asked, source, cluster))
             yield from _costless(asked, fits, f"{source} has less memory left than its policy wants", cluster)
 
 

@@ -83,13 +83,14 @@ class Paper:
     off: frozenset[str] = frozenset()
     unseen: frozenset[str] = frozenset()
     loads: Mapping[str, float] = field(default_factory=dict)
+    vm_loads: Mapping[tuple[str, str], float] = field(default_factory=dict)
     memory: int = 8 * GIB
     migrating: frozenset[str] = frozenset()
     overrides: Mapping[str, tuple[Override, ...]] = field(default_factory=dict)
 
     def context(self) -> Context:
         hosts = {name: self._host(name) for name in self.wanted.hosts}
-        observed = Observed(hosts=hosts, taken=1, repository=ID, loads=dict(self.loads))
+        observed = Observed(hosts=hosts, taken=1, repository=ID, loads=self.loads, vm_loads=self.vm_loads)
         return Context(wanted=self.wanted, observed=observed, now=1, digest=str, overrides=self.overrides)
 
     def _host(self, name: str) -> SeenHost | Unseen:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import get_args
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from site_on_paper import GIB, MIB, Paper, document, group, host, paper, vm
 
 from reconciler.place.movers import balance
@@ -167,3 +169,30 @@ def test_a_host_with_too_little_memory_left_gives_the_smallest_vm_that_is_enough
 
 def test_every_balancer_that_a_policy_can_name_is_there() -> None:
     assert set(balance.BALANCERS) == set(get_args(Balancer))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    policy=st.sampled_from(("evenly_distributed", "power_saving")),
+    limits=st.sampled_from(("", "MaxFreeMemoryForOverUtilized: 2GiB", "MinFreeMemoryForUnderUtilized: 4GiB")),
+    busy=st.lists(st.floats(0.0, 2.5), min_size=6, max_size=6),
+    sizes=st.lists(st.sampled_from((256, 1024, 3072)), min_size=6, max_size=6),
+    places=st.lists(st.integers(0, 2), min_size=6, max_size=6),
+    known=st.lists(st.booleans(), min_size=3, max_size=3),
+)
+def test_balancing_never_flaps_whatever_the_loads_are(policy, limits, busy, sizes, places, known) -> None:
+    """Loads follow the VMs; hosts whose load is not known never learn it."""
+    names = NAMES[:6]
+    documents = "".join(vm(name).replace("64MiB", f"{size}MiB") for name, size in zip(names, sizes, strict=True))
+    site = paper(cluster(policy, limits) + HOSTS + documents, "")
+    site.where = {name: f"kvm{place + 1}" for name, place in zip(names, places, strict=True)}
+    of = dict(zip(names, busy, strict=True))
+    hidden = [name for name, is_known in zip(site.wanted.hosts, known, strict=True) if not is_known]
+    been = []
+    while True:
+        site.loads = {name: each for name, each in loaded(site, of).items() if name not in hidden}
+        site.vm_loads = {(at, name): of[name] for name, at in site.where.items()}
+        assert site.where not in been, "it came back to where it was"
+        been.append(dict(site.where))
+        if not site.step():
+            return
