@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from drivers.seen import Link, SeenHost
 from reconciler.desired.wanted import WantedNetwork
+from reconciler.observe.observed import Observed
 from reconciler.place.gates import BRIDGE_TAGS
 from specs.fields import Fields
 from specs.kinds.network import ON_BRIDGES
@@ -50,6 +51,17 @@ def _misfit(wanted: WantedNetwork, name: str, link: Link, host: SeenHost) -> str
     if wanted.mtu and link.mtu and link.mtu < wanted.mtu:
         return f"{name} of {host.name} takes packets of {link.mtu} bytes, not {wanted.mtu}"
     return ""
+
+
+def unusable(wanted: WantedNetwork, host: str, observed: Observed, brought: bool) -> str:
+    """Why no VM can be on the network of that host, "" if one can; `brought`: this plan makes or starts it there."""
+    there = observed.seen.get(host)
+    if there is not None and wanted.kind in ON_BRIDGES and (why := lacking(wanted, there)):
+        return why  # libvirt's network may be active all the same
+    seen = observed.network(host, wanted.name)
+    if brought or (seen is not None and seen.active):
+        return ""
+    return "not active" if seen else "not defined"
 
 
 def cut_off(wanted: WantedNetwork, host: SeenHost) -> str:

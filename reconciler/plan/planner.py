@@ -18,7 +18,7 @@ from reconciler.diff.change import Change, HeldReason, Verb
 from reconciler.diff.context import Context
 from reconciler.observe import backing
 from reconciler.observe.observed import Found
-from reconciler.place import choose, clusters, hostdevices, macs, moves, reservation
+from reconciler.place import bridges, choose, clusters, hostdevices, macs, moves, reservation
 from reconciler.place.hoststate import maintenance
 from reconciler.place.reasons import folded
 from reconciler.place.room import Room, furnish
@@ -193,13 +193,12 @@ class _Planner:
         return self._room
 
     def _networks(self) -> dict[tuple[str, str], str]:
-        found = {}
-        for name, wanted in self.context.wanted.networks.items():
-            for host in wanted.hosts:
-                seen = self.context.observed.network(host, name)
-                ready = self.builder.brought("network", host, name) or (seen is not None and seen.active)
-                found[host, name] = "" if ready else "not active" if seen else "not defined"
-        return found
+        observed, builder = self.context.observed, self.builder
+        return {
+            (host, name): bridges.unusable(wanted, host, observed, bool(builder.brought("network", host, name)))
+            for name, wanted in self.context.wanted.networks.items()
+            for host in wanted.hosts
+        }
 
     def _storage(self) -> dict[tuple[str, str], str]:
         return {

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from reconciler.desired.wanted import WantedVm
 from reconciler.diff.pools import pool_on
-from reconciler.place import preflight
+from reconciler.place import bridges, preflight
 from reconciler.place.choose import survey
 from reconciler.place.demand import demand
 from reconciler.place.room import Room, furnish
@@ -116,13 +116,12 @@ def _networks(situation: Situation) -> dict[tuple[str, str], str]:
         for each in situation.plan.steps
         if isinstance(each.call, plan.DefineNetwork | plan.EditNetwork)
     }
-    found = {}
-    for name, wanted in situation.context.wanted.networks.items():
-        for host in wanted.hosts:
-            seen = situation.context.observed.network(host, name)
-            there = (host, name) in brought or (seen is not None and seen.active)
-            found[host, name] = "" if there else "not active" if seen else "not defined"
-    return found
+    observed = situation.context.observed
+    return {
+        (host, name): bridges.unusable(wanted, host, observed, (host, name) in brought)
+        for name, wanted in situation.context.wanted.networks.items()
+        for host in wanted.hosts
+    }
 
 
 def _storage(situation: Situation) -> dict[tuple[str, str], str]:

@@ -149,6 +149,17 @@ def test_a_host_without_a_required_network_takes_no_vm(site: Site) -> None:
     assert missing["kvm2"] == "required network office: eth1 in br20 of kvm2 is down"
 
 
+def test_a_vm_goes_where_the_bridge_is_and_the_reason_names_it(site: Site) -> None:
+    bridge(site, "br20", "eth1")
+    site.write("networks.yaml", network("office", "type: bridge, bridge: br20"))
+    site.settle()
+    site.world.outside("kvm1").plug_link("br20", None)  # libvirt's network stays active without it
+    site.vms(machine("web", "[office]"))
+    placement = site.plan().placements["web"]
+    assert placement.host == "kvm2"
+    assert "network office: kvm1 has no bridge br20" in placement.rejected["kvm1"]
+
+
 def test_a_network_that_a_pass_can_make_is_not_missing(site: Site) -> None:
     site.write("networks.yaml", network("inner", "type: isolated, required: true"))
     looked = site.look()
