@@ -84,3 +84,21 @@ def _held_and_off(site: LiveSite, gitvirt: Gitvirt) -> None:
     gitvirt.run("start", "web", code=0)
     assert site.vm("web")[1].power is Power.RUNNING
     assert site.plan().empty, said(site.plan())
+
+
+def test_a_guest_takes_its_local_disk_along_and_comes_back(site: LiveSite) -> None:
+    (site.folder / "local.yaml").write_text(
+        "apiVersion: gitvirt/v1\nkind: StorageDomain\nmetadata: {name: local}\n"
+        "spec: {type: local, path: /var/lib/libvirt/images/gitvirt}\n"
+    )
+    own = {"storageDomain": "local", "cloudInit": {"hostname": "web"}}
+    site.vms([machine("web", hosts=["kvm1"], **own)])
+    site.settle()
+    guest(site).wait_for_agent()
+    count = counting.begin(guest(site))
+    for target in ("kvm2", "kvm1"):
+        site.vms([machine("web", hosts=[target], **own)])
+        with nothing_doubles(site.lab):
+            site.settle()
+        assert where(site) == target
+        count = counting.assert_went_on(guest(site), count)
