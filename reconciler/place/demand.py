@@ -60,7 +60,7 @@ def demand(vm: WantedVm, found: Found | None = None, now: int = 0) -> Demand:
         memory=memory if vm.guaranteed is None else vm.guaranteed,
         overhead=overhead(memory, cpus),
         cpus=cpus,
-        networks=networks(vm.fields),
+        networks=tuple(dict.fromkeys((*networks(vm.fields), *display(vm, found)))),
         pools=tuple(dict.fromkeys(disk.pool for disk in vm.disks if not disk.path)),
         host=found.host if found else "",
         running=live is not None or _starts(vm, found, now),
@@ -80,6 +80,14 @@ def _starts(vm: WantedVm, found: Found | None, now: int) -> bool:
 def networks(fields: Fields) -> tuple[str, ...]:
     """The networks that its NICs are in."""
     return tuple(str(nic["network"]) for nic in entries(fields, "nics").values() if is_network(nic.get("network")))
+
+
+def display(vm: WantedVm, found: Found | None = None) -> tuple[str, ...]:
+    """The network that its console listens on, if it is its cluster's for that."""
+    told = found.vm.config if found is not None else vm.fields
+    listens = told.get("graphics.network") if found is not None or "graphics.listen" in told else vm.display
+    off = told.get("graphics.type") == "none"
+    return (vm.display,) if vm.display and listens == vm.display and not off else ()
 
 
 def in_huge_pages(fields: Fields) -> bool:

@@ -238,6 +238,14 @@ def test_consoles_listen_on_the_network_of_displays(site: Site) -> None:
     assert (web.get("graphics.network"), web.get("graphics.listen")) == ("consoles", None)
     assert (own.get("graphics.network"), own.get("graphics.listen")) == (None, "127.0.0.1")
 
+    site.write("networks.yaml", network("consoles", "type: bridge, bridge: br20, roles: [display], required: false"))
+    bridge(site, "br20", hosts=("kvm2",))
+    quiet = vm_yaml("own", "state: stopped, graphics: {listen: 127.0.0.1}")
+    site.vms(vm_yaml("web", "state: stopped"), quiet, vm_yaml("new"))
+    plan = site.plan()
+    assert plan.placements["new"].host == "kvm2"
+    assert "network consoles" in plan.placements["new"].rejected["kvm1"]
+
 
 def test_new_nics_take_the_next_free_address_of_their_pool_and_keep_it(site: Site) -> None:
     site.write(
