@@ -25,6 +25,8 @@ from drivers.moving import Migration, Progress
 FIRST_LOOKS, OFTEN, RARELY = 10, 0.1, 0.5  # seconds between looks: a small guest is through within one
 STALLED = 240  # seconds without a new low of what remains; oVirt's figure
 STALLED_WHY = "the guest changes its memory faster than it is copied, or the way between the hosts is blocked,"
+BEGINNING = 600  # seconds that may pass before anything goes over: the target may have much memory to prepare
+SILENT_WHY = "nothing was copied, as if the target did not answer,"
 LAST_RUNG_PASSES = 2
 """Passes over the memory that the last rung gets before the last resort."""
 
@@ -45,7 +47,8 @@ class Ladder:
     request: Migration
     rung: int = -1
     entered: int = 0
-    lowest: int | None = None
+    stage: int = -1  # 0: nothing goes over yet, 1: disks, 2: memory
+    lowest: int = 0
     since: float = 0.0
     last: bool = False
 
@@ -54,8 +57,7 @@ class Ladder:
         if self.in_postcopy:
             return None  # there is no way back, and no downtime to set
         if self._stalled(progress, now):
-            limit = self.request.timeout or STALLED
-            return Act("abort", why=f"{STALLED_WHY} for {limit} s")
+            return Act("abort", why=f"{STALLED_WHY if self.stage else SILENT_WHY} for {self.limit} s")
         rungs = self.request.ladder
         due = max((at for at, (beyond, _) in enumerate(rungs) if progress.iteration > beyond), default=-1)
         if due > self.rung:
@@ -77,11 +79,18 @@ class Ladder:
             return Act("postcopy")
         return Act("abort", why="the guest changes its memory faster than it can be copied, at every allowed downtime")
 
+    @property
+    def limit(self) -> int:
+        """Seconds that may pass without progress."""
+        limit = self.request.timeout or STALLED
+        return max(limit, BEGINNING) if self.stage == 0 else limit
+
     def _stalled(self, progress: Progress, now: float) -> bool:
-        if self.lowest is None or progress.remaining < self.lowest or progress.total == 0:
-            self.lowest, self.since = progress.remaining if progress.total else None, now
-            return False
-        return now - self.since >= (self.request.timeout or STALLED)
+        """Whether what remains has had no new low for too long. Disks come first, then memory: more to do again."""
+        stage = (1 if progress.iteration == 0 else 2) if progress.total else 0
+        if stage != self.stage or (stage and progress.remaining < self.lowest):
+            self.stage, self.lowest, self.since = stage, progress.remaining, now
+        return now - self.since >= self.limit
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from drivers.libvirt.migration.monitor import STALLED, Act, Ladder, progress_of
+from drivers.libvirt.migration.monitor import BEGINNING, STALLED, Act, Ladder, progress_of
 from drivers.moving import Migration, Progress
 
 
@@ -50,8 +50,8 @@ def test_the_last_resort_comes_once_when_the_last_rung_had_its_chance(resort: st
 
 
 def test_without_a_ladder_only_a_standstill_ends_it() -> None:
-    assert climb([(each, 50) for each in range(STALLED)]) == []
-    assert climb([(each, 50) for each in range(STALLED + 1)]) == [("abort", 0)]
+    assert climb([(each + 1, 50) for each in range(STALLED)]) == []
+    assert climb([(each + 1, 50) for each in range(STALLED + 1)]) == [("abort", 0)]
 
 
 def test_a_standstill_is_the_time_without_a_new_low() -> None:
@@ -64,9 +64,17 @@ def test_nothing_ends_a_migration_in_post_copy() -> None:
     assert climb(looks, ladder=LADDER, last_resort="postcopy", timeout=3) == [("downtime", 300), ("postcopy", 0)]
 
 
-def test_the_time_until_memory_goes_over_is_no_standstill() -> None:
+def test_the_time_until_memory_goes_over_is_a_standstill_only_when_it_is_very_long() -> None:
     ladder = Ladder(Migration(uuid="u", expects=1, timeout=3))
-    assert all(ladder.step(Progress(), float(second)) is None for second in range(10))
+    acts = [ladder.step(Progress(), float(second)) for second in range(BEGINNING + 1)]
+    assert not any(acts[:BEGINNING])
+    assert acts[BEGINNING] is not None
+
+
+def test_memory_that_comes_after_the_disks_is_no_step_back() -> None:
+    disks, memory = [(0, 50), (0, 1)], [(1, 90 - at) for at in range(10)]
+    assert climb([*disks, *memory], timeout=3) == []
+    assert climb([*disks, (0, 1), (0, 1), (0, 1)], timeout=3) == [("abort", 0)]
 
 
 def test_progress_is_read_from_what_libvirt_tells_and_nothing_else() -> None:
