@@ -47,6 +47,7 @@ def _show(ref: Ref, seen: Sight) -> None:
     machine = seen.situation.machine(ref)
     situation = seen.with_addresses((machine.found,)) if machine and machine.found else seen.situation
     situation = seen.with_baselines(situation) if ref.kind == "Cluster" else situation
+    situation = seen.with_devices(situation, ref.name) if ref.kind == "Host" else situation
     found = described(ref, situation)
     entries = journal.read(seen.app.settings.state_folder, situation.context.wanted.repository)
     recent = [line(each) for each in entries if each.get("ref") == str(ref)][-_RECENT:]

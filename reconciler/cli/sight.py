@@ -50,6 +50,15 @@ class Sight:
         return replace(self.situation, addresses=addresses(self.looked.hosts, asked))
 
 
+    def with_devices(self, situation: Situation, host: str) -> Situation:
+        """The situation with the devices of that host."""
+        from dataclasses import replace
+
+        from reconciler.observe.devices import with_devices
+
+        observed = with_devices(situation.context.observed, self.looked.hosts, (host,))
+        return replace(situation, context=replace(situation.context, observed=observed))
+
     def with_baselines(self, situation: Situation) -> Situation:
         """The situation with the CPU that all hosts of each cluster have; a host is asked where their CPUs differ."""
         from dataclasses import replace

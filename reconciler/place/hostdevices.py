@@ -18,14 +18,12 @@ from reconciler.desired.wanted import Wanted, WantedVm
 from reconciler.observe.observed import Found, Observed
 from reconciler.place import gates
 from reconciler.place.demand import Demand
+from reconciler.place.deviceledger import DeviceLedger
 from reconciler.place.room import Room
 from specs.fields import Fields, entries, entry
 from specs.kinds.hostdevices import kind_of as form_of
 
 LIST = "hostDevices"
-_SET_ASIDE = ("", "vfio-pci", "pci-stub")
-"""Kernel drivers of physical PCI devices that the host does not use itself: any other one is named by address only."""
-
 Taken = Mapping[str, str]
 """Address → the VM that has it."""
 
@@ -54,6 +52,12 @@ def _there(vm: WantedVm, observed: Observed) -> list[Found]:
     """Where it is: the VM that is ours, or the unmarked one that its declared uuid adopts."""
     unmarked = [each for each in observed.by_uuid.get(vm.uuid, ()) if each.vm.mark is None] if vm.uuid else []
     return observed.owned.get(vm.ref) or unmarked
+
+
+def told(seen: SeenHost) -> list[tuple[NodeDevice, str]]:
+    """Every device of a host with what is to be said of it: who has it, or why nobody can; "" for a free one."""
+    ledger = DeviceLedger(seen, _held(seen.vms))
+    return [(each, ledger.why_not(each)) for each in ledger.single()]
 
 
 def why_not(asked: Demand, host: str, room: Room) -> str | None:
@@ -112,10 +116,10 @@ def _choose(vm: WantedVm, seen: SeenHost, taken: Taken, recorded: Mapping[str, s
     for name, choice in vm.device_choices.items():
         if name not in given:
             used = {**taken, **own, **dict.fromkeys(given.values(), vm.name)}
-            if free := next(_free(choice, seen, there, used), None):
+            if free := next(_free(choice, seen, used), None):
                 given[name] = free
-    for name in vm.device_choices.keys() - given.keys():
-        if recorded.get(name) and recorded[name] not in taken:
+    for name in vm.device_choices:
+        if name not in given and recorded.get(name) and recorded[name] not in {*taken, *given.values()}:
             given[name] = recorded[name]  # nothing better is there: what it has is left to it
     return given
 
@@ -125,32 +129,11 @@ def _keeps(choice: DeviceChoice, address: str, there: Mapping[str, NodeDevice]) 
     return not there or (address in there and choice.fits(there[address], there))
 
 
-def _free(choice: DeviceChoice, seen: SeenHost, there: Mapping[str, NodeDevice], used: Taken) -> Iterator[str]:
+def _free(choice: DeviceChoice, seen: SeenHost, used: Taken) -> Iterator[str]:
     """The addresses that could be given, in their order."""
-    groups = {each.group for address, each in there.items() if address in used and each.group is not None}
-    busy = {each.parent for address, each in there.items() if address in used}
-    own = _own_links(seen)
-    for address, device in sorted(there.items()):
-        if address in used or address in busy or not choice.fits(device, there):
-            continue
-        if device.kind == "usb":
-            if f"{device.vendor}:{device.product}" not in used:
-                yield address
-        elif device.group is not None and device.group not in groups and not _hosts_own(device, own):
-            yield address
-
-
-def _hosts_own(device: NodeDevice, own: frozenset[str]) -> bool:
-    """A physical device that a driver of the host has, or a virtual function that its network goes through."""
-    if device.kind == "pci" and not device.parent:
-        return device.driver not in _SET_ASIDE
-    return bool(device.link) and device.link in own
-
-
-def _own_links(seen: SeenHost) -> frozenset[str]:
-    """Links of the host that have an address, or are in a bridge or bond."""
-    members = (name for link in seen.links.values() for name in link.members)
-    return frozenset([*members, *(name for name, link in seen.links.items() if link.addresses)])
+    ledger = DeviceLedger(seen, used)
+    fits = (each for each in ledger.single() if choice.fits(each, ledger.there))
+    return (each.address for each in fits if not ledger.why_not(each))
 
 
 def _recorded(vm: WantedVm, found: Found, seen: SeenHost) -> dict[str, str]:

@@ -10,7 +10,7 @@ from drivers.seen import SeenVm
 from reconciler.desired.hardware import device_lists
 from reconciler.plan.faces import words
 from reconciler.status import conditions as asked
-from reconciler.status import objects, telling
+from reconciler.status import hostdevices, objects, telling
 from reconciler.status.kinds.vm import state, vm
 from reconciler.status.sections import Section
 from reconciler.status.situation import Machine, Situation
@@ -187,6 +187,8 @@ def _other(ref: Ref, situation: Situation) -> Iterable[Section]:
     if resource is not None:
         yield declared(resource)
     yield Section(title="On its hosts", rows=[_row(each) for each in places if isinstance(each, dict)])
+    if ref.kind == "Host" and (seen := situation.context.observed.seen.get(ref.name)):
+        yield hostdevices.section(seen)
     yield telling.conditions(found)
     yield telling.held(situation.changes.get(ref, ()))
     if listing.look is not None:

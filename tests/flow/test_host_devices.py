@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from drivers.node import NodeDevice
 from reconciler.diff.change import HeldReason
+from reconciler.observe.devices import with_devices
 from reconciler.place import hostdevices
 from reconciler.place.room import furnish
+from reconciler.status.hostdevices import section
 from specs.fields import Fields
 from tests.flow.site import Site
 
@@ -234,3 +236,23 @@ def test_no_device_is_ever_given_twice_and_none_is_left_lying(
         expected = sum(min(free.count(each), wishes.count(each)) for each in ("1eb8", "2230"))
         assert len(holders) - (foreign and bool(cards)) == expected
         assert not [each for each in site.plan().changes if each.acts]
+
+
+def test_a_hosts_devices_are_told_with_who_has_them(site: Site) -> None:
+    nic = {"vendor": "8086", "product": "1521", "pci_class": "020000", "driver": "igb"}
+    plug(
+        site, "kvm1", gpu("0000:65:00.0"), gpu("0000:66:00.0"), gpu("0000:67:00.0", group=None),
+        gpu("0000:68:00.0", driver="nvidia"), gpu("0000:81:00.0", link="ens1f0", **nic),
+        gpu("0000:81:10.0", parent="0000:81:00.0", group=2, **{**nic, "driver": "igbvf"}),
+    )  # fmt: skip
+    site.vms(vm("one"), vm("two", way="virtualFunctionOf: ens1f0"))
+    site.settle()
+    seen = with_devices(site.look().context.observed, {"kvm1": site.world.host("kvm1")}, ("kvm1",)).seen["kvm1"]
+    assert section(seen).rows == [
+        ["0000:65:00.0", "PCI 10de:1eb8, class 030200", "given to vm/one"],
+        ["0000:66:00.0", "PCI 10de:1eb8, class 030200", "free"],
+        ["0000:68:00.0", "PCI 10de:1eb8, class 030200", "the host's own: driver nvidia"],
+        ["0000:81:00.0", "PCI 8086:1521, class 020000, link ens1f0", "a virtual function of it is given"],
+        ["0000:81:10.0", "PCI 8086:1521, class 020000, virtual function of 0000:81:00.0", "given to vm/two"],
+        ["1 PCI device without an IOMMU group: the host cannot pass them on"],
+    ]
