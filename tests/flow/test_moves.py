@@ -134,6 +134,20 @@ def test_a_disk_in_local_storage_goes_along_and_its_start_with_the_host_too(site
     assert sound(site)
 
 
+def test_the_medium_of_its_first_boot_goes_along_with_a_local_disk(site: Site) -> None:
+    with_local_disk(site, ", cloudInit: {hostname: web}")
+    assert [(step.what, step.host) for step in site.plan().steps] == [
+        ("write the cloud-init seed", "kvm2"),
+        ("migrate to kvm2", "kvm1"),
+        ("set autostart", "kvm2"),
+        ("remove its first boot's medium", "kvm1"),
+        ("leave the copied disk to the trash", "kvm1"),
+    ]
+    site.settle()
+    assert not [name for name in site.world.host("kvm1").volumes.names("local") if name.startswith("gv-seed-")]
+    assert sound(site)
+
+
 def test_it_comes_back_to_a_host_where_its_former_copy_lies_in_the_trash(site: Site) -> None:
     with_local_disk(site)
     site.settle()

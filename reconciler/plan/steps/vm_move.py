@@ -116,6 +116,15 @@ def _migrate(work: Work, target: str) -> None:
     work.step(call, f"migrate to {target}", after=_needs(work, target, found), effect=Effect.MIGRATE)
     moved = work.last
     _arrived(work, target)
+    _tidy(work, (source, moved), found)
+
+
+def _tidy(work: Work, where: tuple[str, str], found: Reach) -> None:
+    """What is left on the source (host, step that moves it) of storage that only that host has."""
+    source, moved = where
+    for seen, volume in seeds.of(work.vm, source, work.builder) if found.seed else ():
+        medium = DeleteVolume(pool=seen.name, volume=volume)
+        work.builder.add(work.wanted.ref, source, medium, "remove its first boot's medium", key=volume, after=(moved,))
     made = made_volumes(work.mark)
     for domain, volume in volumes(found.copy, work.vm.live or {}, work.builder.context):
         if volume not in made:
