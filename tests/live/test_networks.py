@@ -15,6 +15,7 @@ from drivers.lab.lab import Lab
 from reconciler.diff.change import HeldReason
 from reconciler.place import hoststate
 from reconciler.place.required import migration_address, missing_required
+from reconciler.plan.plan import MigrateVm
 from tests.live.conftest import Guest, virsh
 from tests.live.site import LiveSite, machine, said
 
@@ -61,8 +62,9 @@ def test_networks_of_every_type_reach_their_vms_and_a_host_that_lacks_one_is_tol
         "transit", type="routed", subnet="10.77.1.0/24", dhcp={"start": "10.77.1.10", "end": "10.77.1.99"}
     )
     office = network("office", type="ovs", bridge="ovsbr0", vlan=10)
+    own = {each.name: str(each.address) for each in lab.hosts()}
     backbone = network("backbone", type="bridge", bridge="br{vlan}", vlan=20, required=True, roles=["migration", "vm"],
-                       addresses={"kvm1": "10.20.0.1"})  # fmt: skip
+                       addresses=own)  # fmt: skip
     declare(site, transit, network("lab", type="open", subnet="10.77.2.0/24"), office, backbone)
     nics = [{"name": "transit", "address": "10.77.1.50"}, "office"]
     site.vms([machine("web", nics=nics), machine("db", nics=["lab", "backbone"], state="stopped")])
@@ -72,7 +74,7 @@ def test_networks_of_every_type_reach_their_vms_and_a_host_that_lacks_one_is_tol
     missing = missing_required(looked.context.wanted, looked.context.observed)
     assert missing == {WITHOUT: f"required network backbone: {WITHOUT} has no bridge br20"}
     assert not hoststate.states(looked.context)[WITHOUT].up
-    assert migration_address(looked.context.wanted, "kvm1") == "10.20.0.1"
+    assert migration_address(looked.context.wanted, "kvm1") == own["kvm1"]
 
     run = site.apply()
     failed = {each.step.host for each in run.outcomes.values() if each.error}
@@ -80,7 +82,7 @@ def test_networks_of_every_type_reach_their_vms_and_a_host_that_lacks_one_is_tol
     host, vm = site.vm("web")
     assert host != WITHOUT
     assert site.vm("db")[0] != WITHOUT
-    tap = next(line.split()[0] for line in virsh(lab, host, "domiflist", "web").splitlines() if "office" in line)
+    tap = port(lab, host, "web", "office")
     assert inside(lab, host, f"ovs-vsctl get port {tap} tag") == "10"
     assert vm.config["nics[office].network"] == "office"
     seen = site.look()
@@ -100,6 +102,20 @@ def test_networks_of_every_type_reach_their_vms_and_a_host_that_lacks_one_is_tol
     assert inside(lab, host, f"ovs-vsctl get port {tap} tag") == "10"
     assert not [each for each in site.plan().changes if each.ref.kind == "VirtualMachine"]
 
+    # It moves, by the hosts' addresses on the network of migrations, and its port is the same on the other host.
+    other = "kvm2" if host == "kvm1" else "kvm1"
+    nics = [nics[0], "office"]
+    site.vms([machine("web", nics=nics, hosts=[other]), machine("db", nics=["lab", "backbone"], state="stopped")])
+    looked = site.look()
+    (move,) = [each.call.migration for each in looked.plan.steps if isinstance(each.call, MigrateVm)]
+    assert move.address == own[other]
+    site.apply()
+    host = site.vm("web")[0]
+    assert host == other
+    tap = port(lab, host, "web", "office")
+    wait_for(lambda: inside(lab, host, f"ovs-vsctl get port {tap} tag") == "10")
+    assert "10.77.1.50" in Guest(lab, host, "web").run("ip -4 addr show eth0")
+
     # Another VLAN: the network restarts, which cuts off who is on it, so that is asked for.
     declare(site, transit, network("lab", type="open", subnet="10.77.2.0/24"), {**office, "spec": {
         "type": "ovs", "bridge": "ovsbr0", "vlan": 11}}, backbone)  # fmt: skip
@@ -111,6 +127,11 @@ def test_networks_of_every_type_reach_their_vms_and_a_host_that_lacks_one_is_tol
     looked = site.look()
     assert set(missing_required(looked.context.wanted, looked.context.observed)) == {host, WITHOUT}
     inside(lab, host, "ip link add br20 type bridge")
+
+
+def port(lab: Lab, host: str, vm: str, network: str) -> str:
+    """The tap of a running VM's NIC on a network."""
+    return next(line.split()[0] for line in virsh(lab, host, "domiflist", vm).splitlines() if network in line)
 
 
 def wait_for(true: Any, patience: float = 60) -> None:
