@@ -66,7 +66,7 @@ bench: setup
 	$(SUDO) env PATH="$$PATH" $(RUN) python -m tests.bench
 
 soak: setup
-	GITVIRT_SEEDS=500 $(RUN) pytest -q -n auto tests/flow/test_chaos.py tests/flow/test_move_chaos.py
+	GITVIRT_SEEDS=500 $(RUN) pytest -q -n auto tests/flow/test_chaos.py tests/flow/test_move_chaos.py tests/flow/test_move_properties.py
 
 lab-down:
 	@if [ -x .venv/bin/gitvirt ]; then $(SUDO) env GITVIRT_LAB="$$GITVIRT_LAB" .venv/bin/gitvirt lab down; fi
