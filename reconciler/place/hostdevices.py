@@ -49,9 +49,10 @@ def settle(wanted: Wanted, observed: Observed) -> Wanted:
 
 
 def _there(vm: WantedVm, observed: Observed) -> list[Found]:
-    """Where it is: the VM that is ours, or the unmarked one that its declared uuid adopts."""
+    """Where it is: the VM that is ours, under its former name too, or the unmarked one that its uuid adopts."""
     unmarked = [each for each in observed.by_uuid.get(vm.uuid, ()) if each.vm.mark is None] if vm.uuid else []
-    return observed.owned.get(vm.ref) or unmarked
+    former = observed.owned.get(replace(vm.ref, name=vm.renamed_from), []) if vm.renamed_from else []
+    return observed.owned.get(vm.ref) or former or unmarked
 
 
 def told(seen: SeenHost) -> list[tuple[NodeDevice, str]]:
@@ -169,16 +170,17 @@ def _given(vms: Iterable[WantedVm], host: str, observed: Observed) -> Taken:
     """What was given to others of that host in this pass."""
     found: dict[str, str] = {}
     for vm in vms:
-        if any(each.host == host for each in observed.owned.get(vm.ref, ())):
+        if any(each.host == host for each in _there(vm, observed)):
             found.update(dict.fromkeys(_addresses(vm.fields), f"vm/{vm.name}"))
     return found
 
 
 def _held(vms: Iterable[SeenVm]) -> Taken:
-    """What VMs of a host have, in the definition or while they run."""
+    """What VMs of a host have, in the definition or while they run; what lies in the trash holds nothing."""
     return {
         address: f"vm/{vm.name}"
         for vm in vms
+        if vm.mark is None or not vm.mark.trashed
         for fields in (vm.config, vm.live or {})
         for address in _addresses(fields)
     }

@@ -256,3 +256,32 @@ def test_a_hosts_devices_are_told_with_who_has_them(site: Site) -> None:
         ["0000:81:10.0", "PCI 8086:1521, class 020000, virtual function of 0000:81:00.0", "given to vm/two"],
         ["1 PCI device without an IOMMU group: the host cannot pass them on"],
     ]
+
+
+def test_a_vm_keeps_its_device_under_a_new_name_and_out_of_the_trash(site: Site) -> None:
+    plug(site, "kvm1", gpu("0000:65:00.0"), gpu("0000:66:00.0"))
+    site.vms(vm("one", state="stopped"), vm("two", state="stopped"))
+    site.settle()
+    before = given(site, "two")
+    renamed = vm("three", state="stopped").replace("{name: three}", "{name: three, renamedFrom: two}")
+    site.vms(vm("one", state="stopped"), renamed)
+    site.settle()
+    assert given(site, "three") == before
+    site.vms(vm("one", state="stopped"))
+    site.settle(deletions=1)
+    site.vms(vm("one", state="stopped"), vm("three", state="stopped"))
+    site.settle()
+    assert given(site, "three") == before
+
+
+def test_what_lies_in_the_trash_holds_no_device(site: Site) -> None:
+    plug(site, "kvm1", gpu("0000:65:00.0"))
+    site.vms(vm("one", state="stopped"))
+    site.settle()
+    site.vms("# none")
+    site.settle(deletions=1)
+    site.vms(vm("two", state="stopped"))
+    site.settle()
+    assert given(site, "two") == ("kvm1", "0000:65:00.0")
+    site.vms(vm("two", state="stopped"), vm("one"))
+    assert "kvm1 has no free device 10de:1eb8" in held(site, "one")
