@@ -193,6 +193,7 @@ class World:
             host = self.hosts[name]
             if not host.powered:
                 host.powered = True
+                host.cpu_time = 0
                 self.outside(name).boot()
             self.wake(host, "")
         self.deliver()

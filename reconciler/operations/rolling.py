@@ -25,6 +25,14 @@ Each = Callable[[str], bool]
 """Upgrades one empty host; False if that failed. May take as long as it takes, and reboot the host."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What is done at each host. `reboots`: it is over only when the host went down and came up again."""
+
+    each: Each
+    reboots: bool = False
+
+
 class Stuck(ReconcilerError):
     """The upgrade stopped at a host; what was done stays done, and the same command goes on."""
 
@@ -64,7 +72,7 @@ def obstacles(cluster: str, context: Context) -> list[str]:
     return found
 
 
-def roll(cluster: str, each: Each, campaign: Campaign) -> list[str]:
+def roll(cluster: str, task: Task, campaign: Campaign) -> list[str]:
     """Upgrades the hosts that are not done yet; returns all that are, in order. Stuck where it cannot go on."""
     context = campaign.look().context
     how = progress(cluster, context) or Upgrade()
@@ -72,7 +80,7 @@ def roll(cluster: str, each: Each, campaign: Campaign) -> list[str]:
     if how.now in how.done:
         how = _release(cluster, how, campaign)
     for host in _order(cluster, how, context):
-        how = _one(cluster, host, how, each, campaign)
+        how = _one(cluster, host, how, task, campaign)
     campaign.overrides.drop(f"cluster/{cluster}", UPGRADE)
     return list(how.done)
 
@@ -83,7 +91,7 @@ def _order(cluster: str, how: Upgrade, context: Context) -> list[str]:
     return sorted(left, key=lambda name: (name != how.now, name))
 
 
-def _one(cluster: str, host: str, how: Upgrade, each: Each, campaign: Campaign) -> Upgrade:
+def _one(cluster: str, host: str, how: Upgrade, task: Task, campaign: Campaign) -> Upgrade:
     """Empties one host, upgrades it, and gives it back."""
     context = campaign.look().context
     mine = how.now == host or state(host, context).state is not State.MAINTENANCE
@@ -92,9 +100,10 @@ def _one(cluster: str, host: str, how: Upgrade, each: Each, campaign: Campaign) 
         _note(cluster, how, campaign)
         _empty(cluster, host, how, campaign)
     campaign.tell(f"host/{host}: empty; upgrading it")
-    if not each(host):
+    before = _busy(host, campaign) if task.reboots else None
+    if not task.each(host):
         raise Stuck(f"host/{host} stays in maintenance: what was to be done there failed; repair it and go on")
-    _answers(host, campaign)
+    _answers(host, before, campaign)
     how = replace(how, done=(*how.done, host))
     _note(cluster, how, campaign)
     campaign.tell(f"host/{host}: upgraded, {'used again' if mine else 'left in maintenance, as it was'}")
@@ -129,9 +138,20 @@ def _empty(cluster: str, host: str, how: Upgrade, campaign: Campaign) -> None:
     raise Stuck(f"host/{host} is used again: it could not be emptied ({why})")
 
 
-def _answers(host: str, campaign: Campaign) -> None:
-    """Waits until the host can be read again: it may have been rebooted."""
-    while not isinstance(campaign.look().context.observed.hosts.get(host), SeenHost):
+def _busy(host: str, campaign: Campaign) -> int | None:
+    """How long the host's CPUs have been busy since it booted, in ns; None if it cannot be read."""
+    seen = campaign.look().context.observed.hosts.get(host)
+    return seen.cpu_time if isinstance(seen, SeenHost) else None
+
+
+def _answers(host: str, before: int | None, campaign: Campaign) -> None:
+    """Waits until the host can be read again, and (with `before`) was down: it was seen so, or counts from 0 again."""
+    was_down = before is None
+    while True:
+        now = _busy(host, campaign)
+        was_down = was_down or now is None or (before is not None and now < before)
+        if was_down and now is not None:
+            return
         if campaign.pause.wait(POLL):
             raise Stuck(f"interrupted while host/{host} did not answer; it stays in maintenance until this goes on")
 

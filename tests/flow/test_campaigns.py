@@ -126,7 +126,7 @@ def test_a_rolling_upgrade_comes_to_every_host_once_and_no_vm_stops(three: Site)
         return True
 
     boots = [three.domain(name)[1].power for name in "abcd"]
-    assert rolling.roll("default", upgrade, campaign(three)) == ["kvm1", "kvm2", "kvm3"]
+    assert rolling.roll("default", rolling.Task(each=upgrade), campaign(three)) == ["kvm1", "kvm2", "kvm3"]
     assert came == ["kvm1", "kvm2", "kvm3"]
     assert boots == [three.domain(name)[1].power for name in "abcd"]
     assert overrides(three).all() == {}
@@ -137,18 +137,43 @@ def test_an_upgrade_that_fails_leaves_its_host_in_maintenance_and_goes_on_there(
     three.vms(vm_yaml("a"))
     three.settle()
     with pytest.raises(rolling.Stuck, match="host/kvm2 stays in maintenance"):
-        rolling.roll("default", lambda host: host != "kvm2", campaign(three))
+        rolling.roll("default", rolling.Task(each=lambda host: host != "kvm2"), campaign(three))
     assert state_of(three, "kvm2") is State.MAINTENANCE
     came: list[str] = []
-    rolling.roll("default", partial(upgraded, came), campaign(three))
+    rolling.roll("default", rolling.Task(each=partial(upgraded, came)), campaign(three))
     assert came == ["kvm2", "kvm3"]
+
+
+def test_an_upgrade_that_reboots_waits_until_its_host_was_down_and_is_up_again(three: Site) -> None:
+    three.vms(vm_yaml("a"), vm_yaml("b"))
+    three.settle()
+    booted: list[str] = []
+
+    class Rebooting(NoWait):
+        """Time in which a host that was told to reboot goes down, and then comes up."""
+
+        def wait(self, seconds: float) -> bool:
+            if seconds and came and came[-1] not in booted:
+                booted.append(came[-1])
+                three.world.power_off(came[-1])
+                three.world.power_on(came[-1])
+            return super().wait(seconds)
+
+    came: list[str] = []
+    for name in three.names:
+        three.world.hosts[name].cpu_time = 5_000_000_000
+    mine = replace(campaign(three), pause=Rebooting(three.clock))
+    rolling.roll("default", rolling.Task(each=partial(upgraded, came), reboots=True), mine)
+    assert booted == came == three.names
+    assert [power_of(three, name) for name in "ab"] == [Power.RUNNING] * 2
+    assert not three.world.doubles
 
 
 def test_an_upgrade_gives_a_host_back_that_cannot_be_emptied(three: Site) -> None:
     three.vms(vm_yaml("a", "onHostMaintenance: hold, hosts: [kvm1]"))
     three.settle()
     with pytest.raises(rolling.Stuck, match=r"host/kvm1 is used again: .*onHostMaintenance: hold"):
-        rolling.roll("default", lambda host: True, campaign(three))
+        rolling.roll("default", rolling.Task(each=lambda host: True), campaign(three))
     assert state_of(three, "kvm1") is State.UP
     assert rolling.abort("default", campaign(three)).startswith("is not being upgraded any more")
     assert overrides(three).all() == {}
@@ -157,7 +182,7 @@ def test_an_upgrade_gives_a_host_back_that_cannot_be_emptied(three: Site) -> Non
 def test_a_host_that_was_in_maintenance_before_an_upgrade_is_upgraded_and_left_so(three: Site) -> None:
     assert drained(three, "kvm2") is State.MAINTENANCE
     came: list[str] = []
-    rolling.roll("default", partial(upgraded, came), campaign(three))
+    rolling.roll("default", rolling.Task(each=partial(upgraded, came)), campaign(three))
     assert came == ["kvm1", "kvm2", "kvm3"]
     assert state_of(three, "kvm2") is State.MAINTENANCE
 
@@ -172,11 +197,11 @@ def test_killed_at_every_step_an_upgrade_goes_on_and_no_vm_stops(moment: str, tm
         site.world.faults.crash(number, moment)  # type: ignore[arg-type]
         crashed = False
         try:
-            rolling.roll("default", partial(upgraded, came), campaign(site))
+            rolling.roll("default", rolling.Task(each=partial(upgraded, came)), campaign(site))
         except Crash:
             crashed = True
             site.world.faults.revive()
-            rolling.roll("default", partial(upgraded, came), campaign(site))
+            rolling.roll("default", rolling.Task(each=partial(upgraded, came)), campaign(site))
         assert sorted(set(came)) == ["kvm1", "kvm2"]
         assert [power_of(site, name) for name in "ab"] == [Power.RUNNING] * 2
         assert overrides(site).all() == {}

@@ -18,7 +18,7 @@ from reconciler.cli.exits import Exit
 from reconciler.errors import UsageError
 
 if TYPE_CHECKING:
-    from reconciler.operations.rolling import Each
+    from reconciler.operations.rolling import Each, Task
     from specs.resource import Ref
 
 CLUSTER = "Cluster"
@@ -31,8 +31,11 @@ EachOption = Annotated[
         "--each",
         metavar="COMMAND",
         help="Run for each empty host, on this machine, without a shell; {host} and {uri} stand for the host's. "
-        "It ends when the host is done, its reboot included. Without it you are asked to say when a host is done.",
+        "It ends when the host is done. Without it you are asked to say when a host is done.",
     ),
+]
+RebootsOption = Annotated[
+    bool, typer.Option("--reboots", help="COMMAND reboots the host: go on when it went down and came up again.")
 ]
 AbortOption = Annotated[bool, typer.Option("--abort", help="End an upgrade that was begun, as far as it came.")]
 GoOnOption = Annotated[
@@ -49,6 +52,7 @@ def cluster() -> None:
 def upgrade(
     name: NameArgument,
     each: EachOption = "",
+    reboots: RebootsOption = False,
     abort: AbortOption = False,
     reason: ReasonOption = "",
     yes: YesOption = False,
@@ -61,12 +65,18 @@ def upgrade(
     """
     import shlex
 
+    from reconciler.operations import rolling
+
     words = shlex.split(each)
     if not each and not abort and not sys.stdin.isatty():
         raise UsageError("there is no terminal to ask on; add --each COMMAND")
     with session(repo, reason) as here:
         ref = _cluster(name, here)
-        return _aborted(ref, here) if abort else _upgraded(ref, here, words, yes)
+        return (
+            _aborted(ref, here)
+            if abort
+            else _upgraded(ref, here, rolling.Task(each=_each(words, here), reboots=reboots), yes)
+        )
 
 
 def _aborted(ref: Ref, here: Session) -> Exit:
@@ -81,7 +91,7 @@ def _aborted(ref: Ref, here: Session) -> Exit:
             return Exit.ERROR
 
 
-def _upgraded(ref: Ref, here: Session, words: list[str], yes: bool) -> Exit:
+def _upgraded(ref: Ref, here: Session, task: Task, yes: bool) -> Exit:
     from reconciler.operations import rolling
 
     context = here.scene.looked.context
@@ -96,7 +106,7 @@ def _upgraded(ref: Ref, here: Session, words: list[str], yes: bool) -> Exit:
         return Exit.ERROR
     with campaign(here) as mine:
         try:
-            found = rolling.roll(ref.name, _each(words, here), mine)
+            found = rolling.roll(ref.name, task, mine)
         except rolling.Stuck as why:
             return ended(ref, here, False, f"{why}; `gitvirt cluster upgrade {ref.name}` goes on, --abort ends it")
     return ended(ref, here, True, f"is upgraded: {', '.join(found)}")
