@@ -8,7 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from specs.checks import addresses, affinity, identity, machines, macs, networks, ports, references, scheduling, storage
+from specs.checks import (
+    addresses,
+    affinity,
+    identity,
+    machines,
+    macs,
+    migration,
+    networks,
+    ports,
+    references,
+    scheduling,
+    storage,
+)
 from specs.checks.scope import Scope
 from specs.errors import Finding
 
@@ -17,5 +29,10 @@ __all__ = ["Scope", "findings"]
 
 def findings(scope: Scope) -> Iterator[Finding]:
     """Everything that is wrong, in no order."""
-    for subject in (references, identity, macs, networks, ports, addresses, storage, machines, affinity, scheduling):
+    for subject in _SUBJECTS:
         yield from subject.findings(scope)
+
+
+_SUBJECTS = (
+    references, identity, macs, networks, ports, addresses, storage, machines, affinity, scheduling, migration,
+)  # fmt: skip
