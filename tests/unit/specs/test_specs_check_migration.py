@@ -28,7 +28,7 @@ def test_a_doubtful_combination_is_a_warning(cluster: str, vm: str, said: str, f
 @pytest.mark.parametrize(
     ("cluster", "vm"),
     [
-        ("{policy: postCopy, parallel: 2}", "{migration: {policy: minimalDowntime, parallel: 0}}"),
+        ("{policy: postCopy}", "{migration: {policy: minimalDowntime, parallel: 2}}"),
         ("minimalDowntime", "{migration: never, onHostMaintenance: stop}"),
         ("{policy: veryLarge, parallel: 4, bandwidth: 1GiB, concurrent: 1, timeout: 5m}", "{migration: manual}"),
     ],
