@@ -64,6 +64,7 @@ class Outside:
     overrides: Callable[[str], Mapping[str, tuple[Override, ...]]] = lambda repository: {}
     end: Callable[[str, str, str], object] = lambda repository, ref, kind: None
     silent: Callable[[Observed], Mapping[str, int]] = lambda observed: {}
+    backoff: Callable[[int], Mapping[str, str]] = lambda now: {}
     measured: Callable[[Wanted, Observed, Mapping[str, Host]], Observed] = lambda wanted, observed, hosts: observed
 
 
@@ -127,6 +128,7 @@ def think(
         holds=outside.holds(wanted.repository),
         overrides=outside.overrides(wanted.repository),
         silent=outside.silent(observed),
+        backoff=outside.backoff(observed.taken),
         flights=between or {},
         secrets_comparable=not observed.recorded,
     )

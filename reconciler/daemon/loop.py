@@ -167,7 +167,12 @@ class Daemon:
 
     def _outside(self) -> cycle.Outside:
         """The world, with what only a process that stays knows of it."""
-        return replace(self.app.outside(), measured=self.loads.measured, silent=self.states.silent)
+        return replace(
+            self.app.outside(),
+            measured=self.loads.measured,
+            silent=self.states.silent,
+            backoff=self.backoff.reluctant,
+        )
 
     def _tell_hosts(self, looked: cycle.Pass) -> None:
         """Each host's state, when it changes."""
@@ -220,7 +225,7 @@ class Daemon:
         """For the doorbell: `sync` waits for a pass that begins after the ring; `now` forgets all back-off."""
         if asked.get("ask") == "sync":
             if asked.get("now"):
-                self.backoff.failures.clear()
+                self.backoff.forget()
             with self._finished:
                 first = self._begun + 1  # a pass under way began before the ring, and may have looked already
                 self.wakes.wake("sync")

@@ -29,7 +29,8 @@ class Context:
     """One pass. `now` in unix seconds; `digest` hides a secret; `ancestors`: revisions that ours descends from.
 
     `ancestors` is None where there is no history (a plain folder): then every mark's revision is accepted.
-    `backoff` maps a step's id to why it is not tried again yet. `present`: image files that can be read, with sizes.
+    `backoff` maps VMs by ref to why they are not moved for the better yet. `present`: image files that can be read,
+    with sizes.
     `holds`: what operators hold beside the marks, by ref ("cluster/lab"; the repository's own ref for everything).
     `overrides`: what operators asked of hosts and clusters, by ref (reconciler/observe/overrides.py). `silent`: since
     when a host does not answer (unix seconds), as far as that is known: a single look cannot tell.

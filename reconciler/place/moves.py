@@ -60,7 +60,11 @@ def settle(wish: Wish, mover: str, context: Context, room: Room, stay: Wish | No
     if home is None or home.host == wish.to:
         return None
     why_not = (
-        _kept(wish, stay) or _disallowed(wish, home) or _by_hand_only(home, mover) or preflight.stuck(home, context)
+        _kept(wish, stay)
+        or _backs_off(wish, mover, context)
+        or _disallowed(wish, home)
+        or _by_hand_only(home, mover)
+        or preflight.stuck(home, context)
     )
     move = Move(
         vm=wish.vm, source=home.host, target="", why=wish.why, mover=mover, running=home.found.vm.running,
@@ -83,6 +87,13 @@ def _kept(wish: Wish, stay: Wish | None) -> Held | None:
     if wish.kind == "hold":
         return Held(reason=HeldReason.CANNOT_MOVE, text=wish.why, fix="move it by hand, or stop it")
     return None
+
+
+def _backs_off(wish: Wish, mover: str, context: Context) -> Held | None:
+    """A VM whose last move failed: where it is only moved for the better, another one may be moved instead."""
+    why = context.backoff.get(f"vm/{wish.vm}") if mover in ("affinity", "balance") else None
+    fix = "`gitvirt sync --now` tries it at once"
+    return Held(reason=HeldReason.BACKING_OFF, text=why, fix=fix) if why else None
 
 
 def _disallowed(wish: Wish, home: Home) -> Held | None:

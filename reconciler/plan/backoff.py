@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from reconciler.diff.change import Change, HeldReason
-from reconciler.plan.plan import Plan, Step
+from reconciler.plan.plan import MigrateVm, Plan, RelocateVm, Step
 
 _PAUSES = (5, 30, 120, 600, 3600)  # seconds after the first, second … failure in a row
+_MOVE_PAUSES = (600, 1800, 3600)  # the same for a VM that was to be moved for the better: others can be moved instead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,19 +32,38 @@ class Failure:
 
 @dataclass(slots=True)
 class Backoff:
-    """What failed lately: (step id, what it asks for) → Failure."""
+    """What failed lately: (step id, what it asks for) → Failure; and VMs by ref whose last move failed."""
 
     failures: dict[tuple[str, str], Failure] = field(default_factory=dict)
+    moves: dict[str, Failure] = field(default_factory=dict)
 
     def failed(self, step: Step, error: str, now: int, permanent: bool) -> None:
         """Notes one more failure of a step."""
         before = self.failures.get(key(step))
         count = before.count + 1 if before else 1
         self.failures[key(step)] = Failure(count=count, last=now, error=error, permanent=permanent)
+        if isinstance(step.call, MigrateVm | RelocateVm):
+            moved = self.moves.get(str(step.ref))
+            self.moves[str(step.ref)] = Failure(count=moved.count + 1 if moved else 1, last=now, error=error)
 
     def succeeded(self, step: Step) -> None:
         """Forgets a step's failures."""
         self.failures.pop(key(step), None)
+        if isinstance(step.call, MigrateVm | RelocateVm):
+            self.moves.pop(str(step.ref), None)
+
+    def forget(self) -> None:
+        """Forgets everything: an operator wants it tried now."""
+        self.failures.clear()
+        self.moves.clear()
+
+    def reluctant(self, now: int) -> dict[str, str]:
+        """VMs by ref that are not to be moved for the better now, and why: their last move failed, wherever it led."""
+        return {
+            ref: f"its last move failed ({each.error}); tried again in {due - now} s"
+            for ref, each in sorted(self.moves.items())
+            if now < (due := each.last + _MOVE_PAUSES[min(each.count, len(_MOVE_PAUSES)) - 1])
+        }
 
     def blocked(self, plan: Plan, now: int) -> dict[str, str]:
         """Step id → why it is not tried now. Failures of steps that are not planned any more are forgotten."""

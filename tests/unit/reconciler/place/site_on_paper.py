@@ -87,11 +87,14 @@ class Paper:
     memory: int = 8 * GIB
     migrating: frozenset[str] = frozenset()
     overrides: Mapping[str, tuple[Override, ...]] = field(default_factory=dict)
+    backoff: Mapping[str, str] = field(default_factory=dict)
 
     def context(self) -> Context:
         hosts = {name: self._host(name) for name in self.wanted.hosts}
         observed = Observed(hosts=hosts, taken=1, repository=ID, loads=self.loads, vm_loads=self.vm_loads)
-        return Context(wanted=self.wanted, observed=observed, now=1, digest=str, overrides=self.overrides)
+        return Context(
+            wanted=self.wanted, observed=observed, now=1, digest=str, overrides=self.overrides, backoff=self.backoff
+        )
 
     def _host(self, name: str) -> SeenHost | Unseen:
         if name in self.unseen:

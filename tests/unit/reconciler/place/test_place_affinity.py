@@ -185,3 +185,14 @@ def test_a_rule_about_hosts_never_yields_to_a_drain() -> None:
     (move,) = site.moves().values()
     assert move.held is not None
     assert "affinitygroup/g wants it on kvm1" in move.held.text
+
+
+def test_where_a_vm_s_move_failed_another_one_is_moved_instead_and_else_it_is_held() -> None:
+    rules = group("g", "vms: [a, b], vmRule: negative")
+    tired = {"vm/a": "its last move failed"}
+    assert paper(HOSTS + VMS + rules, "kvm1: a b").step()[0].startswith("a: ")
+    assert paper(HOSTS + VMS + rules, "kvm1: a b", backoff=tired).step()[0].startswith("b: ")
+    at_home = group("g", "vms: [a], hosts: [kvm2], hostRule: positive")
+    (move,) = paper(HOSTS + VMS + at_home, "kvm1: a", backoff=tired).moves().values()
+    assert move.held is not None
+    assert move.held.reason == "BackingOff"
