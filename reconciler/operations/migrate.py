@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from drivers.mark import Mark
 from reconciler.diff import doubles
 from reconciler.diff.change import Change, FieldChange, HeldReason, Verb
-from reconciler.operations.overrides import put, write
+from reconciler.operations.overrides import put, until, write
 from reconciler.operations.scene import Declined, Scene, locate
 from reconciler.place import moves
 from reconciler.place.choose import Placement
@@ -71,12 +71,16 @@ class _Planner:
     def _moved(self, base: Change, home: Home) -> Change:
         why = f"asked for by {self.scene.by.author}"
         why += f" ({self.scene.by.reason})" if self.scene.by.reason else ""
+        if self.asked.hold:
+            why += f", held there {until(self.scene.by.until) if self.scene.by.until else 'until `--clear`'}"
         wish = Wish(vm=home.wanted.name, why=why, to=self.asked.to)
         move = moves.settle(wish, "override", self.scene.looked.context, self.room)
         if move is None:
             return self._there(base, home)
         if move.placement is not None:
             self.placements[move.vm] = move.placement
+            if not self.asked.to:
+                move = replace(move, why=f"{move.why}; {move.placement.why}")
         found = replace(base, fields=(vm_move.field_of(move),))
         if move.held is None:
             try:
