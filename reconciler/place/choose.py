@@ -180,7 +180,7 @@ def _alone(asked: Demand, shared: Ranking, own: _Rules, room: Room, but: frozens
     """The best host where rules must be asked for this VM alone: only on hosts that may answer unlike all others."""
     rejected = {host: why for host, why in shared.rejected.items() if host not in but}
     apart: dict[str, Values | None] = dict.fromkeys(but)
-    for host in _unlike(asked, shared, own, room) - but:
+    for host in sorted(_unlike(asked, shared, own, room) - but):  # reasons in the same order whenever they are asked
         apart[host] = _answer(asked, host, own, room, rejected)
     others = [host for host in shared.weighed if host not in apart]
     usual = _answer(asked, others[0], own, room, rejected) if others else None

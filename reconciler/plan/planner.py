@@ -36,9 +36,9 @@ def make(changes: list[Change], context: Context) -> Plan:
     builder = Builder(context)
     aimed = guard.guard(guard.aimed(changes, context), context)
     planner = _Planner(builder)
-    settled = [planner.settle(each) for each in _in_order([each for each in aimed if _early(each)])]
+    settled = [planner.settle(each) for each in _in_order([each for each in aimed if _early(each)], context)]
     late = planner.with_moves([each for each in aimed if not _early(each)])
-    settled += [planner.settle(each) for each in _in_order(late)]
+    settled += [planner.settle(each) for each in _in_order(late, context)]
     if not context.allowed.targets:
         settled += vm_remove.expired_volumes(planner.users, builder)
         settled += trash.unmarked_volumes(planner.users, builder)
@@ -83,12 +83,16 @@ def _early(change: Change) -> bool:
     return change.ref.kind in _BEFORE_VMS and change.verb not in _GOING
 
 
-def _in_order(changes: list[Change]) -> list[Change]:
-    """What others need first; removals after everything else, in the reverse order of kinds."""
+def _in_order(changes: list[Change], context: Context) -> list[Change]:
+    """What others need first; removals after everything else, in the reverse order of kinds.
 
-    def key(change: Change) -> tuple[bool, int]:
-        rank = _RANK.get(change.ref.kind, 4)
-        return (change.verb in _GOING, -rank if change.verb in _GOING else rank)
+    Of VMs those that matter most, so that they find a place before others do.
+    """
+
+    def key(change: Change) -> tuple[bool, int, int]:
+        rank, vm = _RANK.get(change.ref.kind, 4), context.wanted.vms.get(change.ref.name)
+        important = vm.ha_priority if vm and change.ref.kind == "VirtualMachine" else 0
+        return (change.verb in _GOING, -rank if change.verb in _GOING else rank, -important)
 
     return sorted(changes, key=key)
 
