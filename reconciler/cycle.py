@@ -52,7 +52,8 @@ class Outside:
     """The world as a pass reaches it: hosts by declaration, time, our key, our memory of hosts, of holds and overrides.
 
     `silent`: since when each host that was not read does not answer; `measured`: an observation with what is known of
-    CPU loads. Only a daemon can know these. `end` takes an override away: (repository, ref, kind).
+    CPU loads; `backoff`: VMs that are not moved for the better yet. Only a daemon can know these. `end` takes an
+    override away: (repository, ref, kind).
     """
 
     connect: Callable[[WantedHost], Host]
