@@ -163,7 +163,8 @@ class SeenPool:
 class Capabilities:
     """What a host can do, as far as planning asks. `kvm`: hardware virtualization works for the host's arch.
 
-    `offers` is what libvirt lists of QEMU's devices: `tpm.backendModel` → {"emulator", …}, `tpm.supported` → {"yes"}.
+    `offers` is what libvirt lists of QEMU's devices: `tpm.backendModel` → {"emulator", …}, `tpm.supported` → {"yes"};
+    and `nwfilter` → the names of the host's network filters.
     """
 
     arch: str = "x86_64"

@@ -26,7 +26,7 @@ class Gate:
     """What one field needs; `values` are the values that need it (empty: all but "off").
 
     Versions as libvirt's integers (9001000 = 9.1.0). `offer` is a word that the host must have among `offers[key]`
-    (see Capabilities), "" for the field's own value. `what` names the thing in a sentence.
+    (see Capabilities), "" for the field's own value. `what` names the thing in a sentence; `of`: whose offer it is.
     """
 
     path: str
@@ -36,6 +36,7 @@ class Gate:
     qemu: int = 0
     key: str = ""
     offer: str = ""
+    of: str = "QEMU on "
 
     def concerns(self, value: Scalar) -> bool:
         """Whether a field of this value needs it."""
@@ -51,7 +52,7 @@ class Gate:
         if offered is None or word in offered:
             return ""
         more = f" (it has {', '.join(sorted(offered))})" if 0 < len(offered - {"no"}) <= _MOST_SHOWN else ""
-        return f"QEMU on {host.name} has no {self.what.format(value=value)}{more}"
+        return f"{self.of}{host.name} has no {self.what.format(value=value)}{more}"
 
 
 GATES: tuple[Gate, ...] = (
@@ -73,6 +74,7 @@ GATES: tuple[Gate, ...] = (
     Gate(path="rngOptions.backend", what="source {value} of random numbers", key="rng.backendModel"),
     Gate(path="panic", what="the panic device on PCI", values=("pvpanic",), libvirt=9_001_000),
     Gate(path="nics[*].model", what="network card igb", values=("igb",), libvirt=9_003_000, qemu=8_000_000),
+    Gate(path="nics[*].filter", what="network filter {value}", key="nwfilter", of=""),
     Gate(path="iommu.model", what="a virtio IOMMU", values=("virtio",), libvirt=8_003_000),
 )
 

@@ -230,6 +230,17 @@ def test_a_profile_reaches_every_nic_that_has_it_live(site: Site) -> None:
     site.settle()
 
 
+def test_a_filter_that_the_host_has_not_is_held_before_the_vm_would_not_start(site: Site) -> None:
+    for host, filters in (("kvm1", {"mine"}), ("kvm2", {"mine", "clean-traffic"})):
+        state = site.world.hosts[host]
+        offers = {**state.capabilities.offers, "nwfilter": frozenset(filters)}
+        state.capabilities = dataclasses.replace(state.capabilities, offers=offers)
+    site.vms(machine("web", "[{name: lan, filter: clean-traffic}]"))
+    placement = site.plan().placements["web"]
+    assert placement.host == "kvm2"
+    assert "kvm1 has no network filter clean-traffic (it has mine)" in placement.rejected["kvm1"]
+
+
 def test_consoles_listen_on_the_network_of_displays(site: Site) -> None:
     site.write("networks.yaml", network("consoles", "type: isolated, subnet: 10.5.0.0/24, roles: [display]"))
     site.vms(vm_yaml("web", "state: stopped"), vm_yaml("own", "state: stopped, graphics: {listen: 127.0.0.1}"))

@@ -46,6 +46,16 @@ def read(connections: Connections, conn: libvirt.virConnect, named: Collection[s
     return {**found, **links(each for each in more if each)}
 
 
+def filters(connections: Connections, conn: libvirt.virConnect) -> frozenset[str] | None:
+    """The names of the host's network filters; None where libvirt's driver of filters is missing."""
+    try:
+        return frozenset(connections.call("list the network filters", conn.listNWFilters))
+    except DriverError as error:
+        if isinstance(error, Unsupported) or type(error) is DriverError:
+            return None
+        raise
+
+
 def one(connections: Connections, conn: libvirt.virConnect, name: str) -> str | None:
     """The XML of one interface, "" if there is none of that name; None if libvirt cannot tell."""
     operation = f"look for the interface {name}"

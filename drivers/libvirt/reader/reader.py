@@ -43,6 +43,7 @@ class Reader:
             seen_networks = networks.read_all(self._connections, lists["networks"])
             own_links = links.read(self._connections, conn, _bridged(seen_networks))
             given = hostdevices.addresses(self._connections, conn)
+            filters = links.filters(self._connections, conn)
             states = {each.UUIDString(): _state(stats) for each, stats in lists["states"]}
             flags = {name: frozenset(each.UUIDString() for each in lists[name]) for name in vms.FLAGS}
             domains = [each for each, _ in lists["states"]]
@@ -54,7 +55,12 @@ class Reader:
             topology=facts.topology,
             cpu_model=facts.cpu_model,
             tsc=facts.tsc,
-            capabilities=dataclasses.replace(facts.capabilities, bridges=links.bridges(own_links), devices=given),
+            capabilities=dataclasses.replace(
+                facts.capabilities,
+                bridges=links.bridges(own_links),
+                devices=given,
+                offers={**facts.capabilities.offers, **({} if filters is None else {"nwfilter": filters})},
+            ),
             links=own_links or {},
             vms=tuple(_sized(seen_vms, pools)),
             networks=tuple(seen_networks),
