@@ -85,10 +85,11 @@ def look(revision: Revision, outside: Outside, allowed: Allowed | None = None, a
     entries = register.known()
     wanted = leaving.with_leaving(wanted, entries)
     hosts = {name: outside.connect(host) for name, host in wanted.hosts.items()}
-    observed = leaving.told(collect(hosts, wanted.repository, outside.now()), wanted, entries)
+    wanted, observed = leaving.without_idle(wanted, collect(hosts, wanted.repository, outside.now()), entries)
+    observed = leaving.told(observed, wanted, entries)
     if staying := leaving.staying(entries, wanted, observed):
         again = resolve(revision.catalog, revision.name, revision.sources, staying)
-        wanted = leaving.with_leaving(again, entries)
+        wanted = replace(again, hosts={**wanted.hosts, **again.hosts})
     observed = with_devices(observed, hosts, hostdevices.asking(wanted))
     observed = register.complete(observed, wanted.hosts)
     observed, back = leaving.without_lost(observed, outside.overrides(wanted.repository))

@@ -19,15 +19,15 @@ from reconciler.place.hoststate import LOST
 from specs.resource import Location, Ref
 
 Entries = Mapping[str, Mapping[str, object]]
-"""The register: name → {uri, uuid, vms, cluster}."""
+"""The register: name → {uri, uuid, cluster, vms, networks}; the last two are how many of ours it has."""
 
 
 def leaving(entries: Entries, wanted: Wanted) -> dict[str, WantedHost]:
-    """The hosts that are declared no more and held VMs when they were seen last."""
+    """The hosts that are declared no more, and held VMs or networks of ours when they were seen last."""
     clusters = sorted(wanted.clusters)
     found = {}
     for name, entry in entries.items():
-        if name in wanted.hosts or not entry["vms"]:
+        if name in wanted.hosts or not (entry["vms"] or entry.get("networks")):
             continue
         cluster = str(entry.get("cluster", ""))
         found[name] = WantedHost(
@@ -84,6 +84,20 @@ def without_lost(observed: Observed, overrides: Mapping[str, tuple[Override, ...
         else:
             back.append(name)
     return replace(observed, hosts=found), back
+
+
+def without_idle(wanted: Wanted, observed: Observed, entries: Entries) -> tuple[Wanted, Observed]:
+    """Both without the leaving hosts that cannot be read and held no VM: for a network alone nobody has to wait."""
+    idle = {
+        name
+        for name, host in wanted.hosts.items()
+        if host.leaving and not entries[name]["vms"] and isinstance(observed.hosts.get(name), Unseen)
+    }
+    if not idle:
+        return wanted, observed
+    hosts = {name: host for name, host in wanted.hosts.items() if name not in idle}
+    seen = {name: host for name, host in observed.hosts.items() if name not in idle}
+    return replace(wanted, hosts=hosts), replace(observed, hosts=seen)
 
 
 def told(observed: Observed, wanted: Wanted, entries: Entries) -> Observed:

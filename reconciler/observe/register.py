@@ -20,7 +20,7 @@ from reconciler.observe.observed import Observed
 
 
 class Register:
-    """One repository's hosts: name → {uri, uuid, vms, cluster}, in `hosts-<repository id>.json`."""
+    """One repository's hosts: name → {uri, uuid, cluster, vms, networks}, in `hosts-<repository id>.json`."""
 
     def __init__(self, state: Path, repository: str) -> None:
         self.path = state / f"hosts-{repository}.json"
@@ -64,9 +64,12 @@ class Register:
         for name, host in observed.seen.items():
             if name in declared and not self._moved(known.get(name), declared[name].uri, host.uuid):
                 vms = sum(observed.owned_mark(vm.uuid, vm.mark) is not None for vm in host.vms)
-                entry = {"uri": declared[name].uri, "uuid": host.uuid, "vms": vms, "cluster": declared[name].cluster}
-                found[name] = entry
-                if declared[name].leaving and not vms:
+                networks = sum(observed.owned_mark(each.uuid, each.mark) is not None for each in host.networks)
+                found[name] = {
+                    "uri": declared[name].uri, "uuid": host.uuid, "cluster": declared[name].cluster,
+                    "vms": vms, "networks": networks,
+                }  # fmt: skip
+                if declared[name].leaving and not vms and not networks:
                     del found[name]  # seen empty: now it is gone
         if found != known:
             self._write(found)

@@ -51,6 +51,7 @@ def test_a_removed_host_is_emptied_and_then_gone(site: Site) -> None:
     assert [power_of(site, name) for name in "ab"] == [Power.RUNNING] * 2
     assert list(site.look().context.wanted.hosts) == ["kvm2"]
     assert list(Register(site.state, ID).known()) == ["kvm2"]
+    assert not [host for host, seen in site.world.observe().items() if host == "kvm1" and seen.networks]  # type: ignore[union-attr]
     assert not site.world.doubles
 
 
@@ -63,12 +64,24 @@ def test_nothing_is_put_on_a_host_that_is_removed(site: Site) -> None:
     assert where(site, "a") == "kvm1"
 
 
-def test_an_empty_host_goes_at_once(site: Site) -> None:
+def test_an_empty_host_goes_as_soon_as_its_networks_are_gone(site: Site) -> None:
     site.vms(vm_yaml("a", "hosts: [kvm2]"))
     site.settle()
     replace_in(site, host_yaml("kvm1"), "")
-    assert list(site.look().context.wanted.hosts) == ["kvm2"]
     assert not reasons(site)
+    site.settle()
+    assert list(site.look().context.wanted.hosts) == ["kvm2"]
+
+
+def test_nobody_waits_for_an_empty_host_that_does_not_answer(site: Site) -> None:
+    site.vms(vm_yaml("a", "hosts: [kvm2]"))
+    site.settle()
+    site.world.cut("kvm1")
+    replace_in(site, host_yaml("kvm1"), "")
+    assert list(site.look().context.wanted.hosts) == ["kvm2"]
+    site.vms(vm_yaml("a", "hosts: [kvm2]"), vm_yaml("new"))
+    site.settle()
+    assert where(site, "new") == "kvm2"
 
 
 def test_a_host_that_is_put_back_is_used_again(site: Site) -> None:
