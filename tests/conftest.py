@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.emulator import crashes
+from tests.emulator import faults
 
 if TYPE_CHECKING:
     from drivers.lab.lab import Lab
@@ -28,20 +28,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("live"):
             item.add_marker(pytest.mark.xdist_group("lab"))
-            item.add_marker(pytest.mark.flaky(reruns=1, condition=partial(_emulator_crashed, item)))
+            item.add_marker(pytest.mark.flaky(reruns=1, condition=partial(_emulator_at_fault, item)))
 
 
-_CRASHES = pytest.StashKey[int]()
+_FAULTS = pytest.StashKey[int]()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Remembers what had crashed before the test."""
+    """Remembers what had gone wrong before the test."""
     if item.get_closest_marker("live"):
-        item.stash[_CRASHES] = crashes()
+        item.stash[_FAULTS] = faults()
 
 
-def _emulator_crashed(item: pytest.Item) -> bool:
-    return crashes() > item.stash.get(_CRASHES, 0)
+def _emulator_at_fault(item: pytest.Item) -> bool:
+    return faults() > item.stash.get(_FAULTS, 0)
 
 
 @pytest.fixture(scope="session")

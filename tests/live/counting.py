@@ -1,21 +1,23 @@
 """A guest that counts: what of it must go on when its VM moves, read over the guest agent.
 
-A process in the guest holds a number in its own memory, adds one several times a second and notes each; beside it lie
+A process in the guest holds a number in its own memory, adds one many times a second and notes each; beside it lie
 some MiB of random bytes in memory. After a move all of that has to be there: the same boot, the same process, every
 number noted once and in order, the same bytes. Used by the live tests of moves.
 """
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import dataclass
 
+from tests import emulator
 from tests.live.conftest import Guest
 
 MEBIBYTES = 4
 BEGIN = f"""
     mkdir -p /run/count && cd /run/count || exit 1
     dd if=/dev/urandom of=bytes bs=1M count={MEBIBYTES} && md5sum < bytes > sum || exit 1
-    (n=0; while :; do n=$((n+1)); echo $n >> noted; usleep 200000; done) < /dev/null > /dev/null 2>&1 &
+    (n=0; while :; do n=$((n+1)); echo $n >> noted; usleep 50000; done) < /dev/null > /dev/null 2>&1 &
     echo $! > pid
 """
 LOOK = """
@@ -34,11 +36,12 @@ REST = "kill $(cat /run/count/dirtying) 2> /dev/null; rm -f /run/count/dirt /run
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """One look: which boot, which process, how far it has counted."""
+    """One look: which boot, which process, how far it has counted; and how often its VM was booted, as hosts tell."""
 
     boot: str
     process: str
     number: int
+    boots: int
 
 
 def begin(guest: Guest) -> Count:
@@ -53,13 +56,26 @@ def look(guest: Guest) -> Count:
     boot, process, *noted = said.split()
     assert state.strip() == "intact", f"the memory of {guest.name} is damaged: {state}"
     assert noted == [str(number) for number in range(1, len(noted) + 1)], f"{guest.name} lost count: {noted[-5:]}"
-    return Count(boot, process, len(noted))
+    return Count(boot, process, len(noted), emulator.boots(guest.name))
 
 
 def assert_went_on(guest: Guest, before: Count) -> Count:
-    """It is the same boot and process, its memory is whole, and it goes on counting from where it was."""
+    """It is the same boot and process, its memory is whole, and it goes on counting from where it was.
+
+    Where the VM was not booted anew by anybody and yet is another, its emulator is at fault (tests/emulator.py).
+    """
+    assert emulator.boots(guest.name) == before.boots, f"{guest.name} was started anew"
+    try:
+        guest.wait_for_agent()  # its channel opens a moment after the guest runs on
+        return _went_on(guest, before)
+    except (AssertionError, subprocess.CalledProcessError):
+        emulator.damaged(guest.name)
+        raise
+
+
+def _went_on(guest: Guest, before: Count) -> Count:
     now = look(guest)
-    assert (now.boot, now.process) == (before.boot, before.process), f"{guest.name} was started anew"
+    assert (now.boot, now.process) == (before.boot, before.process), f"{guest.name} has booted itself"
     assert now.number >= before.number, f"{guest.name} went back from {before.number} to {now.number}"
     give_up = 50
     while look(guest).number == now.number:

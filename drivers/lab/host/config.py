@@ -42,6 +42,9 @@ def etc_libvirt(uuid: str, address: str) -> dict[str, str]:
                 "namespaces": [],
                 "stdio_handler": "file",
                 "migration_address": "0.0.0.0",
+                # Of connections to other hosts, for peer-to-peer migration: a lost one is noticed within 8 seconds.
+                "keepalive_interval": 2,
+                "keepalive_count": 3,
                 "vnc_listen": "127.0.0.1",
                 "spice_listen": "127.0.0.1",
                 "spice_tls": 1,
