@@ -67,6 +67,11 @@ def compare(wanted: WantedVm, vm: SeenVm, mark: Mark | None, now: int) -> FieldC
 def _to_running(change: FieldChange, wanted: WantedVm, vm: SeenVm, mark: Mark | None) -> FieldChange | None:
     if vm.power in (Power.ASLEEP, Power.STOPPING):
         return None
+    if moved_away(vm):
+        text = "libvirt moved it to another host, and no host that was read has it: it may run there"
+        return change.keep_back(
+            HeldReason.HOST_UNSEEN, text, f"find it; if it is off, `gitvirt start {vm.name} --force`"
+        )
     if vm.power is Power.PAUSED and vm.reason not in ("user", ""):
         return change.keep_back(
             HeldReason.PAUSED,
@@ -78,6 +83,11 @@ def _to_running(change: FieldChange, wanted: WantedVm, vm: SeenVm, mark: Mark | 
     if by_guest(vm) and wanted.restart == "onFailure":
         return _record(change, "stopped", "shut down from inside the guest, respected (restart: onFailure)")
     return None
+
+
+def moved_away(vm: SeenVm) -> bool:
+    """True of a VM that is off since it left by a migration, as libvirt remembers until its daemon restarts."""
+    return vm.power is Power.STOPPED and vm.reason == "migrated"
 
 
 def _record(change: FieldChange, state: str, note: str) -> FieldChange:

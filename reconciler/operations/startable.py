@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from reconciler.diff import outage
 from reconciler.diff.context import Context
+from reconciler.diff.power import moved_away
 from reconciler.operations.scene import Target
 from reconciler.place.hoststate import maintenance
 from specs.attachment import is_network
@@ -46,6 +47,11 @@ def _elsewhere(target: Target, context: Context) -> Iterator[Obstacle]:
 def _unseen(target: Target, context: Context) -> Iterator[Obstacle]:
     for name, host in context.observed.unseen.items():
         yield Obstacle(text=f"{name} was not read ({host.reason}), and may run it too", risk=True)
+
+
+def _moved_away(target: Target, context: Context) -> Iterator[Obstacle]:
+    if moved_away(target.vm):
+        yield Obstacle(text="libvirt moved it to another host, where it may run", risk=True)
 
 
 def _maintenance(target: Target, context: Context) -> Iterator[Obstacle]:
@@ -121,4 +127,14 @@ def _in_use(target: Target, context: Context) -> Iterator[Obstacle]:
                 yield Obstacle(text=f"disk {ours[path]} is in use by vm/{each.vm.name} on {each.host}")
 
 
-CHECKS: tuple[Check, ...] = (_elsewhere, _unfinished, _files, _networks, _in_use, _powered_down, _unseen, _maintenance)
+CHECKS: tuple[Check, ...] = (
+    _elsewhere,
+    _unfinished,
+    _files,
+    _networks,
+    _in_use,
+    _powered_down,
+    _unseen,
+    _moved_away,
+    _maintenance,
+)

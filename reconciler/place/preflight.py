@@ -13,6 +13,7 @@ from drivers.seen import Power, SeenVm
 from reconciler.diff.change import Held, HeldReason
 from reconciler.diff.context import Context
 from reconciler.diff.holding import hold_on
+from reconciler.diff.power import moved_away
 from reconciler.place import compatibility
 from reconciler.place.reach import reach
 from reconciler.place.wish import Home
@@ -93,6 +94,9 @@ def _suspended(home: Home, context: Context) -> Held | None:
 
 def _troubled(home: Home, context: Context) -> Held | None:
     vm = home.found.vm
+    if moved_away(vm):
+        text = "libvirt moved it to another host, and no host that was read has it"
+        return Held(reason=HeldReason.HOST_UNSEEN, text=text, fix="find it; it may run there")
     if vm.power is Power.STOPPING:
         return _cannot("it is shutting down", "the next pass sees how it ended")
     if vm.power is Power.PAUSED and vm.reason not in ("user", "", "migration"):

@@ -11,7 +11,9 @@ from drivers.moving import Migration
 from drivers.seen import Power
 from reconciler.observe.again import overlooked, sure
 from reconciler.observe.collect import collect
+from reconciler.operations import power
 from reconciler.plan.plan import Plan
+from tests.flow.operator import PLAIN, Operator
 from tests.flow.site import ID, Site, said, vm_yaml
 from tests.flow.test_moves import local, with_local_disk
 
@@ -177,3 +179,19 @@ def test_a_source_that_libvirt_saw_off_goes_with_the_local_disk_that_was_copied(
     site.settle()
     assert site.domain("web")[0] == "kvm2"
     assert not site.world.damage
+
+
+def test_a_vm_that_left_for_a_host_that_nobody_reads_is_not_started_beside_it(web: Site) -> None:
+    left = domain(web)
+    moves_by_hand(web)
+    left.live, left.power, left.reason = None, Power.STOPPED, "migrated"
+    web.world.hosts["kvm1"].domains[left.uuid] = left
+    web.world.cut("kvm2")
+    plan = web.plan()
+    assert plan.empty, said(plan)
+    assert any("HostUnseen: libvirt moved it to another host" in line for line in said(plan))
+    alice = Operator(web)
+    assert "libvirt moved it to another host, where it may run" in alice.declined(power.start, "vm/web", how=PLAIN)
+    web.world.restore("kvm2")
+    web.settle()
+    assert web.domain("web")[0] == "kvm2"
