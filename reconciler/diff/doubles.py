@@ -99,7 +99,7 @@ def _why_not(off: Found, kept: Found, context: Context) -> str:
 
 
 def copied_away(off: Found, kept: str, context: Context) -> list[str]:
-    """The files of a VM's disks that went along with it when it left for the host `kept`, and are of no use here now."""
+    """The files of its disks that went along with a VM when it left for the host `kept`: of no use here now."""
     if off.vm.running or off.vm.reason != HANDED_OVER:
         return []
     return sorted(path for path in _paths(off.vm) if not _same_file(path, (off.host, kept), context))
