@@ -55,10 +55,11 @@ def lacking(cluster: WantedCluster, seen: SeenHost) -> str:
     able = seen.capabilities
     if cluster.emulation == "kvm" and not able.kvm:
         return f"no KVM, which cluster {cluster.name} asks for (`emulation: kvm`)"
-    emulation = "kvm" if cluster.emulation != "tcg" and able.kvm else "tcg"
-    models = usable(seen, emulation)
+    if cluster.emulation == "tcg" or not able.kvm:
+        return ""  # QEMU emulates any model, without what it cannot
+    models = usable(seen, "kvm")
     if cluster.cpu and cluster.cpu not in _MODES and models and cluster.cpu not in models:
-        return f"cannot provide CPU {cluster.cpu} of cluster {cluster.name} with {_ways(emulation)}"
+        return f"cannot provide CPU {cluster.cpu} of cluster {cluster.name}"
     return ""
 
 
@@ -150,7 +151,3 @@ def _groups(words: Mapping[str, str]) -> dict[str, list[str]]:
 
 def _version(seen: SeenHost) -> str:
     return f"libvirt {version(seen.libvirt)}, QEMU {version(seen.hypervisor)}"
-
-
-def _ways(emulation: str) -> str:
-    return "KVM" if emulation == "kvm" else "software emulation"

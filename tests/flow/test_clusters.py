@@ -44,15 +44,15 @@ def test_hosts_that_are_alike_are_nothing_to_talk_about(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "why"),
+    ("spec", "kvm", "why"),
     [
-        ("emulation: kvm", "no KVM, which cluster default asks for (`emulation: kvm`)"),
-        ("cpu: Haswell", "cannot provide CPU Haswell of cluster default with software emulation"),
+        ("emulation: kvm", False, "no KVM, which cluster default asks for (`emulation: kvm`)"),
+        ("cpu: Haswell", True, "cannot provide CPU Haswell of cluster default"),
     ],
 )
-def test_a_host_that_lacks_what_its_cluster_declares_breaks_it(spec: str, why: str, site: Site) -> None:
+def test_a_host_that_lacks_what_its_cluster_declares_breaks_it(spec: str, kvm: bool, why: str, site: Site) -> None:
     declare(site, spec)
-    alter(site, "kvm1", kvm=False, cpu_models=frozenset({"qemu64"}))
+    alter(site, "kvm1", kvm=kvm, cpu_models=frozenset({"qemu64"}))
     site.vms(vm_yaml("web"))
     looked = site.look()
     assert state("kvm1", looked.context).state is State.NON_OPERATIONAL

@@ -19,15 +19,17 @@ _PINS = ("cpu.pins", "cpu.iothreadPins")
 
 
 def level(asked: Demand, host: str, room: Room) -> str | None:
-    """The declared CPU model, that of the VM or of its cluster, with its features, runs there."""
+    """The declared CPU model, that of the VM or of its cluster, with its features, can be had there in full.
+
+    QEMU emulates any model, without what it cannot; on real hardware a guest shall get what was declared.
+    """
     fields, seen = asked.vm.fields, room.seen[host]
-    emulation = asked.vm.emulation if asked.vm.emulation != "auto" else "kvm" if seen.capabilities.kvm else "tcg"
     model = str(fields.get("cpu.model") or asked.vm.cluster_cpu)
-    able = usable(seen, emulation)
+    if asked.vm.emulation == "tcg" or not seen.capabilities.kvm:
+        return "no KVM, which CPU host-passthrough needs" if model == "host-passthrough" else None
+    able = usable(seen, "kvm")
     if model and model not in MODES and able and model not in able:
         return f"cannot provide CPU {model}"
-    if model == "host-passthrough" and emulation == "tcg":
-        return "no KVM, which CPU host-passthrough needs"
     wanted = {name for name, sign in switches(str(fields.get("cpu.features") or "")).items() if sign == "+"}
     gone = sorted(wanted & seen.cpu_model.disables) if seen.cpu_model else ()
     return f"cannot provide {', '.join(gone)} of its CPU" if gone else None

@@ -72,6 +72,18 @@ def test_the_declared_cpu_has_to_run_there(says: str, why: str | None, tmp_path:
     assert cpu.level(asked, "kvm1", room()) == why
 
 
+def test_emulation_gives_any_model_but_not_the_hosts_own(tmp_path: Path) -> None:
+    any_model, own = demands(
+        tmp_path,
+        "memory: 1GiB, cpu: {count: 1, model: Haswell, features: [+aes]}",
+        "memory: 1GiB, cpu: {count: 1, model: host-passthrough}",
+    )
+    emulated = replace(HOST, capabilities=replace(ABLE, kvm=False))
+    assert cpu.level(any_model, "kvm1", room(emulated)) is None
+    assert cpu.level(own, "kvm1", room(emulated)) == "no KVM, which CPU host-passthrough needs"
+    assert cpu.level(own, "kvm1", room()) is None
+
+
 def test_a_host_that_lists_no_models_is_not_kept_from_trying(tmp_path: Path) -> None:
     [asked] = demands(tmp_path, "memory: 1GiB, cpu: {count: 1, model: Haswell}")
     silent = replace(HOST, capabilities=Capabilities(kvm=True), cpu_model=None)
