@@ -171,7 +171,7 @@ def test_every_balancer_that_a_policy_can_name_is_there() -> None:
     assert set(balance.BALANCERS) == set(get_args(Balancer))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     policy=st.sampled_from(("evenly_distributed", "power_saving")),
     limits=st.sampled_from(("", "MaxFreeMemoryForOverUtilized: 2GiB", "MinFreeMemoryForUnderUtilized: 4GiB")),

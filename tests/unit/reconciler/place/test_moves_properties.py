@@ -22,7 +22,7 @@ POLICIES = (
     "{policy: power_saving, parameters: {MinFreeMemoryForUnderUtilized: 5GiB, MaxFreeMemoryForOverUtilized: 1GiB}}",
 )
 MODEST = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 
 
