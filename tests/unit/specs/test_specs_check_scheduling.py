@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Faults, document
+from conftest import BASE, Faults, document
 
 
 def joined(*documents: str) -> str:
@@ -50,13 +50,20 @@ def test_a_fault_is_told_at_its_place(kind: str, name: str, spec: str, said: str
     assert any(said in each for each in found), found
 
 
-def test_a_preferred_host_of_another_cluster_is_refused_and_one_beside_hosts_is_doubtful(faults: Faults) -> None:
+def test_a_preferred_host_that_can_never_be_taken_is_told(faults: Faults) -> None:
     other = [
         document("Cluster", "lab", "{}"),
+        document("Cluster", "main", "{}"),
+        document("Host", "kvm8", "{uri: 'qemu+tls://kvm8/system', cluster: main}"),
         document("Host", "kvm9", "{uri: 'qemu+tls://kvm9/system', cluster: lab}"),
-        document("VirtualMachine", "web", "{cluster: default, preferredHosts: [kvm9]}"),
+        document("VirtualMachine", "web", "{cluster: main, preferredHosts: [kvm9]}"),
+        document("VirtualMachine", "db", "{cluster: main, hosts: [kvm8], preferredHosts: [kvm8, kvm1]}"),
     ]
-    assert any("host/kvm9 cannot run it" in each for each in faults(joined(document("Cluster", "default", "{}"), *other)))
+    found = faults(joined(*other), base=BASE.replace("kvm1.lan/system", "kvm1.lan/system, cluster: main"))
+    assert [each.partition("preferredHosts: ")[2] for each in found] == [
+        "host/kvm9 cannot run it, it is in cluster lab, the VM in main; name hosts of the VM's cluster",
+        "warning: kvm1 is never taken, `hosts` does not name it, and no other may run the VM; name it in `hosts`, or not here",
+    ]
 
 
 def test_names_of_ovirt_are_taken(faults: Faults) -> None:
