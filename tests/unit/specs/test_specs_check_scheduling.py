@@ -62,7 +62,8 @@ def test_a_preferred_host_that_can_never_be_taken_is_told(faults: Faults) -> Non
     found = faults(joined(*other), base=BASE.replace("kvm1.lan/system", "kvm1.lan/system, cluster: main"))
     assert [each.partition("preferredHosts: ")[2] for each in found] == [
         "host/kvm9 cannot run it, it is in cluster lab, the VM in main; name hosts of the VM's cluster",
-        "warning: kvm1 is never taken, `hosts` does not name it, and no other may run the VM; name it in `hosts`, or not here",
+        "warning: kvm1 is never taken, "
+        "`hosts` does not name it, and no other may run the VM; name it in `hosts`, or not here",
     ]
 
 
