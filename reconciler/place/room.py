@@ -155,7 +155,7 @@ def furnish(context: Context, networks: Mapping[tuple[str, str], str], storage: 
         held=hosts_on_hold(context),
         loads=context.observed.loads,
         unfit={name: str(found) for name, found in states(context).items() if not found.up},
-        standing=Standing(wanted.affinity.values()),
+        standing=Standing(wanted.affinity.values(), {name: each.hosts for name, each in wanted.vms.items()}),
     )
     known = set()
     for asked, found in _declared(context):

@@ -76,9 +76,14 @@ class HostRule:
 
 
 class Standing:
-    """All groups of a plan. `ha` counts highly available VMs that run, by host."""
+    """All groups of a plan. `ha` counts highly available VMs that run, by host.
 
-    def __init__(self, groups: Iterable[WantedAffinity] = ()) -> None:
+    `hosts` maps VMs to the hosts that may run them at all.
+    """
+
+    def __init__(
+        self, groups: Iterable[WantedAffinity] = (), hosts: Mapping[str, tuple[str, ...]] | None = None
+    ) -> None:
         listed = sorted(groups, key=lambda each: each.name)
         self.circles = (*_unions(listed), *_singles(listed))
         self.ha: dict[str, int] = {}
@@ -86,6 +91,13 @@ class Standing:
         for circle in self.circles:
             for vm in circle.vms:
                 self._circles.setdefault(vm, []).append(circle)
+        sets: dict[tuple[str, ...], frozenset[str]] = {}  # most VMs have the same
+        self._hosts: dict[str, frozenset[str]] = {
+            vm: sets.setdefault(hosts[vm], frozenset(hosts[vm]))
+            for circle in self.circles
+            for vm in circle.vms
+            if hosts is not None and vm in hosts and circle.hard and circle.positive
+        }
         self._rules: dict[str, list[HostRule]] = {}
         for group in listed:
             if group.host_rule and group.hosts:
@@ -121,11 +133,13 @@ class Standing:
             self.ha[host] -= 1
 
     def allowed(self, vm: str, host: str) -> bool:
-        """Whether every hard rule about hosts leaves that host to the VM."""
+        """Whether that host may run the VM, as far as hard rules and, of VMs that belong together, `hosts:` go."""
+        if vm in self._hosts and host not in self._hosts[vm]:
+            return False
         return all(each.keeps(host) for each in self.rules_of(vm) if each.hard)
 
     def allowed_to_all(self, circle: Circle, host: str) -> bool:
-        """Whether every hard rule about hosts leaves that host to all VMs of a circle."""
+        """Whether that host may run all VMs of a circle."""
         return all(self.allowed(vm, host) for vm in circle.vms)
 
 

@@ -128,6 +128,7 @@ def _soft_positive(group: _Group) -> bool:
 
 def _nowhere(groups: list[_Group], unions: list[affinity.Union], scope: Scope) -> Iterator[Finding]:
     """VMs, alone or held together, for which hard rules leave no host."""
+    named = {each.name: each for each in groups}
     ruled: dict[str, list[_Group]] = {}
     for group in groups:
         if group.rule("host_rule") in (("positive", True), ("negative", True)) and group.hosts:
@@ -137,14 +138,24 @@ def _nowhere(groups: list[_Group], unions: list[affinity.Union], scope: Scope) -
     told: set[str] = set()
     for union in [*alone, *unions]:
         rules = {each.name: each for vm in union.vms for each in ruled.get(vm, ())}
-        if not rules or told.intersection(union.vms) or _left(union.vms, rules.values(), scope):
+        if told.intersection(union.vms) or not (rules or _narrowed(union, scope)):
+            continue
+        if _left(union.vms, rules.values(), scope):
             continue
         told.update(union.vms)
-        last = rules[max(rules)]
-        others = [*(name for name in rules if name != last.name), *union.groups]
+        last = rules[max(rules)] if rules else named[union.groups[-1]]
+        others = [name for name in (*rules, *union.groups) if name != last.name]
         what = f"{last.resource.ref} leaves no host for {_some([f'vm/{each}' for each in sorted(union.vms)])}"
-        why = f"together with {_named(others)}" if others else "its hosts and the VM's `hosts:` have none in common"
-        yield wrong(last.resource, "hostRule", what, why, "take one of the rules away, or make it soft")
+        hosts = "its hosts and the VM's `hosts:`" if rules else "their `hosts:`"
+        why = f"together with {_named(others)}" if others else f"{hosts} have none in common"
+        fix = "take one of the rules away, or make it soft"
+        yield wrong(last.resource, "hostRule" if rules else "vmRule", what, why, fix)
+
+
+def _narrowed(union: affinity.Union, scope: Scope) -> bool:
+    """Whether one of the VMs may run on some hosts only."""
+    machines = (scope.get("VirtualMachine", name) for name in union.vms)
+    return any(each is not None and each.spec.hosts for each in machines)
 
 
 def _left(vms: frozenset[str], rules: Iterable[_Group], scope: Scope) -> frozenset[str]:

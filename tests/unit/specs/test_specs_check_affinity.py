@@ -20,6 +20,7 @@ MORE = "---\n".join(
         document("Host", "kvm3", "{uri: qemu+tls://kvm3.lan/system}"),
         *(labelled("VirtualMachine", name, WEB, "{tier: web}") for name in "abc"),
         document("VirtualMachine", "pinned", "{hosts: [kvm1]}"),
+        document("VirtualMachine", "elsewhere", "{hosts: [kvm2, kvm3]}"),
         "",
     ]
 )
@@ -87,6 +88,10 @@ def test_groups_that_can_be_kept_have_no_fault(specs: list[str], faults: Faults)
                 "{vms: [a, b], vmRule: positive}",
             ],
             "leaves no host for vm/a, vm/b, together with affinitygroup/g0 and affinitygroup/g2",
+        ),
+        (
+            ["{vms: [pinned, elsewhere], vmRule: positive}"],
+            "vmRule: affinitygroup/g0 leaves no host for vm/elsewhere, vm/pinned, their `hosts:` have none in common",
         ),
         (
             ["{vms: [pinned], hosts: [kvm2], hostRule: positive}"],

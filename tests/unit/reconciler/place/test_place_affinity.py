@@ -196,3 +196,11 @@ def test_where_a_vm_s_move_failed_another_one_is_moved_instead_and_else_it_is_he
     (move,) = paper(HOSTS + VMS + at_home, "kvm1: a", backoff=tired).moves().values()
     assert move.held is not None
     assert move.held.reason == "BackingOff"
+
+
+def test_vms_that_belong_together_follow_their_hosts_together() -> None:
+    together = group("g", "vms: [a, b], vmRule: positive")
+    moved = vm("a", "hosts: [kvm2]") + vm("b", "hosts: [kvm2, kvm3]")
+    site = paper(HOSTS + moved + together, "kvm1: a b")
+    site.settle()
+    assert site.where == {"a": "kvm2", "b": "kvm2"}
