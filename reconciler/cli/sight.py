@@ -49,7 +49,6 @@ class Sight:
         asked = self.situation.context.observed.vms() if only is None else only
         return replace(self.situation, addresses=addresses(self.looked.hosts, asked))
 
-
     def with_devices(self, situation: Situation, host: str) -> Situation:
         """The situation with the devices of that host."""
         from dataclasses import replace

@@ -285,3 +285,17 @@ def test_what_lies_in_the_trash_holds_no_device(site: Site) -> None:
     assert given(site, "two") == ("kvm1", "0000:65:00.0")
     site.vms(vm("two", state="stopped"), vm("one"))
     assert "kvm1 has no free device 10de:1eb8" in held(site, "one")
+
+
+def test_a_drain_holds_a_vm_that_has_a_device_of_its_host(site: Site) -> None:
+    plug(site, "kvm1", gpu("0000:65:00.0"))
+    plug(site, "kvm2", gpu("0000:17:00.0"))
+    site.vms(vm("one").replace("cpu: 1", "cpu: 1, preferredHosts: [kvm1]"))
+    site.settle()
+    assert given(site, "one") == ("kvm1", "0000:65:00.0")
+    text = (site.repository / "gitvirt.yaml").read_text()
+    site.write("gitvirt.yaml", text.replace("qemu+tls://kvm1/system'", "qemu+tls://kvm1/system', maintenance: true"))
+    told = held(site, "one")
+    assert told.startswith("CannotMove: kvm1 goes into maintenance; host device gpu is of kvm1")
+    site.apply()
+    assert given(site, "one") == ("kvm1", "0000:65:00.0")
