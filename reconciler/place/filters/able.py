@@ -20,11 +20,6 @@ def emulation_key(asked: Demand) -> Hashable:
     return asked.vm.emulation
 
 
-def takes_devices(asked: Demand, room: Room) -> bool:
-    """Whether it is to be given devices of its host."""
-    return any(path.startswith("hostDevices[") for path in asked.vm.fields)
-
-
 def emulation(asked: Demand, host: str, room: Room) -> str | None:
     """Hardware virtualization where it is asked for; never a silent fall-back."""
     if room.seen[host].capabilities.kvm or asked.vm.emulation == "tcg":
@@ -39,10 +34,3 @@ def abilities(asked: Demand, host: str, room: Room) -> str | None:
     """libvirt and QEMU there can do what its fields ask for."""
     fields, seen = asked.vm.fields, room.seen[host]
     return next((why for _, why in (*gates.lacking(fields, seen), *gates.untagged(fields, seen))), None)
-
-
-def host_devices(asked: Demand, host: str, room: Room) -> str | None:
-    """The devices that it is to be given are there; one that is kept off can wait for them."""
-    if asked.vm.power == "stopped":
-        return None
-    return next((why for _, why in gates.absent(asked.vm.fields, room.seen[host])), None)

@@ -11,6 +11,7 @@ from drivers.seen import Capabilities, SeenHost
 from reconciler.place.choose import Room, choose, demand, survey
 from reconciler.place.filters import FILTERS
 from reconciler.place.policies import POLICIES
+from reconciler.place.rules import Filter, Reads
 from reconciler.place.weights import WEIGHTS
 from specs.kinds import schedulingpolicy as known
 
@@ -194,3 +195,55 @@ def test_hosts_without_a_reading_are_out() -> None:
     room = site.room()
     assert isinstance(room.seen["kvm2"], SeenHost)
     assert choose(demand(site.wanted.vms["x"]), room).rejected == {"kvm1": "not reachable (Reachable)"}
+
+
+VARIETY = (
+    "{cpu: 1, memory: 1GiB}",
+    "{cpu: 2, memory: 1GiB}",
+    "{cpu: 9, memory: 1GiB}",
+    "{cpu: 1, memory: 9GiB}",
+    "{cpu: 1, memory: 9GiB, memoryPolicy: {guaranteed: 1GiB}}",
+    "{cpu: 1, memory: 9GiB, memoryPolicy: {hugepages: default}}",
+    "{cpu: {count: 1, model: EPYC}, memory: 1GiB}",
+    "{cpu: {count: 1, model: host-passthrough}, memory: 1GiB}",
+    "{cpu: {count: 1, features: +aes}, memory: 1GiB}",
+    "{cpu: 1, memory: 1GiB, nics: [lan]}",
+    "{cpu: 1, memory: 1GiB, nics: [{name: lan, model: igb}]}",
+    "{cpu: 1, memory: 1GiB, nics: [{name: lan, network: 'bridge:br0', vlan: {tags: [5]}}]}",
+    "{cpu: 1, memory: 1GiB, disks: [{name: a, size: 1GiB, storageDomain: nfs}]}",
+    "{cpu: 1, memory: 1GiB, machine: pc-q35-9.2}",
+    "{cpu: 1, memory: 1GiB, firmware: uefi}",
+    "{cpu: 1, memory: 1GiB, tpm: {enabled: true}}",
+    "{cpu: 1, memory: 1GiB, graphics: spice}",
+    "{cpu: 1, memory: 1GiB, state: stopped}",
+    "{cpu: 1, memory: 1GiB, highAvailability: true}",
+    "{cpu: 1, memory: 1GiB, preferredHosts: [kvm2]}",
+)
+
+
+@pytest.mark.parametrize("emulation", ["auto", "kvm", "tcg"])
+def test_vms_of_which_a_rule_says_the_same_key_get_the_same_answers(emulation: str) -> None:
+    domains = document("StorageDomain", "nfs", "{type: posix, path: /srv}") + document(
+        "Network", "lan", "{subnet: 192.168.150.0/24}"
+    )
+    vms = "".join(document("VirtualMachine", f"v{number}", spec) for number, spec in enumerate(VARIETY))
+    site = paper(cluster(f"emulation: {emulation}") + HOSTS + domains + vms, "")
+    room = site.room()
+    able = Capabilities(
+        kvm=True, machines=frozenset({"q35"}), firmwares=frozenset({"bios"}), graphics=frozenset({"vnc"}),
+        offers={"tpm.supported": frozenset({"no"}), "cpu.kvm": frozenset({"qemu64"})},
+    )  # fmt: skip
+    old = dataclasses.replace(room.seen["kvm1"], libvirt=9_000_000, hypervisor=7_002_000, capabilities=able)
+    room.seen = {**room.seen, "kvm1": old}
+    demands = [demand(each) for each in site.wanted.vms.values()]
+    rejecting = set()
+    for rule in (*FILTERS, *WEIGHTS):
+        answers: dict[object, object] = {}
+        for asked in demands if rule.reads is not Reads.ROOM else ():
+            if not rule.concerns(asked, room):
+                continue
+            ask = rule.why if isinstance(rule, Filter) else rule.weigh
+            said = [ask(asked, name, room) for name in ("kvm1", "kvm2")]
+            assert answers.setdefault(rule.key(asked), said) == said, (rule.name, asked.vm.fields)
+            rejecting |= {rule.name} if isinstance(rule, Filter) and said[0] else set()
+    assert rejecting >= {"Network", "Storage", "Emulated-Machine", "CPU", "Memory"}, rejecting
