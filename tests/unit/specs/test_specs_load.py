@@ -79,8 +79,8 @@ def test_what_a_faulty_object_does_not_say_well_is_not_called_missing(faults: Fa
 
 
 def test_an_object_with_a_fault_is_still_known_by_name(faults: Faults) -> None:
-    (only,) = faults(document("Network", "n", "{type: nowhere}") + "---\n" + document("VirtualMachine", "w", "{nics: [n]}"))
-    assert "`nowhere` cannot be used here; use nat, routed, isolated, open, bridge, ovs or vxlan" in only
+    (only,) = faults(document("Network", "n", "{type: else}") + "---\n" + document("VirtualMachine", "w", "{nics: [n]}"))
+    assert "`else` cannot be used here; use nat, routed, isolated, open, bridge, ovs or vxlan" in only
 
 
 @pytest.mark.parametrize(
