@@ -2,7 +2,9 @@
 
 Pure and deterministic: the same observation gives the same addresses, so that a lease that is planned for a NIC and
 the NIC itself agree. An address that a NIC has, or that the mark remembers, always stays; a declared one is
-taken at its word; only a new NIC takes the next free one. Called by plan/builder.py, diff/leases.py and plan/planner.py.
+taken at its word; only a new NIC takes the next free one.
+
+Called by plan/builder.py, diff/leases.py and plan/planner.py.
 """
 
 from __future__ import annotations

@@ -79,7 +79,8 @@ def test_what_a_faulty_object_does_not_say_well_is_not_called_missing(faults: Fa
 
 
 def test_an_object_with_a_fault_is_still_known_by_name(faults: Faults) -> None:
-    (only,) = faults(document("Network", "n", "{type: else}") + "---\n" + document("VirtualMachine", "w", "{nics: [n]}"))
+    vm = document("VirtualMachine", "w", "{nics: [n]}")
+    (only,) = faults(document("Network", "n", "{type: else}") + "---\n" + vm)
     assert "`else` cannot be used here; use nat, routed, isolated, open, bridge, ovs or vxlan" in only
 
 
