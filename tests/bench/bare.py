@@ -3,6 +3,7 @@
     python bare.py check  URI FILE            read the YAML, look at the host, compare; prints what differs
     python bare.py create URI FILE            a qcow2 volume and a definition for each VM
     python bare.py start|stop URI FILE        all of them, the fastest way known
+    python bare.py drain URI FILE PEER ADDRESS   all of them by live migration to the host that URI's host calls PEER
     python bare.py clean  URI FILE            destroys, undefines and deletes every one of them, and its volumes
 
 Knows nothing of gitvirt and imports nothing of it. Run by the bench as a whole process, as gitvirt is. Has no marks,
@@ -16,6 +17,7 @@ import threading
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import libvirt
@@ -23,6 +25,9 @@ from ruamel.yaml import YAML
 
 THREADS = 8
 """As many changes at once as gitvirt makes on one host; each thread has a connection of its own."""
+
+MOVES = 2
+"""As many migrations at once as gitvirt lets leave a host."""
 
 UNITS = {"MiB": 1024**2, "GiB": 1024**3}
 DOMAIN = """<domain type='qemu'>
@@ -48,11 +53,13 @@ POOL = "bench"
 Vm = dict[str, Any]
 
 
-def main(verb: str, uri: str, file: str) -> None:
+def main(verb: str, uri: str, file: str, *peer: str) -> None:
     libvirt.registerErrorHandler(lambda context, error: None, None)
     vms = list(wanted(file))
     if verb == "check":
         check(libvirt.open(uri), vms)
+    elif verb == "drain":
+        drain(uri, vms, *peer)
     else:
         VERBS[verb](uri, vms)
 
@@ -125,6 +132,20 @@ def stop(uri: str, vms: list[Vm]) -> None:
     each_on_threads(uri, todo, lambda conn, vm: conn.lookupByName(vm["name"]).destroy())
 
 
+def drain(uri: str, vms: list[Vm], peer: str, address: str) -> None:
+    active = running(uri)
+    todo = [vm for vm in vms if vm["name"] in active]
+    flags = (
+        libvirt.VIR_MIGRATE_LIVE
+        | libvirt.VIR_MIGRATE_PEER2PEER
+        | libvirt.VIR_MIGRATE_PERSIST_DEST
+        | libvirt.VIR_MIGRATE_UNDEFINE_SOURCE
+    )
+    way = {libvirt.VIR_MIGRATE_PARAM_URI: f"tcp://{address}"}
+    move = partial(libvirt.virDomain.migrateToURI3, dconnuri=peer, params=way, flags=flags)
+    each_on_threads(uri, todo, lambda conn, vm: move(conn.lookupByName(vm["name"])), MOVES)
+
+
 def running(uri: str) -> set[str]:
     return {each.name() for each in libvirt.open(uri).listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)}
 
@@ -144,7 +165,9 @@ def clean(uri: str, vms: list[Vm]) -> None:
                 volume.delete()
 
 
-def each_on_threads(uri: str, vms: list[Vm], work: Callable[[libvirt.virConnect, Vm], object]) -> None:
+def each_on_threads(
+    uri: str, vms: list[Vm], work: Callable[[libvirt.virConnect, Vm], object], threads: int = THREADS
+) -> None:
     own = threading.local()
 
     def on_thread(vm: Vm) -> None:
@@ -152,11 +175,11 @@ def each_on_threads(uri: str, vms: list[Vm], work: Callable[[libvirt.virConnect,
             own.connection = libvirt.open(uri)
         work(own.connection, vm)
 
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         list(pool.map(on_thread, vms))
 
 
 VERBS: dict[str, Callable[[str, list[Vm]], None]] = {"create": create, "start": start, "stop": stop, "clean": clean}
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    main(*sys.argv[1:])

@@ -52,9 +52,9 @@ def observation(site: Site, count: int, rounds: int) -> Comparison:
         assert len(seen.vms) == count
 
     contenders = {
-        OURS: lambda: _timed(ours),
-        "bare calls": lambda: _timed(lambda: bare_calls(site.uri, threads=1)),
-        f"bare calls, {THREADS} threads": lambda: _timed(lambda: bare_calls(site.uri, threads=THREADS)),
+        OURS: lambda: timed(ours),
+        "bare calls": lambda: timed(lambda: bare_calls(site.uri, threads=1)),
+        f"bare calls, {THREADS} threads": lambda: timed(lambda: bare_calls(site.uri, threads=THREADS)),
     }
     return compare(f"observe a host, {count} VMs", contenders, rounds * 2, target=1.5)
 
@@ -120,8 +120,8 @@ def _change(site: Site, rounds: int, deed: Deed) -> Iterator[Comparison]:
     yield compare(what, whole, rounds, target=deed.target, before=lambda: _undo(site, deed))
     vms = list(bare.wanted(str(site.file)))
     alone = {
-        OURS: lambda: _steps(site),
-        BARE: lambda: _timed(lambda: bare.VERBS[deed.verb](site.uri, vms)),
+        OURS: lambda: steps_alone(site),
+        BARE: lambda: timed(lambda: bare.VERBS[deed.verb](site.uri, vms)),
     }
     yield compare(f"{what}, steps alone", alone, rounds, target=deed.target, before=lambda: _undo(site, deed))
 
@@ -130,12 +130,12 @@ def _undo(site: Site, deed: Deed) -> None:
     site.bare(deed.undo)
 
 
-def _steps(site: Site) -> Cost:
+def steps_alone(site: Site) -> Cost:
     """Only making the plan true, in this process: no imports, no observation, no planning."""
     place = repository_at(site.repository, None)
     with application(place) as app:
         looked = look(app, load_revision(app, place, None), Asked())
-        return _timed(lambda: _all_good(app.act(looked, lambda step, outcome: None)))
+        return timed(lambda: _all_good(app.act(looked, lambda step, outcome: None)))
 
 
 def _all_good(run: Run) -> None:
@@ -144,7 +144,7 @@ def _all_good(run: Run) -> None:
     assert run.outcomes, "nothing was to do"
 
 
-def _timed(work: Callable[[], None]) -> Cost:
+def timed(work: Callable[[], None]) -> Cost:
     began, cpu = time.perf_counter(), time.process_time()
     work()
     return Cost(time.perf_counter() - began, time.process_time() - cpu)

@@ -74,6 +74,10 @@ class Site:
         self.uri = lab.libvirt_uri(HOST)
         self._init()
 
+    def head(self) -> str:
+        """All but the VMs."""
+        return HEAD.format(uri=self.lab.uri(HOST))
+
     def declare(self, count: int, state: str = "stopped") -> None:
         """Commits a repository with that many VMs."""
         text = "".join(VM.format(name=name, state=state) for name in names(count))
@@ -85,18 +89,17 @@ class Site:
         """One gitvirt process that has to find (plan) or leave (apply) everything as it is declared."""
         return process([GITVIRT, verb, *words, self.repository])
 
-    def bare(self, verb: str) -> Cost:
+    def bare(self, verb: str, *words: str) -> Cost:
         """One process of the hand-written script on the same file and host; RuntimeError if it has anything to tell."""
         said: list[str] = []
-        cost = process([sys.executable, HERE / "bare.py", verb, self.uri, self.file], said=said)
+        cost = process([sys.executable, HERE / "bare.py", verb, self.uri, self.file, *words], said=said)
         if said != [""]:
             raise RuntimeError(f"bare.py {verb} found that not all is as declared:\n{said[0]}")
         return cost
 
     def _init(self) -> None:
         self.repository.mkdir()
-        declared = self.lab.uri(HOST)
-        (self.repository / "gitvirt.yaml").write_text(HEAD.format(uri=declared), encoding="utf-8")
+        (self.repository / "gitvirt.yaml").write_text(self.head(), encoding="utf-8")
         self._git("init", "--quiet")
         self._git("config", "user.name", "bench")
         self._git("config", "user.email", "bench@gitvirt.invalid")
