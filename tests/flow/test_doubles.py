@@ -13,9 +13,9 @@ from reconciler.observe.again import overlooked, sure
 from reconciler.observe.collect import collect
 from reconciler.operations import power
 from reconciler.plan.plan import Plan
+from tests.flow.leaving import local, with_local_disk
 from tests.flow.operator import PLAIN, Operator
 from tests.flow.site import ID, Site, said, vm_yaml
-from tests.flow.test_moves import local, with_local_disk
 
 
 @pytest.fixture
