@@ -25,17 +25,27 @@ def moving(twin: Twin) -> Journeys:
 
 
 @pytest.fixture(scope="module")
-def traveller(twin: Twin, moving: Journeys) -> str:
-    """The uuid of a running VM on shared storage whose guest counts."""
+def guest(twin: Twin) -> str:
+    """The uuid of a running VM on shared storage."""
     image, name = twin.guest_image(), START + "traveller"
     twin.host.volumes.upload(twin.pool, "traveller-base.qcow2", iter([image]), len(image))
     backing = twin.seen_pool().volumes["traveller-base.qcow2"].path
     source = twin.volume("traveller.qcow2", 0, backing=backing)
     twin.define(new_vm(name, disks_root={"source": source, "format": "qcow2", "bus": "virtio"}))
     twin.host.powers.start(id_of(name))
-    twin.wait(lambda: twin.vm(id_of(name)).agent, "the agent's connection")
-    moving.count(id_of(name))
     return id_of(name)
+
+
+@pytest.fixture
+def traveller(moving: Journeys, guest: str) -> str:
+    """The same with its guest counting; started anew if that was damaged in an earlier test (tests/emulator.py)."""
+    if not moving.is_counting(guest):
+        host, _ = moving.where(guest)
+        host.powers.destroy(guest)
+        host.powers.start(guest)
+        moving.twin.wait(lambda: moving.seen(guest).agent, "the agent's connection")
+        moving.count(guest)
+    return guest
 
 
 @pytest.fixture
@@ -159,19 +169,20 @@ def test_a_migration_is_cancelled_while_the_target_has_only_a_shell(moving: Jour
 def test_a_guest_that_never_converges_stays_stands_still_or_is_fetched_after_the_fact(
     moving: Journeys, traveller: str
 ) -> None:
+    if not moving.has_busy_guests:
+        pytest.skip("QEMU before 9.0 loses writes of a guest that it emulates while it migrates: see tests/emulator.py")
     source, target = moving.where(traveller)
     moving.busy(traveller, True)
     with pytest.raises(Busy, match="faster than it can be copied"):
         moving.migrate(traveller, target_uri=moving.uri(target), **STEEP)
     assert moving.where(traveller)[0] is source
     moving.assert_went_on(traveller)
-    moving.migrate(traveller, target_uri=moving.uri(target), last_resort="suspend", last_downtime=20_000, **STEEP)
-    moving.assert_went_on(traveller)
-    phases = set[str]()
-    moving.migrate(traveller, lambda each: phases.add(each.phase), last_resort="postcopy", **STEEP)
-    assert "copying" in phases
+    for resort in ("suspend", "postcopy"):
+        before, _ = moving.where(traveller)
+        moving.migrate(traveller, last_resort=resort, last_downtime=20_000, **STEEP)
+        assert moving.where(traveller)[0] is not before
+        moving.assert_went_on(traveller)
     moving.busy(traveller, False)
-    moving.assert_went_on(traveller)
 
 
 def test_only_the_vm_that_was_planned_with_is_moved(moving: Journeys, traveller: str) -> None:

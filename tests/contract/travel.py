@@ -29,6 +29,8 @@ class Journeys(ABC):
     """Moves of VMs between `twin.host` and `twin.second`."""
 
     own = START + "own"
+    has_busy_guests: bool
+    """Whether a guest can change its memory faster than it is copied, and come to no harm."""
 
     def __init__(self, twin: Twin) -> None:
         self.twin = twin
@@ -105,12 +107,16 @@ class Journeys(ABC):
         """From now on its guest counts, in its memory."""
 
     @abstractmethod
+    def is_counting(self, uuid: str) -> bool:
+        """Does it, and has it its memory? False before the first `count`."""
+
+    @abstractmethod
     def assert_went_on(self, uuid: str) -> None:
         """It is the same run, with the memory that it had, and it goes on."""
 
-    @abstractmethod
     def busy(self, uuid: str, on: bool) -> None:
         """Its guest changes memory faster than a slow line takes it."""
+        raise NotImplementedError
 
     @abstractmethod
     def write_nvram(self, host: Host, name: str, content: bytes) -> None:
@@ -137,6 +143,8 @@ class MemoryJourneys(Journeys):
     """In a World."""
 
     twin: MemoryTwin
+    has_busy_guests = True
+    _before = (0, 0)
 
     def _domain(self, uuid: str) -> Any:
         return self.twin.world.hosts[self.where(uuid)[0].name].domains[uuid]
@@ -150,6 +158,9 @@ class MemoryJourneys(Journeys):
     def count(self, uuid: str) -> None:
         domain = self._domain(uuid)
         self._before = (domain.boots, domain.resets)
+
+    def is_counting(self, uuid: str) -> bool:
+        return self._before == (self._domain(uuid).boots, self._domain(uuid).resets)
 
     def assert_went_on(self, uuid: str) -> None:
         domain = self._domain(uuid)
@@ -183,6 +194,8 @@ class LibvirtJourneys(Journeys):
     """On the lab."""
 
     twin: LibvirtTwin
+    has_busy_guests = False
+    _count: Any = None
 
     def uri(self, target: Host, transport: str = "tls") -> str:
         return self.twin.lab.uri(target.name, transport=transport).partition("?")[0]  # type: ignore[arg-type]
@@ -200,15 +213,20 @@ class LibvirtJourneys(Journeys):
 
         self._count = counting.begin(self._guest(uuid))
 
+    def is_counting(self, uuid: str) -> bool:
+        from tests.live import counting
+
+        if self._count is None:
+            return False
+        try:
+            return counting.look(self._guest(uuid)).boot == self._count.boot
+        except (AssertionError, subprocess.SubprocessError):
+            return False
+
     def assert_went_on(self, uuid: str) -> None:
         from tests.live import counting
 
         self._count = counting.assert_went_on(self._guest(uuid), self._count)
-
-    def busy(self, uuid: str, on: bool) -> None:
-        from tests.live import counting
-
-        (counting.dirty if on else counting.rest)(self._guest(uuid))
 
     def write_nvram(self, host: Host, name: str, content: bytes) -> None:
         script = f"mkdir -p {NVRAM} && cat > {NVRAM}/{name}_VARS.fd"

@@ -26,7 +26,6 @@ from drivers.seen import Power
 def test_only_what_libvirt_itself_paused_for_a_migration_is_on_its_way(
     power: Power, constant: str, persistent: bool, seen: str
 ) -> None:
-
     state = getattr(libvirt, f"VIR_DOMAIN_{constant.partition('_')[0]}")
     reason = REASONS[state, getattr(libvirt, f"VIR_DOMAIN_{constant}")]
     assert _migrating(power, reason, persistent) == seen
