@@ -9,8 +9,8 @@ import pytest
 from drivers.memory.faults import Crash
 from drivers.memory.journey import PHASES
 from drivers.moving import UNFINISHED
+from tests.flow.leaving import with_local_disk
 from tests.flow.site import Site, said
-from tests.flow.test_moves import with_local_disk
 
 
 @pytest.fixture
