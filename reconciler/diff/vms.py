@@ -217,9 +217,10 @@ def _able(change: FieldChange, wanted: WantedVm, found: Found, context: Context)
         return change
     after = change.after if isinstance(change.after, Mapping) else {change.path: change.after}
     within = {path if path == change.path else f"{change.path}.{path}": value for path, value in after.items()}
-    lacking = [*gates.lacking(within, host), *gates.untagged({**wanted.fields, **within}, host)]
+    off = wanted.power == "stopped"
+    lacking = [*gates.lacking(within, host, off=off), *gates.untagged({**wanted.fields, **within}, host)]
     lacking += gates.unassigned(within, host)
-    if wanted.power != "stopped":
+    if not off:
         lacking += gates.absent({**wanted.fields, **within}, host) if change.path.startswith("hostDevices[") else ()
     mine = (reason for path, reason in lacking if path.startswith(change.path))
     why = next(mine, None)

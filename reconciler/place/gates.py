@@ -27,6 +27,7 @@ class Gate:
 
     Versions as libvirt's integers (9001000 = 9.1.0). `offer` is a word that the host must have among `offers[key]`
     (see Capabilities), "" for the field's own value. `what` names the thing in a sentence; `of`: whose offer it is.
+    `start`: it is missed when the VM starts, so one that is kept off can wait for it.
     """
 
     path: str
@@ -37,6 +38,7 @@ class Gate:
     key: str = ""
     offer: str = ""
     of: str = "QEMU on "
+    start: bool = False
 
     def concerns(self, value: Scalar) -> bool:
         """Whether a field of this value needs it."""
@@ -74,7 +76,7 @@ GATES: tuple[Gate, ...] = (
     Gate(path="rngOptions.backend", what="source {value} of random numbers", key="rng.backendModel"),
     Gate(path="panic", what="the panic device on PCI", values=("pvpanic",), libvirt=9_001_000),
     Gate(path="nics[*].model", what="network card igb", values=("igb",), libvirt=9_003_000, qemu=8_000_000),
-    Gate(path="nics[*].filter", what="network filter {value}", key="nwfilter", of=""),
+    Gate(path="nics[*].filter", what="network filter {value}", key="nwfilter", of="", start=True),
     Gate(path="iommu.model", what="a virtio IOMMU", values=("virtio",), libvirt=8_003_000),
 )
 
@@ -84,11 +86,11 @@ def concerned(path: str) -> bool:
     return (known := pattern(path)) in _TABLE or known in _TAGGED
 
 
-def lacking(fields: Fields, host: SeenHost) -> Iterator[tuple[str, str]]:
-    """(path, what the host lacks for it), for each field that the host cannot do."""
+def lacking(fields: Fields, host: SeenHost, *, off: bool = False) -> Iterator[tuple[str, str]]:
+    """(path, what the host lacks for it), for each field that the host cannot do; `off`: for a VM that is kept off."""
     for path, value in fields.items():
         for gate in _TABLE.get(pattern(path), ()):
-            if gate.concerns(value) and (why := gate.lacks(value, host)):
+            if not (off and gate.start) and gate.concerns(value) and (why := gate.lacks(value, host)):
                 yield path, why
 
 

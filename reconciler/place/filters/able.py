@@ -12,7 +12,8 @@ from reconciler.place.room import Room
 def abilities_key(asked: Demand) -> Hashable:
     """The fields that `abilities` looks at."""
     fields = asked.vm.fields
-    return tuple((path, value) for path, value in fields.items() if gates.concerned(path))
+    off = asked.vm.power == "stopped"
+    return off, *((path, value) for path, value in fields.items() if gates.concerned(path))
 
 
 def emulation_key(asked: Demand) -> Hashable:
@@ -33,4 +34,5 @@ def emulation(asked: Demand, host: str, room: Room) -> str | None:
 def abilities(asked: Demand, host: str, room: Room) -> str | None:
     """libvirt and QEMU there can do what its fields ask for."""
     fields, seen = asked.vm.fields, room.seen[host]
-    return next((why for _, why in (*gates.lacking(fields, seen), *gates.untagged(fields, seen))), None)
+    lacking = gates.lacking(fields, seen, off=asked.vm.power == "stopped")
+    return next((why for _, why in (*lacking, *gates.untagged(fields, seen))), None)

@@ -65,6 +65,13 @@ def test_a_host_of_unknown_version_is_not_kept_from_trying() -> None:
     assert list(lacking({"panic": "pvpanic", "tpm.enabled": True}, host(libvirt=0, hypervisor=0))) == []
 
 
+def test_what_is_missed_at_the_start_only_does_not_matter_to_a_vm_that_is_kept_off() -> None:
+    bare = host(offers={"nwfilter": frozenset()})
+    fields = {"nics[lan].filter": "clean-traffic"}
+    assert list(lacking(fields, bare)) == [("nics[lan].filter", "kvm1 has no network filter clean-traffic")]
+    assert list(lacking(fields, bare, off=True)) == []
+
+
 def test_every_gate_is_about_a_field() -> None:
     assert {each.path for each in GATES} <= set(patterns())
 
