@@ -21,7 +21,7 @@ from reconciler.journal import Journal
 from reconciler.observe.holds import Holds
 from reconciler.observe.overrides import Overrides
 from reconciler.observe.register import Register
-from reconciler.place.hoststate import MAINTENANCE
+from reconciler.place.hosts.hoststate import MAINTENANCE
 from reconciler.plan.plan import Step
 from specs.catalog import Catalog
 from specs.fields import Secret

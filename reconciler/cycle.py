@@ -25,8 +25,8 @@ from reconciler.observe.flights import flights
 from reconciler.observe.observed import Flight, Observed
 from reconciler.observe.refused import refusals
 from reconciler.observe.register import Register
-from reconciler.place import hostdevices
-from reconciler.place.hoststate import LOST
+from reconciler.place.hosts import hostdevices
+from reconciler.place.hosts.hoststate import LOST
 from reconciler.plan import planner
 from reconciler.plan.plan import Plan
 from specs.catalog import Catalog

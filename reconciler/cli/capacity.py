@@ -16,7 +16,7 @@ from reconciler.errors import UsageError
 
 if TYPE_CHECKING:
     from reconciler.desired.wanted import WantedVm
-    from reconciler.place.capacity import Capacity
+    from reconciler.place.headroom.capacity import Capacity
     from reconciler.status.situation import Situation
     from specs.tree import Tree, TreeFile
 
@@ -84,8 +84,8 @@ def capacity(
 
 
 def _capacity(vm: WantedVm, situation: Situation) -> Capacity:
-    from reconciler.place.capacity import capacity as count
     from reconciler.place.demand import demand
+    from reconciler.place.headroom.capacity import capacity as count
     from reconciler.status.placement import room_left
 
     return count(demand(vm), lambda: room_left(situation))

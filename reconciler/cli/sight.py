@@ -63,7 +63,7 @@ class Sight:
         from dataclasses import replace
 
         from reconciler.observe.baselines import Baselines
-        from reconciler.place import clusters
+        from reconciler.place.hosts import clusters
 
         kept = Baselines(self.app.settings.state_folder)
         found = {}

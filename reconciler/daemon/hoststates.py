@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from reconciler.diff.context import Context
 from reconciler.observe.observed import Observed
-from reconciler.place.hoststate import HostState, State, states
+from reconciler.place.hosts.hoststate import HostState, State, states
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

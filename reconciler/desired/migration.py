@@ -1,6 +1,6 @@
 """From `migration:` of a cluster and a VM to the rules of one VM's migrations: oVirt's four policies, with overrides.
 
-Pure. Called by desired/vm.py; read by place/preflight.py and plan/steps/vm_move.py. A ladder is what is done while a
+Pure. Called by desired/vm.py; read by moving/preflight.py and plan/steps/vm_move.py. A ladder is what is done while a
 guest writes faster than is sent: (pass over the memory beyond which, downtime in ms that is then allowed).
 """
 

@@ -1,6 +1,6 @@
 """Hosts whose removal or change of cluster waits: one held change each, with what they still hold.
 
-Pure. Called by diff/compare.py. A host that is to go is emptied as for maintenance (place/movers/drain.py); one that
+Pure. Called by diff/compare.py. A host that is to go is emptied as for maintenance (moving/movers/drain.py); one that
 was put into another cluster counts as one of its old cluster until then (reconciler/observe/leaving.py).
 """
 

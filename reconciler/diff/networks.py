@@ -16,7 +16,7 @@ from reconciler.diff.change import Change, FieldChange, HeldReason, Verb
 from reconciler.diff.context import Context
 from reconciler.diff.leases import leases, with_leases
 from reconciler.diff.threeway import Sides, released, scalars
-from reconciler.place import bridges
+from reconciler.place.hosts import bridges
 from specs.effects import Effect
 from specs.fields import Fields, entries
 from specs.resource import Ref

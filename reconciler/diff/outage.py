@@ -20,7 +20,7 @@ from reconciler.diff.change import Change, FieldChange, HeldReason
 from reconciler.diff.context import Context
 from reconciler.diff.power import OUTAGE
 from reconciler.observe.observed import Found
-from reconciler.place import hoststate
+from reconciler.place.hosts import hoststate
 from specs.effects import Effect
 from specs.resource import Ref
 

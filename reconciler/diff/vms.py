@@ -17,7 +17,7 @@ from reconciler.diff.change import Change, FieldChange, HeldReason, Verb
 from reconciler.diff.context import Context
 from reconciler.diff.threeway import Sides, released, scalars
 from reconciler.observe.observed import Found
-from reconciler.place import gates
+from reconciler.place.hosts import gates
 from specs.effects import Effect
 from specs.fields import Fields, Scalar
 from specs.resource import Location

@@ -15,7 +15,7 @@ from drivers.mark import Override
 from drivers.seen import Unseen
 from reconciler.desired.wanted import Wanted, WantedHost
 from reconciler.observe.observed import Observed
-from reconciler.place.hoststate import LOST
+from reconciler.place.hosts.hoststate import LOST
 from specs.resource import Location, Ref
 
 Entries = Mapping[str, Mapping[str, object]]

@@ -12,7 +12,7 @@ from reconciler.diff.holding import KIND, owned
 from reconciler.observe.holds import Holds
 from reconciler.operations.overrides import put, until, write
 from reconciler.operations.scene import Declined, Scene, locate
-from reconciler.place.movers.override import KIND as PLACED
+from reconciler.place.moving.movers.override import KIND as PLACED
 from specs.resource import Ref
 
 

@@ -1,7 +1,7 @@
 """Maintenance of a host: what would happen, on, the drain, off.
 
 In: a campaign. Out: lines and a verdict. The override in the state directory is what counts; the moves follow from it
-in every pass, here or in the daemon (reconciler/place/movers/drain.py). Called by `gitvirt maintenance`, and by the
+in every pass, here or in the daemon (moving/movers/drain.py). Called by `gitvirt maintenance`, and by the
 rolling upgrade of a cluster.
 """
 
@@ -17,9 +17,9 @@ from reconciler.diff.context import Context
 from reconciler.diff.power import OUTAGE
 from reconciler.operations.campaign import Campaign, Settled, narrowed, with_override
 from reconciler.operations.scene import By, Declined
-from reconciler.place.hoststate import MAINTENANCE, State, state
-from reconciler.place.spare import Spare, spare
-from reconciler.place.wish import homes
+from reconciler.place.headroom.spare import Spare, spare
+from reconciler.place.hosts.hoststate import MAINTENANCE, State, state
+from reconciler.place.moving.wish import homes
 from reconciler.plan.plan import MigrateVm
 
 USUAL = 112 << 20

@@ -2,7 +2,7 @@
 
 In: refs and a scene. Out: a Plan, to be shown and carried out as any other, or an outcome in a line. A move by hand is
 not repeated and not undone; with `hold` an override on the VM tells placement to leave it there
-(place/movers/override.py). Called by `gitvirt migrate`.
+(place/moving/movers/override.py). Called by `gitvirt migrate`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from reconciler.diff import doubles
 from reconciler.diff.change import Change, FieldChange, HeldReason, Verb
 from reconciler.operations.overrides import put, until, write
 from reconciler.operations.scene import Declined, Scene, locate
-from reconciler.place import moves
 from reconciler.place.choose import Placement
-from reconciler.place.movers.override import KIND, declared
+from reconciler.place.moving import moves
+from reconciler.place.moving.movers.override import KIND, declared
+from reconciler.place.moving.wish import Home, Move, Wish, home_of
 from reconciler.place.room import Room
-from reconciler.place.wish import Home, Move, Wish, home_of
 from reconciler.plan.builder import Builder, Withheld
 from reconciler.plan.plan import MarkVm, Plan
 from reconciler.plan.planner import assemble, room_of

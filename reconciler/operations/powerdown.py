@@ -15,8 +15,8 @@ from reconciler.diff.context import Context
 from reconciler.diff.power import OUTAGE
 from reconciler.operations.campaign import Campaign, Settled
 from reconciler.operations.scene import Declined
-from reconciler.place.hoststate import POWER, by_hand
-from reconciler.place.wish import Home, homes
+from reconciler.place.hosts.hoststate import POWER, by_hand
+from reconciler.place.moving.wish import Home, homes
 from specs.resource import Ref
 
 

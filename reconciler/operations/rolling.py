@@ -3,7 +3,7 @@
 In: a campaign, and what is to be done at each empty host. Out: lines; Declined or Stuck where it stops. How far it came
 is an override of the cluster (`value`: the hosts that are done, `field`: the one under way), so that the same command
 goes on after an end half-way; the command at a host may then be given twice, a host that is done never. While it is
-there nothing is balanced in that cluster (place/hoststate.py, `upgrading`).
+there nothing is balanced in that cluster (place/hosts/hoststate.py, `upgrading`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.operations import maintenance
 from reconciler.operations.campaign import POLL, Campaign
 from reconciler.operations.scene import Declined
-from reconciler.place.hoststate import MAINTENANCE, UPGRADE, State, by_hand, state
+from reconciler.place.hosts.hoststate import MAINTENANCE, UPGRADE, State, by_hand, state
 from specs.resource import Ref
 
 Each = Callable[[str], bool]

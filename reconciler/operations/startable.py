@@ -14,7 +14,7 @@ from reconciler.diff import outage
 from reconciler.diff.context import Context
 from reconciler.diff.power import moved_away
 from reconciler.operations.scene import Target
-from reconciler.place.hoststate import maintenance
+from reconciler.place.hosts.hoststate import maintenance
 from specs.attachment import is_network
 from specs.fields import entries
 

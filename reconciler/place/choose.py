@@ -1,6 +1,6 @@
 """Choice: which host a VM goes to.
 
-Pure. `choose` is called by plan/planner.py for VMs that no host holds yet, and by place/moves.py for those that leave
+Pure. `choose` is called by plan/planner.py for VMs that no host holds yet, and by moving/moves.py for those that leave
 theirs. A host that a filter rejects is out; the others are ranked by the weights of the cluster's policy. `survey` asks
 the same of every host anew and tells all scores, for people (status/placement.py); both always agree.
 """

@@ -17,7 +17,7 @@ from reconciler.diff.context import Context
 from reconciler.diff.holding import hosts_on_hold, owned
 from reconciler.observe.observed import Found
 from reconciler.place.demand import Demand, demand, overhead, size
-from reconciler.place.hoststate import states
+from reconciler.place.hosts.hoststate import states
 from reconciler.place.policies import POLICIES, Policy, policy_of
 from reconciler.place.standing import Standing
 

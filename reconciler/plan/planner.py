@@ -18,11 +18,14 @@ from reconciler.diff.change import Change, HeldReason, Verb
 from reconciler.diff.context import Context
 from reconciler.observe import backing
 from reconciler.observe.observed import Found
-from reconciler.place import bridges, choose, clusters, hostdevices, macs, moves, reservation
-from reconciler.place.hoststate import maintenance
+from reconciler.place import choose, macs
+from reconciler.place.headroom import reservation
+from reconciler.place.headroom.spare import spare
+from reconciler.place.hosts import bridges, clusters, hostdevices
+from reconciler.place.hosts.hoststate import maintenance
+from reconciler.place.moving import moves
 from reconciler.place.reasons import folded
 from reconciler.place.room import Room, furnish
-from reconciler.place.spare import spare
 from reconciler.plan import guard
 from reconciler.plan.builder import Builder, Withheld
 from reconciler.plan.order import by_harm

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from drivers.node import NodeDevice
 from drivers.seen import SeenHost
-from reconciler.place.hostdevices import told
+from reconciler.place.hosts.hostdevices import told
 from reconciler.plan.faces import words
 from reconciler.status.sections import Section
 

@@ -14,7 +14,7 @@ from typing import Any
 from drivers.mark import Override
 from reconciler.diff import power
 from reconciler.diff.change import HeldReason
-from reconciler.place.hoststate import State
+from reconciler.place.hosts.hoststate import State
 from reconciler.status import objects
 from reconciler.status.conditions import every_held
 from reconciler.status.kinds import affinity, host, volume

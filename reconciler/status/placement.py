@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 
 from reconciler.desired.wanted import WantedVm
 from reconciler.diff.pools import pool_on
-from reconciler.place import bridges, preflight
 from reconciler.place.choose import survey
 from reconciler.place.demand import demand
+from reconciler.place.hosts import bridges
+from reconciler.place.moving import preflight
+from reconciler.place.moving.wish import home_of
 from reconciler.place.room import Room, furnish
-from reconciler.place.wish import home_of
 from reconciler.plan import plan
 from reconciler.status.situation import Machine, Situation
 

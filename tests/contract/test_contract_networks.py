@@ -11,7 +11,7 @@ import pytest
 from drivers.base import Edit, NewNetwork
 from drivers.errors import Conflict, Missing, Refused, Unsupported
 from drivers.mark import Mark
-from reconciler.place.gates import BRIDGE_TAGS
+from reconciler.place.hosts.gates import BRIDGE_TAGS
 from tests.contract.twin import Twin, id_of
 from tests.strategies import mark_for
 

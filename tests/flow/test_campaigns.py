@@ -18,8 +18,8 @@ from reconciler.apply.walk import Walker
 from reconciler.operations import maintenance, powerdown, rolling
 from reconciler.operations.campaign import Campaign
 from reconciler.operations.scene import By, Declined
-from reconciler.place.hoststate import State, state
-from reconciler.place.spare import spare
+from reconciler.place.headroom.spare import spare
+from reconciler.place.hosts.hoststate import State, state
 from tests.flow.site import NoWait, Site, host_yaml, said, vm_yaml
 from tests.flow.test_maintenance import on_kvm1, where
 from tests.flow.test_outages import overrides, power_of, state_of

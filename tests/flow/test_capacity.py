@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from reconciler.desired.wanted import WantedVm
-from reconciler.place.capacity import Capacity, capacity
 from reconciler.place.demand import demand
+from reconciler.place.headroom.capacity import Capacity, capacity
 from reconciler.status.placement import room_left
 from reconciler.status.situation import Situation
 from tests.flow.site import Site, vm_yaml

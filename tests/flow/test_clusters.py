@@ -10,8 +10,8 @@ import pytest
 from drivers.node import CpuModel
 from drivers.seen import Capabilities
 from reconciler.observe.baselines import Baseline, Baselines
-from reconciler.place.clusters import report
-from reconciler.place.hoststate import State, state
+from reconciler.place.hosts.clusters import report
+from reconciler.place.hosts.hoststate import State, state
 from tests.flow.site import Site, vm_yaml
 
 CLUSTER = "---\napiVersion: gitvirt/v1\nkind: Cluster\nmetadata: {name: default}\nspec: {SPEC}\n"

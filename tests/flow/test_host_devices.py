@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from drivers.node import NodeDevice
 from reconciler.diff.change import HeldReason
 from reconciler.observe.devices import with_devices
-from reconciler.place import hostdevices
+from reconciler.place.hosts import hostdevices
 from reconciler.place.room import furnish
 from reconciler.status.hostdevices import section
 from specs.fields import Fields

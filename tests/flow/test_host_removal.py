@@ -6,7 +6,7 @@ from drivers.mark import Override
 from drivers.seen import Power
 from reconciler.diff.change import HeldReason
 from reconciler.observe.register import Register
-from reconciler.place.hoststate import LOST, State
+from reconciler.place.hosts.hoststate import LOST, State
 from reconciler.plan.faces.text import text
 from reconciler.status.description import describe
 from reconciler.status.kinds.host import hosts

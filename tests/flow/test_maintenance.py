@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from drivers.seen import Power
-from reconciler.place.hoststate import State
+from reconciler.place.hosts.hoststate import State
 from tests.flow.site import Site, host_yaml, said, vm_yaml
 from tests.flow.test_outages import maintenance, power_of, state_of
 

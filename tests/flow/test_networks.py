@@ -8,8 +8,8 @@ import pytest
 
 from drivers.seen import Link
 from reconciler.diff.change import HeldReason
-from reconciler.place import hoststate
-from reconciler.place.required import migration_address, missing_required
+from reconciler.place.hosts import hoststate
+from reconciler.place.hosts.required import migration_address, missing_required
 from reconciler.plan.plan import MigrateVm
 from tests.flow.site import Site, vm_yaml
 

@@ -12,7 +12,7 @@ from drivers.seen import Power
 from reconciler.diff.change import HeldReason
 from reconciler.observe.overrides import Overrides
 from reconciler.operations import power
-from reconciler.place.hoststate import MAINTENANCE, POWER, State, state
+from reconciler.place.hosts.hoststate import MAINTENANCE, POWER, State, state
 from tests.flow.operator import PLAIN, Operator
 from tests.flow.site import ID, Site, said, vm_yaml
 

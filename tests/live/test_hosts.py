@@ -10,10 +10,10 @@ import pytest
 from drivers.lab.lab import Lab
 from reconciler.observe.baselines import Baselines
 from reconciler.observe.usage import sample
-from reconciler.place.capacity import capacity
-from reconciler.place.clusters import report
-from reconciler.place.compatibility import why_not
 from reconciler.place.demand import demand
+from reconciler.place.headroom.capacity import capacity
+from reconciler.place.hosts.clusters import report
+from reconciler.place.hosts.compatibility import why_not
 from reconciler.status import usage
 from reconciler.status.placement import room_left
 from reconciler.status.situation import Situation

@@ -13,8 +13,8 @@ import pytest
 
 from drivers.lab.lab import Lab
 from reconciler.diff.change import HeldReason
-from reconciler.place import hoststate
-from reconciler.place.required import migration_address, missing_required
+from reconciler.place.hosts import hoststate
+from reconciler.place.hosts.required import migration_address, missing_required
 from reconciler.plan.plan import MigrateVm
 from tests.live.conftest import Guest, virsh
 from tests.live.site import LiveSite, machine, said

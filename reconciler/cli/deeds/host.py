@@ -84,7 +84,7 @@ def _note(name: str, app: App, revision: Revision) -> None:
     """A declared host stays declared, and is down until it answers."""
     from reconciler.cli.deeds.common import author
     from reconciler.operations.scene import By
-    from reconciler.place.hoststate import LOST
+    from reconciler.place.hosts.hoststate import LOST
 
     repository = str(revision.catalog.repository.spec.id)
     by = By(author=author(), since=app.outside().now())

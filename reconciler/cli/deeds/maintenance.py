@@ -57,8 +57,8 @@ def maintenance(
 
 def _on(ref: Ref, here: Session, mine: Campaign, yes: bool) -> Exit:
     from reconciler.operations.maintenance import begin, outlook
-    from reconciler.place.hoststate import maintenance as asked_for
-    from reconciler.place.hoststate import state
+    from reconciler.place.hosts.hoststate import maintenance as asked_for
+    from reconciler.place.hosts.hoststate import state
 
     looked = here.scene.looked
     found = outlook(ref.name, looked, here.scene.by)
@@ -78,7 +78,7 @@ def _on(ref: Ref, here: Session, mine: Campaign, yes: bool) -> Exit:
 
 def _drained(ref: Ref, here: Session, mine: Campaign) -> Exit:
     from reconciler.operations.maintenance import drain
-    from reconciler.place.hoststate import State, state
+    from reconciler.place.hosts.hoststate import State, state
 
     settled = drain(ref.name, mine)
     found = state(ref.name, settled.context)

@@ -5,8 +5,9 @@ The order is that in which they are asked: the first reason is the one that is t
 
 from __future__ import annotations
 
-from reconciler.place import affinity, hostdevices
+from reconciler.place import affinity
 from reconciler.place.filters import able, cpu, host, load, memory, network, numa, storage
+from reconciler.place.hosts import hostdevices
 from reconciler.place.rules import Filter, Reads, nothing
 
 _TABLE: tuple[Filter, ...] = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from reconciler.place import gates
 from reconciler.place.demand import Demand
+from reconciler.place.hosts import gates
 from reconciler.place.room import Room
 
 

@@ -1,6 +1,6 @@
 """The CPUs that a VM asks for: a model, threads of a core, single CPUs of the host.
 
-A VM's own CPU as it runs is looked at before a move (place/compatibility.py); this is about what is declared.
+A VM's own CPU as it runs is looked at before a move (place/hosts/compatibility.py); this is about what is declared.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 
 from drivers.seen import SeenHost
-from reconciler.place.compatibility import usable
 from reconciler.place.demand import Demand
+from reconciler.place.hosts.compatibility import usable
 from reconciler.place.room import Room
 from specs.compound import assignments, format_numbers, numbers, switches
 from specs.fields import Fields

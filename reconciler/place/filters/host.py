@@ -12,7 +12,7 @@ def reachable(asked: Demand, host: str, room: Room) -> str | None:
 
 
 def state(asked: Demand, host: str, room: Room) -> str | None:
-    """The host is up: in none of the other states of place/hoststate.py."""
+    """The host is up: in none of the other states of place/hosts/hoststate.py."""
     return room.unfit.get(host)
 
 

@@ -9,7 +9,7 @@ from drivers.mark import Mark
 from reconciler.desired.wanted import WantedNetwork
 from reconciler.diff.change import Change, Verb
 from reconciler.diff.leases import with_leases
-from reconciler.place import bridges
+from reconciler.place.hosts import bridges
 from reconciler.plan import marks
 from reconciler.plan.builder import Builder
 from reconciler.plan.plan import DefineNetwork, EditNetwork, UndefineNetwork

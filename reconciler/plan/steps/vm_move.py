@@ -15,9 +15,9 @@ from reconciler.desired.wanted import WantedPool
 from reconciler.diff import doubles
 from reconciler.diff.change import Change, FieldChange, Verb
 from reconciler.observe.observed import Found
-from reconciler.place.reach import Reach, incremental, reach, targets, volumes
-from reconciler.place.required import migration_address
-from reconciler.place.wish import Home, Move
+from reconciler.place.hosts.required import migration_address
+from reconciler.place.moving.reach import Reach, incremental, reach, targets, volumes
+from reconciler.place.moving.wish import Home, Move
 from reconciler.plan import marks
 from reconciler.plan.builder import Builder
 from reconciler.plan.plan import AutostartVm, DeleteVolume, MigrateVm, RelocateVm, SettleVm, TrashVolume

@@ -9,8 +9,8 @@ from typing import Any
 
 from drivers.node import CpuModel
 from reconciler.desired.wanted import WantedCluster
-from reconciler.place import clusters as place
-from reconciler.place.clusters import Report
+from reconciler.place.hosts import clusters as place
+from reconciler.place.hosts.clusters import Report
 from reconciler.status.kinds.declared import clusters as declared
 from reconciler.status.situation import Situation
 from reconciler.status.values import sparse

@@ -6,7 +6,7 @@ from typing import Any
 
 from drivers.seen import SeenHost, Unseen
 from reconciler.diff.power import active
-from reconciler.place.hoststate import HostState, State, state
+from reconciler.place.hosts.hoststate import HostState, State, state
 from reconciler.status.conditions import Condition, on_hold, truth
 from reconciler.status.kinds.cluster import cpu
 from reconciler.status.situation import Situation

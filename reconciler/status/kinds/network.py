@@ -6,7 +6,7 @@ from typing import Any
 
 from reconciler.desired.wanted import WantedNetwork
 from reconciler.diff.networks import users
-from reconciler.place import bridges
+from reconciler.place.hosts import bridges
 from reconciler.status import conditions
 from reconciler.status.kinds.places import ready, state_of
 from reconciler.status.situation import Situation

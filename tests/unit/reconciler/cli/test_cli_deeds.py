@@ -171,7 +171,7 @@ def test_holds_survive_and_are_taken_back(gitvirt, home: Path, tmp_path: Path) -
     assert "on hold are repository/home" in partly.err
 
 
-def test_a_lost_host_is_forgotten_if_it_was_removed_and_down_if_it_is_declared(gitvirt, home: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_lost_host_is_forgotten_if_removed_and_down_if_declared(gitvirt, home: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     state = tmp_path / "state"
     state.mkdir()
     register = state / f"hosts-{ID}.json"

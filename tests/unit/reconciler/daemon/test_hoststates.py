@@ -10,7 +10,7 @@ import pytest
 from drivers.seen import Unseen
 from reconciler.daemon.hoststates import HostStates
 from reconciler.diff.context import Context
-from reconciler.place.hoststate import GRACE, State, state
+from reconciler.place.hosts.hoststate import GRACE, State, state
 from tests.flow.site import Site
 
 

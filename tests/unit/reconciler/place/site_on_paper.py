@@ -12,9 +12,9 @@ from reconciler.desired.resolve import Sources, resolve
 from reconciler.desired.wanted import Wanted
 from reconciler.diff.context import Context
 from reconciler.observe.observed import Observed
-from reconciler.place.moves import moves
+from reconciler.place.moving.moves import moves
+from reconciler.place.moving.wish import Move
 from reconciler.place.room import Room, furnish
-from reconciler.place.wish import Move
 from specs.fields import Secret
 from specs.load import load
 from specs.tree import TreeFile

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from site_on_paper import GIB, MIB, Paper, document, group, host, paper, vm
 
-from reconciler.place.movers import balance
+from reconciler.place.moving.movers import balance
 from specs.kinds.schedulingpolicy import Balancer
 
 HOSTS = host("kvm1") + host("kvm2") + host("kvm3")

@@ -8,7 +8,7 @@ import pytest
 
 from drivers.node import CpuModel
 from drivers.seen import Capabilities, SeenHost
-from reconciler.place.compatibility import why_not
+from reconciler.place.hosts.compatibility import why_not
 from specs.fields import Fields
 
 EPYC = CpuModel(name="EPYC", vendor="AMD", requires=frozenset({"x2apic"}))

@@ -8,7 +8,7 @@ import pytest
 
 from drivers.seen import Capabilities, SeenHost, SeenNetwork
 from reconciler.desired.hardware import patterns
-from reconciler.place.gates import GATES, absent, lacking, untagged
+from reconciler.place.hosts.gates import GATES, absent, lacking, untagged
 from specs.fields import Scalar
 
 

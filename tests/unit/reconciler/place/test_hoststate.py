@@ -11,7 +11,7 @@ import pytest
 from drivers.mark import Override
 from drivers.seen import SeenPool, Unseen
 from reconciler.diff.context import Context
-from reconciler.place.hoststate import MAINTENANCE, State, state, states
+from reconciler.place.hosts.hoststate import MAINTENANCE, State, state, states
 from tests.flow.site import Site, host_yaml, vm_yaml
 
 

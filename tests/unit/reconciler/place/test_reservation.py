@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from site_on_paper import GIB, document, group, host, paper, vm
 
-from reconciler.place import reservation
 from reconciler.place.choose import choose, demand
+from reconciler.place.headroom import reservation
 
 CLUSTER = document("Cluster", "default", "{haReservation: true}")
 HOSTS = host("kvm1") + host("kvm2") + host("kvm3")

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from reconciler.diff import outage
 from reconciler.diff.context import Context
 from reconciler.place.choose import Room
-from reconciler.place.hoststate import maintenance
-from reconciler.place.wish import Home, Wish, homes
+from reconciler.place.hosts.hoststate import maintenance
+from reconciler.place.moving.wish import Home, Wish, homes
 
 
 def wishes(context: Context, room: Room) -> Iterator[Wish]:

@@ -24,8 +24,8 @@ from drivers.mark import Override
 from drivers.seen import SeenHost, Unseen
 from reconciler.diff.context import Context
 from reconciler.diff.power import active
-from reconciler.place import clusters
-from reconciler.place.required import missing_on
+from reconciler.place.hosts import clusters
+from reconciler.place.hosts.required import missing_on
 from specs.resource import Ref
 
 MAINTENANCE = "maintenance"

@@ -1,7 +1,7 @@
 """Wish, Move and Home: what movers ask for and what becomes of it. Pure values.
 
-A mover (reconciler/place/movers/) looks at one pass and yields wishes: this VM shall leave its host, or stay. Made
-into moves by reconciler/place/moves.py, which finds the target; shown and carried out by reconciler/plan.
+A mover (moving/movers/) looks at one pass and yields wishes: this VM shall leave its host, or stay. Made
+into moves by reconciler/place/moving/moves.py, which finds the target; shown and carried out by reconciler/plan.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from reconciler.diff.context import Context
 from reconciler.place.choose import Room
-from reconciler.place.wish import Wish, homes
+from reconciler.place.moving.wish import Wish, homes
 
 
 def wishes(context: Context, room: Room) -> Iterator[Wish]:

@@ -13,7 +13,7 @@ from reconciler.desired.wanted import WantedVm
 from reconciler.diff.context import Context
 from reconciler.diff.power import active
 from reconciler.place.choose import Room
-from reconciler.place.wish import Wish, homes
+from reconciler.place.moving.wish import Wish, homes
 
 KIND = "migrate"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from drivers.seen import SeenHost
 from reconciler.desired.wanted import Wanted, WantedNetwork
 from reconciler.observe.observed import Observed
-from reconciler.place import bridges
+from reconciler.place.hosts import bridges
 
 _ALWAYS = frozenset(("management",))
 """Roles whose network every host must have, whatever it declares."""

@@ -1,6 +1,6 @@
 """Clusters: whether their hosts are alike enough for VMs to move between them, and which host breaks it.
 
-Pure. `unfit` is a reason for a host to be non-operational (place/hoststate.py); `warnings` are told with every plan;
+Pure. `unfit` is a reason for a host to be non-operational (hosts/hoststate.py); `warnings` are told with every plan;
 `report` is what the faces show. The CPU that all hosts have (the baseline) is computed by libvirt where their CPUs
 differ (observe/baselines.py); where they are equal it is theirs.
 """
@@ -15,8 +15,8 @@ from drivers.node import CpuModel
 from drivers.seen import SeenHost
 from reconciler.desired.wanted import WantedCluster
 from reconciler.diff.context import Context
-from reconciler.place.compatibility import usable
-from reconciler.place.gates import version
+from reconciler.place.hosts.compatibility import usable
+from reconciler.place.hosts.gates import version
 
 _MODES = frozenset({"host-model", "host-passthrough", "maximum"})
 

@@ -11,11 +11,11 @@ from dataclasses import replace
 
 from reconciler.diff.change import Held, HeldReason
 from reconciler.diff.context import Context
-from reconciler.place import preflight
 from reconciler.place.choose import Room, choose, demand, survey
-from reconciler.place.movers import affinity, balance, drain, hosts, override, start
+from reconciler.place.moving import preflight
+from reconciler.place.moving.movers import affinity, balance, drain, hosts, override, start
+from reconciler.place.moving.wish import Home, Move, Mover, Wish, home_of
 from reconciler.place.reasons import folded
-from reconciler.place.wish import Home, Move, Mover, Wish, home_of
 
 MOVERS: Mapping[str, Mover] = {
     "override": override.wishes,

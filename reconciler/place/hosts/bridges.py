@@ -1,6 +1,6 @@
 """Bridges: what a network asks of the bridge that a host brings, and what the host's has, as far as it can be read.
 
-Pure. Called by diff/networks.py and plan/steps/network.py (what is defined where), place/required.py (whether a host
+Pure. Called by diff/networks.py and plan/steps/network.py (what is defined where), hosts/required.py (whether a host
 lacks a network) and the status. A host that does not tell of its links is not kept from trying.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from drivers.seen import Link, SeenHost
 from reconciler.desired.wanted import WantedNetwork
 from reconciler.observe.observed import Observed
-from reconciler.place.gates import BRIDGE_TAGS
+from reconciler.place.hosts.gates import BRIDGE_TAGS
 from specs.fields import Fields
 from specs.kinds.network import ON_BRIDGES
 

@@ -1,6 +1,6 @@
 """DeviceLedger: which devices of one host can be given to a VM, and why each other one cannot. Pure.
 
-In: the host, and who has which of its devices. Read by place/hostdevices.py and by `gitvirt describe host`.
+In: the host, and who has which of its devices. Read by place/hosts/hostdevices.py and by `gitvirt describe host`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from reconciler.diff.context import Context
 from reconciler.place.choose import Room
-from reconciler.place.wish import Home, Wish, homes
+from reconciler.place.moving.wish import Home, Wish, homes
 
 
 def wishes(context: Context, room: Room) -> Iterator[Wish]:

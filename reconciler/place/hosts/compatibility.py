@@ -1,6 +1,6 @@
 """Compatibility: whether a VM of one host can live on another, as far as facts about both can tell.
 
-Pure. Called by place/preflight.py for moves, with the fields that the VM has (live ones of a VM that runs). A fact
+Pure. Called by moving/preflight.py for moves, with the fields that the VM has (live ones of a VM that runs). A fact
 that a host does not tell speaks against nothing: libvirt looks again when a move begins, and has the last word.
 A check is a function (`Move`) → why not, "" if nothing; adding one is one function and one line in CHECKS.
 """
@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from drivers.seen import SeenHost
-from reconciler.place import gates
-from reconciler.place.gates import version
+from reconciler.place.hosts import gates
+from reconciler.place.hosts.gates import version
 from specs.compound import switches
 from specs.fields import Fields, entries
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from drivers.seen import SeenHost
 from reconciler.diff.context import Context
 from reconciler.place.choose import Room
-from reconciler.place.hoststate import POWER, State, by_hand, states, upgrading
+from reconciler.place.hosts.hoststate import POWER, State, by_hand, states, upgrading
 from specs.resource import Ref
 
 _CALM = (State.UP, State.MAINTENANCE, State.DOWN)

@@ -19,9 +19,9 @@ from reconciler.diff.context import Context
 from reconciler.place import affinity
 from reconciler.place.choose import Room
 from reconciler.place.demand import Demand
-from reconciler.place.movers.rest import at_rest
+from reconciler.place.moving.movers.rest import at_rest
+from reconciler.place.moving.wish import Wish
 from reconciler.place.standing import Circle
-from reconciler.place.wish import Wish
 from specs.resource import Location
 
 _MOST_TRIED = 200

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from reconciler.diff.context import Context
 from reconciler.place.demand import demand
-from reconciler.place.hoststate import state
-from reconciler.place.wish import homes
+from reconciler.place.hosts.hoststate import state
+from reconciler.place.moving.wish import homes
 from specs.units import format_size
 
 

@@ -16,9 +16,9 @@ from drivers.seen import SeenHost, SeenVm
 from reconciler.desired.hostdevices import DeviceChoice
 from reconciler.desired.wanted import Wanted, WantedVm
 from reconciler.observe.observed import Found, Observed
-from reconciler.place import gates
 from reconciler.place.demand import Demand
-from reconciler.place.deviceledger import DeviceLedger
+from reconciler.place.hosts import gates
+from reconciler.place.hosts.deviceledger import DeviceLedger
 from reconciler.place.room import Room
 from specs.fields import Fields, entries, entry
 from specs.kinds.hostdevices import kind_of as form_of

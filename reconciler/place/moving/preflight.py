@@ -1,6 +1,6 @@
 """Preflight: what is known beforehand to stop a move, so that it is held with the reason and not tried.
 
-Pure. Called by place/moves.py, so by every plan and by `gitvirt migrate`. What no host could change (`stuck`) is told
+Pure. Called by moving/moves.py, so by every plan and by `gitvirt migrate`. What no host could change (`stuck`) is told
 apart from what speaks against one target (`against`); whether a host has room is placement's business. libvirt looks
 again when it begins, and has the last word. A further reason is one function and one line in STUCK or AGAINST.
 """
@@ -14,9 +14,9 @@ from reconciler.diff.change import Held, HeldReason
 from reconciler.diff.context import Context
 from reconciler.diff.holding import hold_on
 from reconciler.diff.power import moved_away
-from reconciler.place import compatibility
-from reconciler.place.reach import reach
-from reconciler.place.wish import Home
+from reconciler.place.hosts import compatibility
+from reconciler.place.moving.reach import reach
+from reconciler.place.moving.wish import Home
 from specs.attachment import is_network
 from specs.fields import Fields, entries
 

@@ -1,6 +1,6 @@
 """Reach: whether a host gets at everything that a VM's disks and drives hold, and what would have to go along.
 
-Pure. Called by place/preflight.py, which holds what cannot be, and by plan/steps/vm_move.py, which lists the disks
+Pure. Called by moving/preflight.py, which holds what cannot be, and by plan/steps/vm_move.py, which lists the disks
 that are copied. A storage domain of type local is another place on every host, whatever its path; a file in a folder
 that no storage domain declares may be anywhere, so nothing is concluded from its name.
 """
@@ -19,7 +19,7 @@ from reconciler.diff.devices import SEED_DRIVE
 from reconciler.diff.pools import pool_on
 from reconciler.observe import backing
 from reconciler.observe.observed import Observed
-from reconciler.place.wish import Home
+from reconciler.place.moving.wish import Home
 from specs.fields import Fields, Scalar, entries, entry
 from specs.units import format_size
 

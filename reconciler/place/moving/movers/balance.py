@@ -24,8 +24,8 @@ from reconciler.diff.context import Context
 from reconciler.place import affinity
 from reconciler.place.choose import Room
 from reconciler.place.demand import Demand
-from reconciler.place.movers.rest import at_rest
-from reconciler.place.wish import Wish
+from reconciler.place.moving.movers.rest import at_rest
+from reconciler.place.moving.wish import Wish
 
 _MARGIN = 5
 """Percent points that a target stays below HighUtilization."""

@@ -1,1 +1,0 @@
-"""Movers, one module each: pure functions (Context, Room) → Wishes, listed in reconciler/place/moves.py."""

@@ -1,0 +1,1 @@
+"""Moves of VMs that exist: who wishes them, where to, and what stands against them. Pure."""
