@@ -1,7 +1,8 @@
 """Walks a plan's steps: whatever is ready runs, in parallel, within a limit per host; what fails stops its dependents.
 
 In: a plan and the hosts. Out: a Run. Called by reconciler/cycle.py. Nothing is retried here: the next pass observes
-and plans again. When asked to stop, running steps end and no new one begins.
+and plans again. When asked to stop, running steps end and no new one begins; so too when a step raises what is no
+driver's error, which is then raised here.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class _Walk:
         self.running: Counter[str] = Counter()
         self.moving: Counter[tuple[str, str]] = Counter()
         self.outcomes: dict[str, Outcome] = {}
-        self.ended: queue.SimpleQueue[Outcome | BaseException] = queue.SimpleQueue()
+        self.ended: queue.SimpleQueue[tuple[Step, Outcome | BaseException]] = queue.SimpleQueue()
 
     def run(self) -> Run:
         while self.waiting or self.running.total():
@@ -66,12 +67,25 @@ class _Walk:
             if not self.running.total():
                 self._skip_rest()
                 break
-            ended = self.ended.get()
-            if isinstance(ended, BaseException):
-                raise ended
-            self._count(ended.step, -1)
-            self._note(ended)
+            if (error := self._end_one()) is not None:
+                self._drain()
+                raise error
         return Run(plan=self.plan, outcomes=self.outcomes, stopped=self.walker.stop.is_set())
+
+    def _end_one(self) -> BaseException | None:
+        """Waits until a step ends; returns what it raised, if that is no driver's error."""
+        step, ended = self.ended.get()
+        self._count(step, -1)
+        if isinstance(ended, BaseException):
+            return ended
+        self._note(ended)
+        return None
+
+    def _drain(self) -> None:
+        """Lets running steps end and begins no more: whoever gets the error gives up the lock that keeps others off."""
+        self.walker.stop.set()
+        while self.running.total():
+            self._end_one()
 
     def _begin(self) -> None:
         """Starts what is ready and fits the limits; skips what can never run."""
@@ -125,9 +139,9 @@ class _Walk:
 
     def _work(self, step: Step) -> None:
         try:
-            self.ended.put(attempt(step, self.walker))
+            self.ended.put((step, attempt(step, self.walker)))
         except BaseException as error:
-            self.ended.put(error)
+            self.ended.put((step, error))
 
 
 def _ends(step: Step, call: MigrateVm) -> tuple[tuple[str, str], tuple[str, str]]:
