@@ -30,7 +30,7 @@ from reconciler.plan import guard
 from reconciler.plan.builder import Builder, Withheld
 from reconciler.plan.order import by_harm
 from reconciler.plan.plan import MigrateVm, Plan, Step, Warned
-from reconciler.plan.steps import network, storage, trash, vm_create, vm_move, vm_remove, vm_update
+from reconciler.plan.steps import network, removed, storage, trash, vm_create, vm_move, vm_remove, vm_update
 from specs.fields import Secret
 
 
@@ -120,7 +120,8 @@ class _Planner:
             barred |= {name for name, vm in self.context.wanted.vms.items() if str(vm.ref) not in targets}
         found = moves.moves(self.context, self.room, barred)
         self.placements |= {name: each.placement for name, each in found.items() if each.placement}
-        return [outage.unstartable(each, self.context) for each in vm_move.joined(changes, found)]
+        joined = (removed.stays(each, self.context) for each in vm_move.joined(changes, found))
+        return [outage.unstartable(each, self.context) for each in joined]
 
     def settle(self, change: Change) -> Change:
         """Adds the change's steps and returns it with what was decided, or held."""

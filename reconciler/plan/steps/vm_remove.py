@@ -16,7 +16,7 @@ from reconciler.observe.observed import Found
 from reconciler.plan import marks
 from reconciler.plan.builder import Builder
 from reconciler.plan.plan import AutostartVm, DeleteVolume, MarkVm, StopVm, TrashVolume, UndefineVm
-from reconciler.plan.steps import seeds
+from reconciler.plan.steps import removed, seeds
 from specs.effects import Effect
 from specs.resource import Ref
 
@@ -84,8 +84,12 @@ def _untold(change: Change, found: Found, users: dict[str, set[str]], builder: B
 
 
 def expired_volumes(users: dict[str, set[str]], builder: Builder) -> list[Change]:
-    """Volumes of ours in the trash (disks that were removed from VMs) whose time is over and that nothing uses."""
+    """Volumes of ours in the trash (disks that were removed from VMs) whose time is over and that nothing uses.
+
+    One that Git declares again waits until it can be taken out.
+    """
     context = builder.context
+    promised = removed.promised(context)
     prefix = f"gv-{context.wanted.repository[:8]}-"
     changes: dict[Ref, Change] = {}
     for host in context.observed.seen.values() if context.observed.complete else ():
@@ -98,7 +102,8 @@ def expired_volumes(users: dict[str, set[str]], builder: Builder) -> list[Change
                 ref = Ref("Volume", f"{pool.name}/{volume}")
                 over = context.now >= since + context.wanted.trash_keep
                 held = hold_on(ref, host.name, context) is not None
-                if held or not over or users.get(pool.volumes[volume].path) or ref in changes:
+                needed = users.get(pool.volumes[volume].path) or pool.volumes[volume].path in promised
+                if held or not over or needed or ref in changes:
                     continue
                 changes[ref] = Change(ref=ref, verb=Verb.PURGE, host=host.name, reason="its time in the trash is over")
                 builder.add(
