@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from drivers.base import Host
 from drivers.mark import Override
+from reconciler.apply.arrivals import arrivals
 from reconciler.apply.outcome import Run
 from reconciler.apply.walk import Walker, walk
 from reconciler.desired.resolve import Sources, resolve
@@ -76,6 +77,7 @@ class Pass:
     context: Context
     plan: Plan
     hosts: Mapping[str, Host] = field(default_factory=dict)
+    register: Register | None = None
 
 
 def look(revision: Revision, outside: Outside, allowed: Allowed | None = None, anew: bool = True) -> Pass:
@@ -95,7 +97,7 @@ def look(revision: Revision, outside: Outside, allowed: Allowed | None = None, a
     observed, back = leaving.without_lost(observed, outside.overrides(wanted.repository))
     for name in back:
         outside.end(wanted.repository, f"host/{name}", LOST)
-    register.learn(observed, wanted.hosts)
+    register.learn(observed, wanted.hosts, entries)
     observed = outside.measured(wanted, observed, hosts)
     observed = sure(observed, hosts)
     between = flights(observed, hosts)
@@ -105,7 +107,7 @@ def look(revision: Revision, outside: Outside, allowed: Allowed | None = None, a
     if refused := refusals(plan.steps, hosts):
         context = replace(context, refused=refused)
         plan = planner.make(compare(context), context)
-    return Pass(context=context, plan=plan, hosts=hosts)
+    return Pass(context=context, plan=plan, hosts=hosts, register=register)
 
 
 def think(
@@ -138,8 +140,24 @@ def think(
 
 
 def act(looked: Pass, walker: Walker) -> Run:
-    """Makes the plan true, as far as it goes."""
-    return walk(looked.plan, walker)
+    """Makes the plan true, as far as it goes. ValueError if it brings VMs to hosts and there is no register.
+
+    The register has to say that a host holds a VM before it does: the host may leave Git before the next look. It says
+    so once more afterwards, since somebody else may have looked meanwhile, and have seen the host empty.
+    """
+    _expect(looked)
+    try:
+        return walk(looked.plan, walker)
+    finally:
+        _expect(looked)
+
+
+def _expect(looked: Pass) -> None:
+    if not (coming := arrivals(looked.plan.steps)):
+        return
+    if looked.register is None:
+        raise ValueError(f"no register of hosts to note that VMs come to {', '.join(sorted(coming))}")
+    looked.register.expect(looked.context.observed, looked.context.wanted.hosts, coming)
 
 
 def marked_revisions(observed: Observed) -> frozenset[str]:

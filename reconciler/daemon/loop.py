@@ -152,7 +152,7 @@ class Daemon:
             self._tell_hosts(looked)
             plan = without(looked.plan, self.backoff.blocked(looked.plan, int(time.time())))
             self._tell_plan(plan, reasons)
-            run = self.app.act(cycle.Pass(context=looked.context, plan=plan, hosts=looked.hosts), self._tell_step)
+            run = self.app.act(replace(looked, plan=plan), self._tell_step)
         passed.revision = revision.name
         passed.done, passed.held = run.count(*GOOD), sum(each.held is not None for each in plan.changes)
         passed.failed = len(plan.steps) - passed.done

@@ -19,7 +19,7 @@ from reconciler.place.hosts.hoststate import LOST
 from specs.resource import Location, Ref
 
 Entries = Mapping[str, Mapping[str, object]]
-"""The register: name → {uri, uuid, cluster, vms, networks}; the last two are how many of ours it has."""
+"""The register: name → {uri, uuid, cluster, vms, networks}; the last two: how many of ours it has, or may have now."""
 
 
 def leaving(entries: Entries, wanted: Wanted) -> dict[str, WantedHost]:
@@ -87,7 +87,7 @@ def without_lost(observed: Observed, overrides: Mapping[str, tuple[Override, ...
 
 
 def without_idle(wanted: Wanted, observed: Observed, entries: Entries) -> tuple[Wanted, Observed]:
-    """Both without the leaving hosts that cannot be read and held no VM: for a network alone nobody has to wait."""
+    """Both without the leaving hosts that cannot be read and were seen without VMs: a network alone can stay."""
     idle = {
         name
         for name, host in wanted.hosts.items()

@@ -3,7 +3,8 @@
 Git forgets a host as soon as its document is removed; its VMs run on. A host in the register that is declared no
 more stays in the pass until it was seen empty (reconciler/observe/leaving.py) or declared lost (`gitvirt host lost
 NAME`); one under another URI counts as unseen until then: nothing that it may hold is created, started or deleted
-elsewhere. Losing the register loses this one protection.
+elsewhere. A host is noted to hold VMs before the first one comes to it (`expect`); only a look that read it lowers that
+number (`learn`). Losing the register loses this one protection.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from reconciler.observe.observed import Observed
 
 
 class Register:
-    """One repository's hosts: name → {uri, uuid, cluster, vms, networks}, in `hosts-<repository id>.json`."""
+    """One repository's hosts: name → {uri, uuid, cluster, vms, networks, expected}, in `hosts-<repository id>.json`."""
 
     def __init__(self, state: Path, repository: str) -> None:
         self.path = state / f"hosts-{repository}.json"
@@ -57,20 +58,42 @@ class Register:
         seen = observed.seen.get(name)
         return seen is not None and seen.uuid == entry["uuid"]
 
-    def learn(self, observed: Observed, declared: Mapping[str, WantedHost]) -> None:
-        """Notes what was seen; written only if something changed, and as a whole."""
+    def expect(self, observed: Observed, declared: Mapping[str, WantedHost], coming: Mapping[str, int]) -> None:
+        """Notes, durably, that so many more VMs than were seen are about to be on each of these hosts.
+
+        `expected` counts how often that was noted: a look that began before does not know of it.
+        """
+        known = self.known()
+        for name, more in coming.items():
+            entry = known.get(name) or _entry(observed, declared[name])
+            vms = max(_number(entry, "vms"), _owned(observed, name) + more)
+            known[name] = {**entry, "vms": vms, "expected": _number(entry, "expected") + 1}
+        self._write(known)
+
+    def learn(
+        self,
+        observed: Observed,
+        declared: Mapping[str, WantedHost],
+        before: Mapping[str, Mapping[str, object]] | None = None,
+    ) -> None:
+        """Notes what was seen; written only if something changed, and as a whole.
+
+        `before`: what was registered when the look began; where VMs were expected since then, none is subtracted.
+        """
         known = self.known()
         found = dict(known)
         for name, host in observed.seen.items():
-            if name in declared and not self._moved(known.get(name), declared[name].uri, host.uuid):
-                vms = sum(observed.owned_mark(vm.uuid, vm.mark) is not None for vm in host.vms)
-                networks = sum(observed.owned_mark(each.uuid, each.mark) is not None for each in host.networks)
-                found[name] = {
-                    "uri": declared[name].uri, "uuid": host.uuid, "cluster": declared[name].cluster,
-                    "vms": vms, "networks": networks,
-                }  # fmt: skip
-                if declared[name].leaving and not vms and not networks:
-                    del found[name]  # seen empty: now it is gone
+            if name not in declared or self._moved(known.get(name), declared[name].uri, host.uuid):
+                continue
+            entry = _entry(observed, declared[name])
+            was = known.get(name, {})
+            if expected := _number(was, "expected"):
+                entry["expected"] = expected
+            if before is not None and expected != _number(before.get(name, {}), "expected"):
+                entry["vms"] = max(_number(was, "vms"), _number(entry, "vms"))
+            found[name] = entry
+            if declared[name].leaving and not entry["vms"] and not entry["networks"]:
+                del found[name]  # seen empty: now it is gone
         if found != known:
             self._write(found)
 
@@ -93,3 +116,26 @@ class Register:
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self.path)
+
+
+def _entry(observed: Observed, host: WantedHost) -> dict[str, object]:
+    """What is registered of a host, as it was seen."""
+    seen = observed.seen.get(host.name)
+    networks = seen.networks if seen else ()
+    return {
+        "uri": host.uri, "uuid": seen.uuid if seen else "", "cluster": host.cluster,
+        "vms": _owned(observed, host.name),
+        "networks": sum(observed.owned_mark(each.uuid, each.mark) is not None for each in networks),
+    }  # fmt: skip
+
+
+def _owned(observed: Observed, name: str) -> int:
+    """How many VMs of ours it was seen with."""
+    seen = observed.seen.get(name)
+    return sum(observed.owned_mark(vm.uuid, vm.mark) is not None for vm in seen.vms) if seen else 0
+
+
+def _number(entry: Mapping[str, object], key: str) -> int:
+    """A count of an entry; 0 if it has none."""
+    found = entry.get(key)
+    return found if isinstance(found, int) else 0

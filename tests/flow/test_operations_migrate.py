@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from drivers.memory.faults import Crash
@@ -31,9 +33,7 @@ class Mover(Operator):
         looked = self.site.look()
         plan = self.plan(*names, lasts=lasts, to=to, hold=hold)
         tools = Tools(open_image=self.site.open_image, pause=NoWait(self.site.clock))
-        run = cycle.act(
-            cycle.Pass(context=looked.context, plan=plan, hosts=looked.hosts), Walker(hosts=looked.hosts, tools=tools)
-        )
+        run = cycle.act(replace(looked, plan=plan), Walker(hosts=looked.hosts, tools=tools))
         assert run.good, [each.error for each in run.outcomes.values()]
         return run
 
