@@ -7,6 +7,7 @@ step that looks at both hosts again right before (drivers.base Migrations.settle
 |---|---|
 | a shell that waits, and a migration under way | held until it has arrived |
 | a shell or a VM stopped in mid-migration, and nobody at it any more | settled: one copy, where it is proved to be |
+| the same, and a third host has it, or was not read | held |
 | it runs here, and an older definition of ours of it, with the same shared disks, is off there | the latter goes |
 | off on both, one definition newer: a relocation that was interrupted | the older one goes |
 | it runs twice | held, loudly; neither is touched |
@@ -29,6 +30,7 @@ from specs.resource import Location, Ref
 
 HANDED_OVER = "migrated"
 """The reason of a VM that is off on its source since it runs on its target: libvirt has seen it through."""
+ONE_LEFT = "bring back the host (or `gitvirt host lost NAME`), or undefine the copy that is too many"
 PATH = "copies"
 """The field of a change that settles where a VM is; `after` is the other host."""
 
@@ -65,7 +67,17 @@ def _between(base: Change, uuid: str, there: Sequence[Found], context: Context) 
         return base.keep_back(HeldReason.IN_FLIGHT, told, "bring the other host back; neither copy is touched")
     if flight.progress is not None or not flight.asked:
         return base.keep_back(HeldReason.IN_FLIGHT, f"it is on its way {ways}{flight.percent}")
+    if why := _unsure(uuid, there, context):
+        return base.keep_back(HeldReason.IN_FLIGHT, f"its migration {ways} was interrupted, and {why}", ONE_LEFT)
     return _settled(base, flight.source, flight.target, f"its migration {ways} was interrupted")
+
+
+def _unsure(uuid: str, there: Sequence[Found], context: Context) -> str:
+    """Why a third host may have the VM itself, so that neither of the two may go on with it; "" if none can."""
+    if unseen := context.observed.unseen:
+        return f"it may run on a host that was not read: {', '.join(unseen)}"
+    hosts = {each.host for each in (*there, *context.observed.by_uuid.get(uuid, ()))}
+    return f"{', '.join(sorted(hosts))} all have it" if len(hosts) > 2 else ""
 
 
 def _two(base: Change, ours: Sequence[Found], context: Context) -> Change:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -195,3 +196,37 @@ def test_a_vm_that_left_for_a_host_that_nobody_reads_is_not_started_beside_it(we
     web.world.restore("kvm2")
     web.settle()
     assert web.domain("web")[0] == "kvm2"
+
+
+def between_kvm2_and_kvm3(site: Site) -> Domain:
+    """vm/web runs on kvm1; kvm2 has what an old move left, kvm3 the shell of a migration that nobody is at any more."""
+    site.vms(vm_yaml("web", "hosts: [kvm1]"))
+    site.settle()
+    site.vms(vm_yaml("web"))
+    left = copy(site)
+    left.reason = "migrated"
+    here = domain(site)
+    assert here.live is not None
+    shell = Domain(here.name, here.uuid, here.config.copy(), here.live.copy(), mark=here.mark)
+    shell.power, shell.reason, shell.persistent = Power.PAUSED, "migration", False
+    site.world.hosts["kvm3"].domains[here.uuid] = shell
+    return shell
+
+
+def test_a_shell_is_not_resumed_while_the_vm_may_run_on_a_host_that_was_not_read(tmp_path: Path) -> None:
+    site = Site(tmp_path, hosts=3, locks=False)
+    shell = between_kvm2_and_kvm3(site)
+    site.world.cut("kvm1")
+    assert "interrupted, and it may run on a host that was not read: kvm1" in held(site.plan())
+    site.apply()
+    assert shell.power is Power.PAUSED
+    assert not site.world.doubles
+
+
+def test_a_shell_is_not_resumed_beside_two_other_copies(tmp_path: Path) -> None:
+    site = Site(tmp_path, hosts=3, locks=False)
+    shell = between_kvm2_and_kvm3(site)
+    assert "interrupted, and kvm1, kvm2, kvm3 all have it" in held(site.plan())
+    site.apply()
+    assert shell.power is Power.PAUSED
+    assert domain(site).power is Power.RUNNING
