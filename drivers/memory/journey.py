@@ -148,7 +148,7 @@ class Journey:
         served = any(pool.active and pool.path == folder for pool in self.target.pools.values())
         if directory is None or image is None or not served:
             raise Said(Refused, f"no storage pool of {self.target.name} has the folder of {path}")
-        if name in directory.files and name + UNFINISHED not in directory.files:
+        if name in directory.files and (name + UNFINISHED not in directory.files or _uses(self.target, path)):
             raise Said(Conflict, f"{path} exists there already, and may be somebody's data")
         if self.request.incremental:
             self._is_there(image.backing)
@@ -206,6 +206,12 @@ class Journey:
         halt(self.world, self.source, self.domain, "migrated")
         wake_up(self.world, self.target, self.shell, self.before, "migrated")
         self.shell.persistent, self.shell.autostart = True, self.domain.autostart
+
+
+def _uses(host: HostState, path: str) -> bool:
+    """Whether a VM of the host has that file, now or from its next start on."""
+    machines = [each for domain in host.domains.values() for each in (domain.config, domain.live) if each is not None]
+    return any(device.source == path for each in machines for device in each.devices)
 
 
 def wake_up(world: World, host: HostState, shell: Domain, power: Power, reason: str) -> None:

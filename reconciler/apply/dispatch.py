@@ -210,7 +210,7 @@ def _relocate_vm(call: plan.RelocateVm, host: Host, tools: Tools) -> Notes:
 
 
 def _settle_vm(call: plan.SettleVm, host: Host, tools: Tools) -> Notes:
-    return (host.migrations.settle(call.uuid, moving.there(call.target, host, tools.hosts)),)
+    return moving.settle(call, host, tools.hosts)
 
 
 TABLE: dict[type, Callable[[Any, Host, Tools], Notes | None]] = {

@@ -36,6 +36,22 @@ def relocate(call: plan.RelocateVm, host: Host, hosts: Mapping[str, Host]) -> tu
     return ()
 
 
+def settle(call: plan.SettleVm, host: Host, hosts: Mapping[str, Host]) -> tuple[str, ...]:
+    """What was found. Conflict if the call needs the VM to have moved and not the target alone has it."""
+    target = there(call.target, host, hosts)
+    found = host.migrations.settle(call.uuid, target)
+    if call.moved and not _left(call.uuid, host, target):
+        detail = f"{found}, and not on {target.name} alone as when it was planned: what was to follow is not done"
+        raise Conflict(host.name, "settle", detail)
+    return (found,)
+
+
+def _left(uuid: str, host: Host, target: Host) -> bool:
+    """Whether the target has the VM for good, running or off, and the source nothing of it."""
+    here, gone = target.reader.vm(uuid), host.reader.vm(uuid)
+    return gone is None and here is not None and here.persistent and here.migrating != "in"
+
+
 def there(name: str, host: Host, hosts: Mapping[str, Host]) -> Host:
     """The driver of the other host; Unreachable where this pass has none."""
     if name not in hosts:

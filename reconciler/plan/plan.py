@@ -237,10 +237,14 @@ class RelocateVm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettleVm:
-    """Find out on both hosts where a VM is after a move that was interrupted, and end what was left half-done."""
+    """Find out on both hosts where a VM is after a move that was interrupted, and end what was left half-done.
+
+    `moved`: the steps after it are right only if the target alone has the VM, so anything else found fails it as stale.
+    """
 
     uuid: str
     target: str
+    moved: bool = False
 
 
 Call = (

@@ -269,6 +269,23 @@ def test_of_an_overlay_only_the_difference_goes_along_if_the_rest_is_there(
     moving.end(new.uuid)
 
 
+def test_a_copy_that_a_vm_of_the_target_has_is_not_made_again(moving: Journeys, twin: Twin, local: str) -> None:
+    seen = moving.seen(local)
+    name, other = f"{seen.name}.raw", new_vm(f"{seen.name}-other", disks_root={
+        "source": str(seen.config["disks[root].source"]), "format": "raw", "bus": "virtio",
+    })  # fmt: skip
+    for left, size in ((f"{name}.incoming", 0), (name, 4096)):
+        twin.second.volumes.create(NewVolume(pool=moving.own, name=left, capacity=size, format="raw"))
+    twin.second.vms.define(other)
+    with pytest.raises(Conflict, match="exists there already"):
+        moving.migrate(local, copy=("vda",))
+    assert moving.where(local)[0] is twin.host
+    assert name in twin.second.volumes.names(moving.own, refresh=True)
+    moving.end(other.uuid)
+    moving.migrate(local, copy=("vda",))
+    assert content(twin.second, moving.own, name).startswith(b"precious.")
+
+
 # VMs that are off.
 
 
@@ -342,3 +359,11 @@ def test_of_two_definitions_the_newer_one_stays(moving: Journeys, twin: Twin, st
     assert twin.host.migrations.settle(stopped.uuid, twin.second) == f"it is off, on {twin.second.name}"
     assert moving.where(stopped.uuid)[0] is twin.second
     assert twin.host.migrations.settle(stopped.uuid, twin.second) == f"it is off, on {twin.second.name}"
+
+
+def test_of_two_equal_definitions_that_are_off_none_is_removed(moving: Journeys, twin: Twin, stopped: NewVm) -> None:
+    moving.on_second(stopped, generation=None)
+    for here, there in ((twin.host, twin.second), (twin.second, twin.host)):
+        with pytest.raises(Unknown, match="nothing tells which of the two is the newer"):
+            here.migrations.settle(stopped.uuid, there)
+    assert {host.reader.vm(stopped.uuid) is None for host in (twin.host, twin.second)} == {False}

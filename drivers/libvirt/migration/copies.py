@@ -3,8 +3,9 @@
 libvirt copies into volumes that exist, of the very size and format of the source's. A linked clone arrives as a whole
 image, unless the caller says that what it is a clone of is there already. They are made here, in the target's pool of
 the same folder. A marker volume `NAME.incoming` beside each says that it is unfinished and ours, so that what a killed
-gitvirt left is known and made again. A volume of that name without the marker is never touched. The source's volumes
-stay as they are. Called by live.py.
+gitvirt left is known and made again. A volume of that name without the marker is never touched, nor is one that a VM of
+the target uses: a migration that was completed without us leaves its markers. The source's volumes stay as they are.
+Called by live.py.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from drivers.base import NewVolume
 from drivers.errors import Conflict, Missing, Refused
 from drivers.libvirt.connect import Connections
 from drivers.libvirt.domain.tree import Element, parse
+from drivers.libvirt.migration.sides import ARRIVING
+from drivers.libvirt.storage import volumes
 from drivers.libvirt.storage.document import parse as parse_pool
 from drivers.libvirt.storage.document import read_volume, volume_xml
 from drivers.moving import UNFINISHED
@@ -58,7 +61,7 @@ class Copies:
     def discard(self) -> None:
         """Those that are unfinished go, and their markers after them."""
         for path in self.paths:
-            if self._has(path + UNFINISHED):
+            if self._has(path + UNFINISHED) and not self._is_used(path):
                 self._remove((path, path + UNFINISHED))
 
     def _original(self, path: str) -> SeenVolume:
@@ -76,7 +79,7 @@ class Copies:
             pool = self._pool(conn, path)
             call(self.operation, pool.refresh, 0)
             names = set(call(self.operation, pool.listVolumes))
-            if name in names and name + UNFINISHED not in names:
+            if name in names and (name + UNFINISHED not in names or self._is_used(path)):
                 detail = f"{path} exists there already, and may be somebody's data: move it away or delete it"
                 raise Conflict(self.target.host, self.operation, detail)
             if name in names:
@@ -128,6 +131,16 @@ class Copies:
                 return False
             return True
 
+    def _is_used(self, path: str) -> bool:
+        """Whether a VM of the target has that file, now or from its next start on."""
+        with self.target.changes() as conn:
+            domains = self.target.call(self.operation, conn.listAllDomains, 0)
+            found = self.target.gather(self.operation, _files, domains)
+        for each in found:
+            if isinstance(each, Exception) and not isinstance(each, Missing):
+                raise each
+        return any(path in each for each in found if isinstance(each, frozenset))
+
     def _remove(self, paths: Iterable[str]) -> None:
         with self.target.changes() as conn:
             for path in paths:
@@ -141,6 +154,14 @@ class Copies:
 def serves(pool: str, folder: str) -> bool:
     """Whether a pool's XML is of that folder."""
     return (parse_pool(pool).findtext("target/path") or "").rstrip("/") == folder.rstrip("/")
+
+
+def _files(domain: libvirt.virDomain) -> frozenset[str]:
+    """None of a QEMU that waits for its VM: what it would have had is what is made, or discarded."""
+    state, reason = domain.state(0)
+    if state == libvirt.VIR_DOMAIN_PAUSED and reason in ARRIVING and not domain.isPersistent():
+        return frozenset()
+    return volumes.sources(domain.XMLDesc(0)) | volumes.sources(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
 
 
 def _create(pool: libvirt.virStoragePool, xml: str) -> str:

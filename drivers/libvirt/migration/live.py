@@ -142,13 +142,23 @@ class Live:
         return Copies(self.source, self.target, self.operation, tuple(found.values()), self.request.incremental)
 
     def _failed(self, error: DriverError, volumes: Copies) -> None:
-        """Returns if the VM has arrived in spite of it; else raises the error once it is known to run on the source."""
+        """Returns if the VM runs on the target in spite of it; else raises: the error if it never left the source.
+
+        Copies of its disks go only then: a guest that arrived and shut down has them as its only disks.
+        """
         here = self._here(error)
         if here is None or not here.alive or here.in_postcopy or here.job:
             self._settle(error)
             here, there = self._sides()
             if there is not None and there.alive and here is None:
                 return
+            if not settle.stayed(here, there):
+                if here is None and there is not None and there.persistent:
+                    with contextlib.suppress(DriverError):
+                        volumes.keep()
+                where = f"it is off on {there.host}" if there is not None else f"{self.target.host} does not have it"
+                detail = f"{error.detail}; it left {self.source.host}, and {where}"
+                raise Unknown(self.source.host, self.operation, detail) from error
         elif self._runs_there():
             raise Unknown(self.source.host, self.operation, f"it seems to run on both hosts; {error.detail}") from error
         with contextlib.suppress(DriverError):  # a target that is gone keeps them, with their markers

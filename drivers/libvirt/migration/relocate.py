@@ -1,6 +1,6 @@
 """Relocation: a VM that is off moves as its definition, with the content of its NVRAM.
 
-    look at both → NVRAM to the target → define there with the new mark → read back → undefine on the source
+    look at both → NVRAM to the target → define there with the new mark → read back → undefine on the source → autostart
 
 Killed between any two steps it can be done again from the start: until the target has the definition nothing counts
 there, and from then on the newer mark tells which of the two is the VM. The disks are not moved, nor removed; the
@@ -71,9 +71,7 @@ class _Move:
             nvram.bring(self.source, self.target, self.operation, path)
         marks.write(root, self.request.mark)
         with self.target.changes() as conn:
-            domain = self.target.call(self.operation, conn.defineXMLFlags, write(root), 0)
-            if side.autostart:
-                self.target.call(self.operation, domain.setAutostart, 1)
+            self.target.call(self.operation, conn.defineXMLFlags, write(root), 0)
 
     def _leave(self) -> None:
         """Both are looked at once more: the target has exactly this, and the source's is still off and unchanged."""
@@ -85,6 +83,14 @@ class _Move:
             checks.forget(self.source, conn, self.request.uuid, self.operation)
             if look(self.source, conn, self.request.uuid, self.operation) is not None:
                 raise DriverError(self.source.host, self.operation, "its definition is still here")
+        if side.autostart:
+            self._start_with_host()
+
+    def _start_with_host(self) -> None:
+        """Only now: two hosts that both start it when they boot would run it twice."""
+        with self.target.changes() as conn:
+            domain = self.target.call(self.operation, conn.lookupByUUIDString, self.request.uuid)
+            self.target.call(self.operation, domain.setAutostart, 1)
 
     def _reaches_disks(self, conn: object, root: Element) -> None:
         """Refused if a pool of the target has the folder of a disk and not the disk. Without a pool nobody can tell."""

@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import libvirt
-
 from drivers.errors import Busy, DriverError, Missing, Unknown
 from drivers.libvirt.connect import Connections
 from drivers.libvirt.migration.checks import forget
@@ -104,20 +102,34 @@ def _handed_over(here: Side, there: Side | None, source: str, target: str) -> Ve
 
 def _only_memory_there(here: Side | None, there: Side, source: str, target: str) -> Verdict:
     """The source's process is gone; it ends it only when the target has said that it has everything."""
-    if here is not None and here.reason == libvirt.VIR_DOMAIN_SHUTOFF_MIGRATED:
+    if here is not None and here.moved_on:
         return Verdict("resume there", f"it runs on {target}")
     detail = f"it is off on {source}, and {target} has its memory, but nobody tells whether all of it"
     return Verdict("none", f"{detail}: resume it there, or cut its power there and start it again", certain=False)
 
 
 def _off(here: Side | None, there: Side | None, source: str, target: str) -> Verdict:
+    """A relocation raises the generation and a migration does not: of two that are equal only libvirt tells."""
     if here is None or there is None:
         if here is there:
             return Verdict("none", f"neither {source} nor {target} knows it", certain=False)
         return Verdict("none", f"it is off, on {source if here is not None else target}")
-    if there.generation > here.generation:
-        return _older(there, here, f"it is off, on {target}", "forget here")
-    return _older(here, there, f"it is off, on {source}", "forget there")
+    if there.generation == here.generation and not here.moved_on:
+        said = f"it is off on {source} and on {target}, and nothing tells which of the two is the newer"
+        return Verdict("none", f"{said}: undefine the one that is not to be kept", certain=False)
+    forgets_here = there.generation >= here.generation
+    kept, other = (there, here) if forgets_here else (here, there)
+    if kept.moved_on:
+        said = f"it is off on {source} and on {target}, and libvirt saw it leave {kept.host} too"
+        return Verdict("none", f"{said}: look for it on the other hosts", certain=False)
+    return _older(kept, other, f"it is off, on {kept.host}", "forget here" if forgets_here else "forget there")
+
+
+def stayed(here: Side | None, there: Side | None) -> bool:
+    """Whether the VM is proved never to have left the source, so that copies of its disks on the target are nothing."""
+    if here is None or (there is not None and there.alive):
+        return False
+    return here.alive or (there is None and here.off and not here.moved_on)
 
 
 def _older(kept: Side, other: Side, said: str, step: Step) -> Verdict:

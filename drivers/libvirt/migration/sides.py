@@ -23,7 +23,7 @@ DEFINITION = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE
 OUT = libvirt.VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT
 RUNNING = (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_BLOCKED)
 OFF = (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_CRASHED)
-_ARRIVING = (libvirt.VIR_DOMAIN_PAUSED_MIGRATION, libvirt.VIR_DOMAIN_PAUSED_STARTING_UP)
+ARRIVING = (libvirt.VIR_DOMAIN_PAUSED_MIGRATION, libvirt.VIR_DOMAIN_PAUSED_STARTING_UP)
 _IN_POSTCOPY = (libvirt.VIR_DOMAIN_PAUSED_POSTCOPY, libvirt.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED)
 _BROKEN = (
     (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED),
@@ -54,6 +54,11 @@ class Side:
         return self.state in OFF
 
     @property
+    def moved_on(self) -> bool:
+        """Off since libvirt saw it through to another host, which ran it from then on: this is not the VM any more."""
+        return (self.state, self.reason) == (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_MIGRATED)
+
+    @property
     def handed_over(self) -> bool:
         """Paused by libvirt at the end of a migration, not by anybody: the other side may have the VM."""
         return (self.state, self.reason) == (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_MIGRATION)
@@ -61,7 +66,7 @@ class Side:
     @property
     def shell(self) -> bool:
         """A QEMU that waits for a VM and never ran it: the definition comes only when it is to run."""
-        return not self.persistent and self.state == libvirt.VIR_DOMAIN_PAUSED and self.reason in _ARRIVING
+        return not self.persistent and self.state == libvirt.VIR_DOMAIN_PAUSED and self.reason in ARRIVING
 
     @property
     def in_postcopy(self) -> bool:

@@ -91,11 +91,12 @@ class MemoryMigrations:
             if not moved:
                 _clear(other, domain)
                 made = Domain(domain.name, domain.uuid, domain.config.copy(), mark=request.mark, xml=domain.xml)
-                made.nvram, made.guest, made.autostart = domain.nvram, domain.guest, domain.autostart
+                made.nvram, made.guest = domain.nvram, domain.guest
                 other.domains[made.uuid] = made
                 self._line.world.wake(other, f"vm/{domain.name}")
             self._line.point(call)
             del source.domains[domain.uuid]
+            other.domains[domain.uuid].autostart |= domain.autostart
             self._line.world.wake(source, f"vm/{domain.name}")
 
     def cancel(self, uuid: str) -> bool:
@@ -156,10 +157,14 @@ class MemoryMigrations:
             if here is None and there is None:
                 raise Said(Missing, "it is on neither host")
             return f"it is off, on {self._line.host.name if here else target.name}"
-        older, newer = (here, there) if _generation(here) < _generation(there) else (there, here)
+        if _generation(here) == _generation(there) and here.reason != "migrated":
+            raise Said(Unknown, "it is off on both hosts, and nothing tells which of the two is the newer")
+        older, newer = (here, there) if _generation(here) <= _generation(there) else (there, here)
         place = self._line.host if older is here else target
         if older.mark is None or newer.mark is None or older.mark.repository != newer.mark.repository:
             raise Said(Unknown, "it is defined on both hosts, and not both times by us")
+        if newer.reason == "migrated":
+            raise Said(Unknown, "it is off on both hosts, and left both of them")
         del place.domains[older.uuid]
         return f"it is off, on {target.name if place is self._line.host else self._line.host.name}"
 

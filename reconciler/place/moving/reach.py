@@ -94,19 +94,23 @@ def _local(what: tuple[str, str], pool: WantedPool, known: tuple[Reach, Home], t
     if device in found.copy:
         return found
     volume = path.rpartition("/")[2]
-    if volume in seen.volumes and volume + UNFINISHED not in seen.volumes:  # an interrupted copy is made again
-        if not _left_in_trash(volume, seen, path, there):
+    if volume in seen.volumes:
+        used = _is_used(path, there)
+        if not used and _is_in_trash(volume, seen):  # left there when it moved away
+            found = replace(found, stale=(*found.stale, (pool.name, volume)))
+        elif used or volume + UNFINISHED not in seen.volumes:  # an interrupted copy is made again
             return replace(found, why=f"{words}, and {target} has a volume {volume} there already")
-        found = replace(found, stale=(*found.stale, (pool.name, volume)))
     return replace(found, copy=(*found.copy, device))
 
 
-def _left_in_trash(volume: str, seen: SeenPool, path: str, there: tuple[str, Context]) -> bool:
-    """Whether a volume of the target is what the VM left there when it moved away, and nothing uses it."""
+def _is_in_trash(volume: str, seen: SeenPool) -> bool:
+    return any((trashed_since(each) or ("",))[0] == volume for each in seen.volumes)
+
+
+def _is_used(path: str, there: tuple[str, Context]) -> bool:
+    """Whether a VM or an overlay of the target has that file."""
     target, context = there
-    if not any((trashed_since(each) or ("",))[0] == volume for each in seen.volumes):
-        return False
-    return not backing.users(Observed(hosts={target: context.observed.seen[target]})).get(path)
+    return bool(backing.users(Observed(hosts={target: context.observed.seen[target]})).get(path))
 
 
 def incremental(copy: tuple[str, ...], home: Home, target: str, context: Context) -> bool:

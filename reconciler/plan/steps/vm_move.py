@@ -6,7 +6,7 @@ a VM that is off goes before it is started, one that runs goes after everything 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from drivers.mark import Mark
@@ -14,6 +14,7 @@ from drivers.moving import Migration, Relocation
 from reconciler.desired.wanted import WantedPool
 from reconciler.diff import doubles
 from reconciler.diff.change import Change, FieldChange, Verb
+from reconciler.diff.context import Context
 from reconciler.observe.observed import Found
 from reconciler.place.hosts.required import migration_address
 from reconciler.place.moving.reach import Reach, incremental, reach, targets, volumes
@@ -58,17 +59,23 @@ def field_of(move: Move) -> FieldChange:
 def settle_steps(change: Change, found: Found, builder: Builder) -> Change:
     """Adds the steps that end what an interrupted move left behind: definition or shell, and disks that were copied."""
     field = next(each for each in change.fields if each.path == doubles.PATH)
-    call = SettleVm(uuid=found.vm.uuid, target=str(field.after))
+    copied = list(_copied_away(found, str(field.after), builder.context))
+    call = SettleVm(uuid=found.vm.uuid, target=str(field.after), moved=bool(copied))
     settled = builder.add(change.ref, change.host, call, "settle where it is", effect=Effect.LIVE)
-    context = builder.context
-    for path in doubles.copied_away(found, str(field.after), context):
+    for left in copied:
+        what = "leave the copied disk to the trash"
+        builder.add(change.ref, change.host, left, what, key=left.volume, after=(settled,))
+    return change
+
+
+def _copied_away(found: Found, target: str, context: Context) -> Iterator[TrashVolume]:
+    """The disks of ours that went along when it left for the target."""
+    made = made_volumes(found.vm.mark) if found.vm.mark else set()
+    for path in doubles.copied_away(found, target, context):
         pool, _, volume = path.rpartition("/")
         seen = context.observed.pool_at(found.host, pool)
-        if seen is not None and volume in seen.volumes and found.vm.mark and volume in made_volumes(found.vm.mark):
-            left = TrashVolume(pool=seen.name, volume=volume, when=context.now)
-            what = "leave the copied disk to the trash"
-            builder.add(change.ref, change.host, left, what, key=volume, after=(settled,))
-    return change
+        if seen is not None and volume in seen.volumes and volume in made:
+            yield TrashVolume(pool=seen.name, volume=volume, when=context.now)
 
 
 def made_volumes(mark: Mark) -> set[str]:

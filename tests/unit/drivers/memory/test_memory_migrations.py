@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
 
-from drivers.base import Host, Migration, NewPool, NewVolume
+from drivers.base import Host, Migration, NewPool, NewVolume, Relocation
 from drivers.errors import Busy, Conflict, DriverError, Missing, Unknown, Unreachable
 from drivers.memory.faults import Crash
 from drivers.memory.journey import PHASES
@@ -205,10 +206,6 @@ def test_a_vm_that_neither_host_knows_is_missing(site: Site) -> None:
 
 @pytest.mark.parametrize("moment", ["before", "midway", "after"])
 def test_a_relocation_is_done_again_after_an_end_at_any_moment(site: Site, moment: str) -> None:
-    import dataclasses
-
-    from drivers.base import Relocation
-
     site.one.powers.destroy(VM)
     mark = site.one.reader.vm(VM).mark  # type: ignore[union-attr]
     assert mark is not None
@@ -220,3 +217,19 @@ def test_a_relocation_is_done_again_after_an_end_at_any_moment(site: Site, momen
     site.one.migrations.relocate(request, site.two)
     assert site.power(site.one) is None
     assert site.power(site.two) is Power.STOPPED
+
+
+def test_a_relocation_that_ends_half_way_leaves_no_two_hosts_that_start_the_vm_when_they_boot(site: Site) -> None:
+    site.one.powers.destroy(VM)
+    site.one.vms.autostart(VM, True)
+    mark = site.one.reader.vm(VM).mark  # type: ignore[union-attr]
+    assert mark is not None
+    request = Relocation(uuid=VM, expects=1, mark=dataclasses.replace(mark, generation=2))
+    site.world.faults.crash(moment="midway")
+    with pytest.raises(Crash):
+        site.one.migrations.relocate(request, site.two)
+    site.world.faults.revive()
+    seen = {host.name: host.reader.vm(VM) for host in (site.one, site.two)}
+    assert {name: vm.autostart for name, vm in seen.items() if vm} == {"kvm1": True, "kvm2": False}
+    site.one.migrations.relocate(request, site.two)
+    assert site.two.reader.vm(VM).autostart  # type: ignore[union-attr]

@@ -8,7 +8,7 @@ from typing import Any
 import libvirt
 import pytest
 
-from drivers.libvirt.migration.settle import judge
+from drivers.libvirt.migration.settle import judge, stayed
 from drivers.libvirt.migration.sides import Side
 from drivers.mark import Mark
 
@@ -76,7 +76,13 @@ TABLE = [
     ("", "shell", None),
     ("off", "", ""),
     ("", "off", ""),
-    ("off", "off", "forget there"),
+    ("off", "off", None),
+    ("migrated", "off", "forget here"),
+    ("off", "migrated", None),
+    ("migrated", "migrated", None),
+    ("migrated", "newer", "forget here"),
+    ("migrated", "older", None),
+    ("migrated", "", ""),
     ("off", "older", "forget there"),
     ("off", "newer", "forget here"),
     ("off", "foreign", None),
@@ -126,5 +132,28 @@ def test_no_row_at_all_ends_or_doubles_the_only_copy(source: str, target: str) -
         assert gone.off
         assert kept.persistent
         assert gone.generation <= kept.generation
+        assert not kept.moved_on
+        assert kept.alive or gone.moved_on or gone.generation < kept.generation
         assert not gone.saved
         assert not gone.snapshots
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "never_left"),
+    [
+        ("runs", "", True),
+        ("paused by somebody", "shell", True),
+        ("off", "", True),
+        ("", "off", False),
+        ("", "runs", False),
+        ("", "", False),
+        ("migrated", "", False),
+        ("migrated", "off", False),
+        ("off", "off", False),
+        ("off", "shell", False),
+        ("handed over", "", False),
+        ("runs", "runs", False),
+    ],
+)
+def test_copies_of_disks_are_of_no_use_only_where_the_vm_never_left(source: str, target: str, never_left: bool) -> None:
+    assert stayed(of("kvm1", source), of("kvm2", target)) is never_left
