@@ -16,6 +16,7 @@ from drivers.mark import Override
 from reconciler.apply.outcome import GOOD, Run, Status
 from reconciler.apply.stop import Pause
 from reconciler.cycle import Pass
+from reconciler.diff import doubles
 from reconciler.diff.change import Change, Verb
 from reconciler.diff.compare import compare
 from reconciler.diff.context import Context
@@ -110,10 +111,13 @@ def narrowed(looked: Pass, names: Iterable[str]) -> Pass:
 
 
 def _only(change: Change) -> Change | None:
-    """A change without what a campaign is not about: of VMs only their power, of other things only that they are up."""
+    """A change without what a campaign is not about: of VMs their power and where they are, of other
+    things only that they are up."""
     if change.ref.kind == "VirtualMachine":
         if change.verb is not Verb.UPDATE:
             return None
+        if doubles.settles(change):
+            return change  # until it is settled where the VM is, nothing else can be done to it, nor may it move
         fields = tuple(each for each in change.fields if each.path == "state")
         return replace(change, fields=fields) if fields or change.held else None
     if change.verb is Verb.CREATE:

@@ -14,7 +14,9 @@ from drivers.mark import Override
 from reconciler.cycle import Pass
 from reconciler.diff.change import Change
 from reconciler.diff.context import Context
+from reconciler.diff.holding import owned
 from reconciler.diff.power import OUTAGE
+from reconciler.observe.observed import Found
 from reconciler.operations.campaign import Campaign, Settled, narrowed, with_override
 from reconciler.operations.scene import By, Declined
 from reconciler.place.headroom.spare import Spare, spare
@@ -115,8 +117,14 @@ def _foreign(host: str, context: Context) -> Iterator[str]:
 
 
 def residents(host: str, context: Context) -> list[str]:
-    """Our declared VMs that are on a host."""
-    return [home.wanted.name for home in homes(context) if home.host == host]
+    """Our declared VMs that are on a host, also with one copy of those that an interrupted move left on two."""
+    wanted, arriving = context.wanted.vms, context.observed.arriving
+    there = {name: (*owned(vm.ref, context), *arriving.get(vm.ref, ())) for name, vm in sorted(wanted.items())}
+    return [name for name, found in there.items() if any(each.host == host and _kept(each) for each in found)]
+
+
+def _kept(found: Found) -> bool:
+    return found.vm.mark is None or not found.vm.mark.trashed
 
 
 def begin(host: str, campaign: Campaign) -> None:
