@@ -9,9 +9,11 @@ number (`learn`). Losing the register loses this one protection.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,52 +65,69 @@ class Register:
 
         `expected` counts how often that was noted: a look that began before does not know of it.
         """
-        known = self.known()
-        for name, more in coming.items():
-            entry = known.get(name) or _entry(observed, declared[name])
-            vms = max(_number(entry, "vms"), _owned(observed, name) + more)
-            known[name] = {**entry, "vms": vms, "expected": _number(entry, "expected") + 1}
-        self._write(known)
+        with self._alone():
+            known = self.known()
+            for name, more in coming.items():
+                entry = known.get(name) or _entry(observed, declared[name])
+                vms = max(_number(entry, "vms"), _owned(observed, name) + more)
+                known[name] = {**entry, "vms": vms, "expected": _number(entry, "expected") + 1}
+            self._write(known)
 
     def learn(
         self,
         observed: Observed,
         declared: Mapping[str, WantedHost],
-        before: Mapping[str, Mapping[str, object]] | None = None,
+        before: Mapping[str, Mapping[str, object]],
     ) -> None:
         """Notes what was seen; written only if something changed, and as a whole.
 
         `before`: what was registered when the look began; where VMs were expected since then, none is subtracted.
         """
-        known = self.known()
-        found = dict(known)
+        if self._learned(observed, declared, before) == self.known():
+            return
+        with self._alone():
+            self._write(self._learned(observed, declared, before))
+
+    def _learned(
+        self, observed: Observed, declared: Mapping[str, WantedHost], before: Mapping[str, Mapping[str, object]]
+    ) -> dict[str, dict[str, object]]:
+        found = self.known()
         for name, host in observed.seen.items():
-            if name not in declared or self._moved(known.get(name), declared[name].uri, host.uuid):
+            was = found.get(name, {})
+            if name not in declared or self._moved(was, declared[name].uri, host.uuid):
                 continue
             entry = _entry(observed, declared[name])
-            was = known.get(name, {})
             if expected := _number(was, "expected"):
                 entry["expected"] = expected
-            if before is not None and expected != _number(before.get(name, {}), "expected"):
+            if expected != _number(before.get(name, {}), "expected"):
                 entry["vms"] = max(_number(was, "vms"), _number(entry, "vms"))
             found[name] = entry
             if declared[name].leaving and not entry["vms"] and not entry["networks"]:
                 del found[name]  # seen empty: now it is gone
-        if found != known:
-            self._write(found)
+        return found
 
     def _moved(self, entry: Mapping[str, object] | None, uri: str, uuid: str) -> bool:
         return bool(entry and entry["vms"] and entry["uri"] != uri and entry["uuid"] != uuid)
 
     def forget(self, name: str) -> bool:
         """Takes a host out of the register: it is lost or was emptied by hand. False if it is not there."""
-        known = self.known()
-        if known.pop(name, None) is None:
-            return False
-        self._write(known)
+        with self._alone():
+            known = self.known()
+            if known.pop(name, None) is None:
+                return False
+            self._write(known)
         return True
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else writes meanwhile: whoever only looks holds no writer's lock, and learns all the same."""
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self.path.with_suffix(".lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed
+            yield
+
     def _write(self, data: Mapping[str, object]) -> None:
+        """As a whole; what is written outlives a loss of power."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = self.path.with_suffix(".new")
         with fresh.open("w") as file:
@@ -116,6 +135,11 @@ class Register:
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self.path)
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # the new name, too
+        finally:
+            os.close(folder)
 
 
 def _entry(observed: Observed, host: WantedHost) -> dict[str, object]:
