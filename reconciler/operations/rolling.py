@@ -19,6 +19,7 @@ from reconciler.operations import maintenance
 from reconciler.operations.campaign import POLL, Campaign
 from reconciler.operations.scene import Declined
 from reconciler.place.hosts.hoststate import MAINTENANCE, UPGRADE, State, by_hand, state
+from reconciler.place.hosts.hoststate import maintenance as asked_for
 from specs.resource import Ref
 
 Each = Callable[[str], bool]
@@ -94,10 +95,12 @@ def _order(cluster: str, how: Upgrade, context: Context) -> list[str]:
 def _one(cluster: str, host: str, how: Upgrade, task: Task, campaign: Campaign) -> Upgrade:
     """Empties one host, upgrades it, and gives it back."""
     context = campaign.look().context
-    mine = how.now == host or state(host, context).state is not State.MAINTENANCE
+    mine = how.now == host or not asked_for(host, context)  # what others asked for is theirs to end
     if mine:
         how = replace(how, now=host)
         _note(cluster, how, campaign)
+        campaign.overrides.put(f"host/{host}", _for_upgrade(cluster, campaign))
+    if mine or state(host, context).state is not State.MAINTENANCE:
         _empty(cluster, host, how, campaign)
     campaign.tell(f"host/{host}: empty; upgrading it")
     before = _busy(host, campaign) if task.reboots else None
@@ -121,8 +124,8 @@ def _release(cluster: str, how: Upgrade, campaign: Campaign) -> Upgrade:
 
 
 def _empty(cluster: str, host: str, how: Upgrade, campaign: Campaign) -> None:
-    """Drains the host; if something has to stay there, it is used again as it was, and the upgrade stops."""
-    campaign.overrides.put(f"host/{host}", _for_upgrade(cluster, campaign))
+    """Drains a host in maintenance; if something has to stay there, it is used again (unless others asked for its
+    maintenance), and the upgrade stops."""
     campaign.tell(f"host/{host}: being emptied")
     settled = maintenance.drain(host, campaign)
     if campaign.interrupted:
@@ -130,11 +133,13 @@ def _empty(cluster: str, host: str, how: Upgrade, campaign: Campaign) -> None:
     found = state(host, settled.context)
     if found.state is State.MAINTENANCE:
         return
-    campaign.overrides.drop(f"host/{host}", MAINTENANCE)
-    _note(cluster, replace(how, now=""), campaign)
     stays = [each.held.text for each in settled.looked.plan.changes if each.held]
     stays += [each.held.text for change in settled.looked.plan.changes for each in change.fields if each.held]
     why = "; ".join(dict.fromkeys([*stays, *settled.failed.values()])) or found.why
+    if not how.now:
+        raise Stuck(f"host/{host} stays in maintenance, as it was: it could not be emptied ({why})")
+    campaign.overrides.drop(f"host/{host}", MAINTENANCE)
+    _note(cluster, replace(how, now=""), campaign)
     raise Stuck(f"host/{host} is used again: it could not be emptied ({why})")
 
 
