@@ -12,9 +12,11 @@ from typing import Any
 
 from drivers.base import Host
 from drivers.errors import Conflict, Missing, NoSpace
+from drivers.seen import Power
 from reconciler.apply import images, moving, seed
 from reconciler.apply.stop import Pause, stop
 from reconciler.desired.identity import kept_by, ready_marker, trash_marker, trashed_since
+from reconciler.diff import power
 from reconciler.plan import plan
 
 
@@ -188,7 +190,11 @@ def _start_vm(call: plan.StartVm, host: Host, tools: Tools) -> Notes:
         raise Missing(host.name, "start", "the VM is not defined here any more")
     if vm.mark is None or vm.mark.trashed:
         raise Conflict(host.name, "start", "the VM is not gitvirt's any more, or lies in the trash")
-    host.powers.resume(call.uuid) if vm.power == "paused" else host.powers.start(call.uuid)
+    if why := power.left(vm):
+        raise Conflict(host.name, "start", f"{why} meanwhile; it may run there")
+    if vm.power is Power.PAUSED and vm.reason not in power.PAUSED_BY_HAND:
+        raise Conflict(host.name, "start", f"it was paused by the hypervisor ({vm.reason}) meanwhile")
+    host.powers.resume(call.uuid) if vm.power is Power.PAUSED else host.powers.start(call.uuid)
     return ()
 
 

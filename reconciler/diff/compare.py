@@ -7,9 +7,11 @@ partial view.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from drivers.mark import Mark
 from reconciler.desired.wanted import WantedVm
-from reconciler.diff import doubles, hosts, kept, networks, outage, pools, vms
+from reconciler.diff import doubles, elsewhere, hosts, kept, networks, outage, pools, vms
 from reconciler.diff.change import Change, HeldReason, Verb
 from reconciler.diff.context import Context
 from reconciler.diff.holding import on_hold, owned
@@ -60,6 +62,8 @@ def _known(wanted: WantedVm, found: Found, mark: Mark, context: Context) -> Chan
             f"last changed at revision {mark.revision[:12]}, which ours does not descend from",
             "pull first, or use --force-revision",
         )
+    if change.acts and (held := elsewhere.may_run_elsewhere(found.vm, context)) is not None:
+        return replace(change, held=held)
     return change
 
 
@@ -76,7 +80,8 @@ def _new(wanted: WantedVm, base: Change, context: Context) -> Change:
     if why := outage.powered_down(wanted, context):
         return base.keep_back(HeldReason.ON_HOLD, why, f"`gitvirt cluster start {wanted.cluster}`")
     if context.observed.unseen:
-        return base.keep_back(HeldReason.HOST_UNSEEN, _may_hold_it(context), "see `gitvirt status`; nothing is started")
+        told = elsewhere.who_may_hold_it(context)
+        return base.keep_back(HeldReason.HOST_UNSEEN, told, "see `gitvirt status`; nothing is started")
     return base
 
 
@@ -107,12 +112,6 @@ def owner(found: Found, context: Context) -> str:
     if mark.repository == context.wanted.repository:
         return f"is {mark.ref}"
     return f"belongs to repository {mark.repository}"
-
-
-def _may_hold_it(context: Context) -> str:
-    unseen = context.observed.unseen
-    told = "; ".join(f"{name} may hold it ({each.reason})" for name, each in list(unseen.items())[:3])
-    return told + (f"; and {len(unseen) - 3} more hosts" if len(unseen) > 3 else "")
 
 
 def _undeclared(context: Context) -> list[Change]:

@@ -62,7 +62,7 @@ def state_change(wanted: WantedVm, found: Found, mark: Mark, context: Context) -
         return _stopped(change, vm, why)
     if powered_down(wanted, context):
         return None
-    if mark.override(OUTAGE) is not None and vm.power is not Power.STOPPING:
+    if mark.override(OUTAGE) is not None and vm.power is not Power.STOPPING and not power.moved_away(vm):
         return _after(change, wanted, vm, mark, context)
     return power.compare(wanted, vm, mark, context.now)
 

@@ -16,6 +16,7 @@ from reconciler.diff.change import FieldChange, HeldReason
 from specs.effects import Effect
 
 OUTAGE = "outage"  # the kind of override that remembers what ran before an outage (reconciler/diff/outage.py)
+PAUSED_BY_HAND = ("user", "")  # libvirt's reasons of a pause that may simply be ended
 GUEST = "guest"  # the author of a shutdown that came from inside the guest
 _ENDED = {
     "crashed": "since it crashed",
@@ -23,6 +24,7 @@ _ENDED = {
     "destroyed": "since its power was cut",
 }
 """libvirt's reason of a stop → what the plan says of it, where that is of use."""
+_HANDING_OVER = ("migration", "postcopy", "postcopyfailed", "startingup")
 _ON = (Power.RUNNING, Power.PAUSED, Power.ASLEEP, Power.STOPPING)
 
 
@@ -72,7 +74,7 @@ def _to_running(change: FieldChange, wanted: WantedVm, vm: SeenVm, mark: Mark | 
         return change.keep_back(
             HeldReason.HOST_UNSEEN, text, f"find it; if it is off, `gitvirt start {vm.name} --force`"
         )
-    if vm.power is Power.PAUSED and vm.reason not in ("user", ""):
+    if vm.power is Power.PAUSED and vm.reason not in PAUSED_BY_HAND:
         return change.keep_back(
             HeldReason.PAUSED,
             f"paused by the hypervisor ({vm.reason}); the guest's disks or host have a problem",
@@ -88,6 +90,13 @@ def _to_running(change: FieldChange, wanted: WantedVm, vm: SeenVm, mark: Mark | 
 def moved_away(vm: SeenVm) -> bool:
     """True of a VM that is off since it left by a migration, as libvirt remembers until its daemon restarts."""
     return vm.power is Power.STOPPED and vm.reason == "migrated"
+
+
+def left(vm: SeenVm) -> str:
+    """Where a VM was handed over, or is being so: what must not be started or resumed by hand; "" if it was not."""
+    if vm.migrating or (vm.power is Power.PAUSED and vm.reason in _HANDING_OVER):
+        return "it is between two hosts"
+    return "libvirt moved it to another host" if moved_away(vm) else ""
 
 
 def _record(change: FieldChange, state: str, note: str) -> FieldChange:

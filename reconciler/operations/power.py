@@ -13,7 +13,7 @@ from drivers.mark import Override
 from drivers.seen import Power, SeenVm
 from reconciler.apply import stop as graceful
 from reconciler.diff.change import FieldChange
-from reconciler.diff.power import GUEST
+from reconciler.diff.power import GUEST, left, moved_away
 from reconciler.operations.overrides import POWER, kept, power, put, told, write
 from reconciler.operations.scene import By, Declined, Scene, Target, locate
 from reconciler.operations.startable import obstacles
@@ -42,6 +42,7 @@ def start(ref: Ref, scene: Scene, how: How) -> str:
         raise Declined("its guest crashed and is kept as it was; `gitvirt stop --force` it first")
     if vm.power in (Power.PAUSED, Power.ASLEEP):
         return _go_on(target, scene)
+    _refuse_moved(target, known=moved_away(vm))
     if vm.running:
         write(target, lambda mark: put(mark, POWER, power(target, scene.by, "running")))
         return f"runs already on {target.where} {_as_kept(target, scene)}"
@@ -63,6 +64,13 @@ def refuse_obstacles(target: Target, scene: Scene, how: How) -> str:
         fix = "; --force starts it all the same" if all(each.risk for each in against) else ""
         raise Declined(f"is not started: {text}{fix}")
     return f" although {'; '.join(each.text for each in found)}" if found else ""
+
+
+def _refuse_moved(target: Target, *, known: bool = False) -> None:
+    """Declined if another host has the VM by now, or gets it. `known`: the first look showed that it left."""
+    vm = seen_now(target)
+    if (why := left(vm)) and not (known and moved_away(vm)):
+        raise Declined(f"is not set going on {target.where}: {why}; `gitvirt apply` settles where it is")
 
 
 def _as_kept(target: Target, scene: Scene) -> str:
@@ -197,6 +205,7 @@ def resume(ref: Ref, scene: Scene, how: How) -> str:
 
 
 def _go_on(target: Target, scene: Scene) -> str:
+    _refuse_moved(target)
     with kept(target, scene, "running"):
         target.host.powers.resume(target.vm.uuid)
     return f"resumed on {target.where} {_as_kept(target, scene)}"

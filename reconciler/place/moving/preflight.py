@@ -12,6 +12,7 @@ from collections.abc import Callable
 from drivers.seen import Power, SeenVm
 from reconciler.diff.change import Held, HeldReason
 from reconciler.diff.context import Context
+from reconciler.diff.elsewhere import may_run_elsewhere
 from reconciler.diff.holding import hold_on
 from reconciler.diff.power import moved_away
 from reconciler.place.hosts import compatibility
@@ -92,6 +93,10 @@ def _suspended(home: Home, context: Context) -> Held | None:
     return Held(reason=HeldReason.SAVED_STATE, text=text, fix="start it; then it can migrate")
 
 
+def _elsewhere(home: Home, context: Context) -> Held | None:
+    return may_run_elsewhere(home.found.vm, context)
+
+
 def _troubled(home: Home, context: Context) -> Held | None:
     vm = home.found.vm
     if moved_away(vm):
@@ -141,6 +146,7 @@ STUCK: tuple[Callable[[Home, Context], Held | None], ...] = (
     _suspended,
     _snapshots,
     _troubled,
+    _elsewhere,
     _devices,
     _once,
     _tpm,

@@ -12,7 +12,8 @@ from reconciler.diff.change import Held, HeldReason
 REASONS: Mapping[HeldReason, tuple[str, str]] = {
     HeldReason.HOST_UNSEEN: (
         "A declared host could not be read, so it may hold this VM: not seen is not absent. Nothing of the VM is "
-        "created, defined, started or moved.",
+        "created, defined, started or moved, nor is one that is off touched unless libvirt knows that it ended where "
+        "it is (after a restart of libvirtd it does not).",
         "Bring the host back, or put right what keeps gitvirt from reading it.",
     ),
     HeldReason.PARTIAL_VIEW: (
@@ -121,8 +122,10 @@ REASONS: Mapping[HeldReason, tuple[str, str]] = {
         "Remove what is in the way; or stop the VM, which lets more of them go.",
     ),
     HeldReason.IN_FLIGHT: (
-        "The VM is on its way from one host to another, by gitvirt or by hand. Nothing of it is changed meanwhile.",
-        "Wait until it has arrived, or `gitvirt migrate NAME --cancel`.",
+        "The VM is on its way from one host to another, by gitvirt or by hand. Nothing of it is changed meanwhile. "
+        "Also: its migration was interrupted, and a third host has it or was not read.",
+        "Wait until it has arrived, or `gitvirt migrate NAME --cancel`; bring the third host back, or undefine the "
+        "copy that is too many.",
     ),
     HeldReason.RUNS_TWICE: (
         "The VM runs on two hosts at once. If both write to the same disks, these are being destroyed. gitvirt touches "
