@@ -22,7 +22,7 @@ from drivers.libvirt.connect import Connections
 from drivers.libvirt.migration.sides import migrating_out
 from drivers.moving import Migration, Progress
 
-FIRST_LOOKS, OFTEN, RARELY = 10, 0.1, 0.5  # seconds between looks: a small guest is through within one
+FIRST_LOOKS, OFTEN, RARELY = 10, 0.1, 0.5  # seconds between looks at a copy: a small guest is through within one
 STALLED = 240  # seconds without a new low of what remains; oVirt's figure
 STALLED_WHY = "the guest changes its memory faster than it is copied, or the way between the hosts is blocked,"
 BEGINNING = 600  # seconds that may pass before anything goes over: the target may have much memory to prepare
@@ -126,10 +126,10 @@ class Monitor:
         with self.connections.changes() as conn:
             domain = self.connections.call(operation, conn.lookupByUUIDString, self.request.uuid)
             while not self._over.wait(OFTEN if looks < FIRST_LOOKS else RARELY):
-                looks += 1
                 stats = self.connections.call(operation, domain.jobStats, 0)
                 if not migrating_out(stats):
-                    continue
+                    continue  # the hosts still shake hands
+                looks += 1
                 progress = progress_of(stats, in_postcopy=ladder.in_postcopy)
                 self.began = self.began or progress.total > 0
                 with contextlib.suppress(Exception):  # whoever listens must not stop the one who steers
