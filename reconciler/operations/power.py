@@ -42,7 +42,6 @@ def start(ref: Ref, scene: Scene, how: How) -> str:
         raise Declined("its guest crashed and is kept as it was; `gitvirt stop --force` it first")
     if vm.power in (Power.PAUSED, Power.ASLEEP):
         return _go_on(target, scene)
-    _refuse_moved(target, known=moved_away(vm))
     if vm.running:
         write(target, lambda mark: put(mark, POWER, power(target, scene.by, "running")))
         return f"runs already on {target.where} {_as_kept(target, scene)}"
@@ -57,6 +56,7 @@ def start(ref: Ref, scene: Scene, how: How) -> str:
 
 def refuse_obstacles(target: Target, scene: Scene, how: How) -> str:
     """Declined if something stands against a start; else what was risked, in words."""
+    _refuse_moved(target, known=moved_away(target.vm))
     found = obstacles(target, scene.looked.context)
     against = [each for each in found if not (each.risk and how.force)]
     if against:
@@ -162,6 +162,7 @@ def _cycle(target: Target, scene: Scene, how: How) -> str:
         if not scene.interrupted:
             write(target, lambda mark: put(mark, POWER, stays))
         raise
+    _refuse_moved(target)
     target.host.powers.start(target.vm.uuid)
     write(target, lambda mark: put(mark, POWER, stays))
     return notes

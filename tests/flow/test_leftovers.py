@@ -15,7 +15,7 @@ from drivers.moving import Migration
 from drivers.seen import Power
 from reconciler.apply.outcome import Status
 from reconciler.diff.change import HeldReason
-from reconciler.operations import perform, power
+from reconciler.operations import once, perform, power
 from reconciler.plan.plan import Plan
 from specs.resource import Ref
 from tests.flow.operator import FORCE, PLAIN, Operator
@@ -156,11 +156,16 @@ def test_by_hand_nothing_goes_on_that_is_on_its_way_by_now(web: Site, deed: Call
     assert web.world.observe()["kvm1"] == before
 
 
-def test_by_hand_nothing_is_started_that_has_left_by_now(web: Site) -> None:
+@pytest.mark.parametrize(
+    "deed",
+    [partial(power.start, how=FORCE), partial(once.start_once, how=FORCE, settings=once.Settings(boot="disk"))],
+    ids=["start", "once"],
+)
+def test_by_hand_nothing_is_started_that_has_left_by_now(web: Site, deed: Callable[..., str]) -> None:
     alice = Operator(web)
     alice.done(power.stop, "vm/web", how=PLAIN)
     scene = alice.scene()
     web.world.outside("kvm1").domain("web").reason = "migrated"
-    outcome = perform.attempt(Ref.parse("vm/web"), scene, lambda ref, scene: power.start(ref, scene, FORCE))
+    outcome = perform.attempt(Ref.parse("vm/web"), scene, deed)
     assert "libvirt moved it to another host" in outcome.text
     assert not web.domain("web")[1].running
