@@ -52,6 +52,8 @@ class _Move:
         side = checks.leaves(here, self.source.host, self.request.expects, self.operation)
         if not side.off:
             raise Conflict(self.source.host, self.operation, "it is running")
+        if side.moved_on:
+            raise Conflict(self.source.host, self.operation, "libvirt moved it away; this definition was left behind")
         if side.saved:
             detail = "it is suspended to disk, and its saved memory cannot be moved: start it, or discard that"
             raise Refused(self.source.host, self.operation, detail)

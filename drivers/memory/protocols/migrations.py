@@ -86,6 +86,8 @@ class MemoryMigrations:
             domain = _checked(source.domain(request.uuid), request.expects)
             if domain.live is not None:
                 raise Said(Conflict, "it is running")
+            if domain.reason == "migrated":
+                raise Said(Conflict, "libvirt moved it away; this definition was left behind")
             if domain.power is Power.SUSPENDED:
                 raise Said(Refused, "it is suspended to disk: its saved memory cannot be moved; start it first")
             if not moved:

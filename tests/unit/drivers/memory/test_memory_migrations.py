@@ -233,3 +233,13 @@ def test_a_relocation_that_ends_half_way_leaves_no_two_hosts_that_start_the_vm_w
     assert {name: vm.autostart for name, vm in seen.items() if vm} == {"kvm1": True, "kvm2": False}
     site.one.migrations.relocate(request, site.two)
     assert site.two.reader.vm(VM).autostart  # type: ignore[union-attr]
+
+
+def test_what_a_migration_left_behind_is_not_taken_to_another_host(site: Site) -> None:
+    site.one.powers.destroy(VM)
+    site.world.hosts["kvm1"].domains[VM].reason = "migrated"
+    mark = site.one.reader.vm(VM).mark  # type: ignore[union-attr]
+    assert mark is not None
+    with pytest.raises(Conflict, match="left behind"):
+        site.one.migrations.relocate(Relocation(uuid=VM, expects=1, mark=mark), site.two)
+    assert site.power(site.two) is None
