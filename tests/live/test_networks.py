@@ -149,7 +149,7 @@ def test_a_mac_of_a_vm_that_is_not_ours_is_given_to_nobody(site: LiveSite, lab: 
     written = next(each for each in site.folder.glob("*.yaml") if "kind: Cluster" in each.read_text())
     written.write_text(written.read_text().replace("  emulation: tcg", "  macPool: house\n  emulation: tcg"))
     fields = [{"name": "lan", "filter": "clean-traffic"}]  # the lab's hosts have no filters
-    site.vms([machine("guarded", nics=fields, state="stopped")])
+    site.vms([machine("guarded", nics=fields)])
     (held,) = [each for each in site.plan().changes if each.held]
     assert "kvm1 has no network filter clean-traffic" in str(held.held)
 
