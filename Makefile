@@ -6,7 +6,7 @@
 #   make test       every check and every test; the live ones bring up a lab of their own (as root)
 #   make lint       format, style, types, import contracts
 #   make bench      speed, as ratios within one run
-#   make soak       seeded chaos on the simulated datacenter, for longer than the tests have time
+#   make soak       seeded chaos, simulated and in the lab, for longer than the tests have time
 #   make lab-down   take the lab down
 
 PYTHON ?= python3
@@ -67,6 +67,7 @@ bench: setup
 
 soak: setup
 	GITVIRT_SEEDS=500 $(RUN) pytest -q -n auto tests/flow/test_chaos.py tests/flow/test_move_chaos.py tests/flow/test_move_properties.py
+	$(SUDO) env PATH="$$PATH" GITVIRT_SEEDS=20 $(RUN) pytest -q -m live tests/live/test_moves_chaos.py
 
 lab-down:
 	@if [ -x .venv/bin/gitvirt ]; then $(SUDO) env GITVIRT_LAB="$$GITVIRT_LAB" .venv/bin/gitvirt lab down; fi
