@@ -71,7 +71,7 @@ class Relocation:
 class Progress:
     """How far a migration is: bytes of memory and of copied disks together; `iteration` of passes over the memory.
 
-    `phase` is "starting", "copying", "post-copy", "finishing" or "aborting".
+    `phase` is "starting", "copying", "post-copy", or "done": the figures of the whole.
     """
 
     elapsed_ms: int = 0
@@ -90,7 +90,8 @@ class Migrations(Protocol):
         """Returns when the VM runs on the target alone, defined there and with its mark; satisfied if it does already.
 
         Whatever is raised, at most one copy runs: Busy after a cancel or a guest that never converged, Unknown if it
-        cannot be told where the VM runs; `settle` finds out. `told` is called now and then, on another thread.
+        cannot be told where the VM runs; `settle` finds out. `told` is called now and then, on another thread; last,
+        on this one, with the figures of the whole, if the target has them.
         """
 
     def relocate(self, request: Relocation, target: Host) -> None:

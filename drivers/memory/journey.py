@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from drivers.errors import Busy, Conflict, DriverError, NoSpace, Refused, Unreachable
@@ -96,17 +96,18 @@ class Journey:
             for phase in PHASES[PHASES.index(self.phase) + 1 :]:
                 self.advance(phase, _nobody)
                 self.check()
-            self.close()
+            self.close(_nobody)
         except Said:
             self.call_off()
 
-    def close(self) -> None:
+    def close(self, told: Callable[[Progress], None]) -> None:
         """The source forgets it; the copies are complete."""
         self._remove(each for each in self.made if each[1].endswith(UNFINISHED))
         self.world.journeys.pop(self.domain.uuid, None)
         self.source.domains.pop(self.domain.uuid, None)
         self.world.wake(self.source, f"vm/{self.domain.name}")
         self.world.wake(self.target, f"vm/{self.domain.name}")
+        told(replace(self.progress, processed=self.progress.total, remaining=0, phase="done"))
 
     def call_off(self) -> None:
         """The shell goes, what was made for it goes, the guest runs on at the source."""

@@ -23,7 +23,7 @@ from drivers.libvirt.access import LOCAL_ONLY
 from drivers.libvirt.connect import Connections
 from drivers.libvirt.migration import checks, copies, settle
 from drivers.libvirt.migration.copies import Copies
-from drivers.libvirt.migration.monitor import Monitor
+from drivers.libvirt.migration.monitor import Monitor, progress_of
 from drivers.libvirt.migration.parameters import Route, Terms, address_in, terms
 from drivers.libvirt.migration.refusals import explain, is_about_the_peer
 from drivers.libvirt.migration.sides import Side, look
@@ -31,6 +31,7 @@ from drivers.moving import Migration, Progress
 
 PATIENCE = 7 * 24 * 3600.0
 """Seconds that the call itself may take: whether it gets anywhere is the monitor's to judge."""
+COMPLETED = libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED | libvirt.VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED
 DISTRUST = 3600.0  # seconds for which a peer that could not be connected to is not tried again
 Told = Callable[[Progress], None]
 
@@ -62,6 +63,16 @@ class Live:
             self._failed(error, volumes)
         self._prove(before)
         volumes.keep()
+        self._tell(told)
+
+    def _tell(self, told: Told) -> None:
+        """The figures of the whole: the monitor may have seen little of a copy that was over within one of its looks.
+
+        The target keeps them until the VM's next job. It has moved, whatever becomes of its figures.
+        """
+        with contextlib.suppress(Exception), self.target.changes() as conn:
+            domain = self.target.call(self.operation, conn.lookupByUUIDString, self.request.uuid)
+            told(progress_of(self.target.call(self.operation, domain.jobStats, COMPLETED), phase="done"))
 
     def _checked(self, here: Side | None, there: Side | None) -> Side:
         """The preconditions, and away with an old definition of ours on the target."""

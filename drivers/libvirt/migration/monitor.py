@@ -130,7 +130,7 @@ class Monitor:
                 if not migrating_out(stats):
                     continue  # the hosts still shake hands
                 looks += 1
-                progress = progress_of(stats, in_postcopy=ladder.in_postcopy)
+                progress = progress_of(stats, phase="post-copy" if ladder.in_postcopy else "")
                 self.began = self.began or progress.total > 0
                 with contextlib.suppress(Exception):  # whoever listens must not stop the one who steers
                     self.told(progress)
@@ -154,8 +154,8 @@ class Monitor:
         return True
 
 
-def progress_of(stats: Mapping[str, Any], *, in_postcopy: bool = False) -> Progress:
-    """The job's figures; what libvirt does not tell yet is 0."""
+def progress_of(stats: Mapping[str, Any], *, phase: str = "") -> Progress:
+    """The job's figures; what libvirt does not tell yet is 0. `phase` is what the caller knows of it better."""
     return Progress(
         elapsed_ms=int(stats.get("time_elapsed", 0)),
         total=int(stats.get("data_total", 0)),
@@ -163,11 +163,11 @@ def progress_of(stats: Mapping[str, Any], *, in_postcopy: bool = False) -> Progr
         remaining=int(stats.get("data_remaining", 0)),
         iteration=int(stats.get("memory_iteration", 0)),
         downtime_ms=int(stats.get("downtime", 0)),
-        phase=_phase(stats, in_postcopy),
+        phase=phase or _phase(stats),
     )
 
 
-def _phase(stats: Mapping[str, Any], in_postcopy: bool) -> str:
-    if in_postcopy or stats.get("memory_postcopy_requests"):
+def _phase(stats: Mapping[str, Any]) -> str:
+    if stats.get("memory_postcopy_requests"):
         return "post-copy"
     return "copying" if stats.get("data_total") else "starting"

@@ -36,7 +36,7 @@ class MemoryMigrations:
                     self._advance(journey, phase, told)
                     self._line.point(call)
                     journey.check()
-                journey.close()
+                journey.close(told)
             except (Crash, Unreachable):
                 journey.desert()
                 raise
