@@ -36,7 +36,6 @@ def resolve_vm(
     cluster = catalog.resources[Ref("Cluster", spec.cluster)].spec
     seed = cloudinit.seed(resource, catalog, reveal)
     disks = tuple(_disk(each, spec) for each in spec.disks or ())
-    update = spec.update_policy
     profiled = profiles(resource, catalog)
     return WantedVm(
         ref=resource.ref,
@@ -47,19 +46,13 @@ def resolve_vm(
         fields=profiled.under(hardware(resource, reveal)),
         disks=disks,
         cdroms=_media(resource),
-        creation=_creation(
-            disks,
-            {
-                **_presets(spec),
-                **_medium(spec, seed),
-            },
-        ),
+        creation=_creation(disks, spec, seed),
         seed=seed,
         xml=_patches(spec),
         power=spec.state or "running",
         restart=spec.restart or "onFailure",
         autostart=spec.autostart or "auto",
-        update=Update(restart=(update and update.restart) or "wait", offline=(update and update.offline) or "wait"),
+        update=_update(spec.update_policy),
         stop_timeout=_STOP_TIMEOUT if spec.stop_timeout is None else spec.stop_timeout,
         last_resort=spec.stop_last_resort or "fail",
         protected=bool(spec.delete_protection),
@@ -80,6 +73,11 @@ def resolve_vm(
         preferred=tuple(spec.preferred_hosts or ()),
         ha_priority=_priority(spec.high_availability),
     )
+
+
+def _update(policy: Any) -> Update:
+    """When changes that interrupt it are made: "wait" where nothing is said."""
+    return Update(restart=(policy and policy.restart) or "wait", offline=(policy and policy.offline) or "wait")
 
 
 def _priority(availability: Any) -> int:
@@ -131,13 +129,10 @@ def _presets(spec: Any) -> dict[str, Scalar]:
     return {path: value for path, value in (("type", spec.type), ("os", spec.os)) if value is not None}
 
 
-def _creation(disks: tuple[WantedDisk, ...], told: Mapping[str, Scalar]) -> dict[str, Scalar]:
+def _creation(disks: tuple[WantedDisk, ...], spec: Any, seed: Seed | None) -> dict[str, Scalar]:
     """What acts when the VM or the disk is made, and is only noted when it changes later."""
-    found: dict[str, Scalar] = {}
-    for disk in disks:
-        if disk.image:
-            found[entry("disks", disk.name, "image")] = disk.image
-    return {**found, **told}
+    images: dict[str, Scalar] = {entry("disks", disk.name, "image"): disk.image for disk in disks if disk.image}
+    return {**images, **_presets(spec), **_medium(spec, seed)}
 
 
 def _patches(spec: Any) -> str:
