@@ -13,6 +13,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from drivers.base import Host, Migration, NewPool, NewVm, Progress, Relocation
 from drivers.mark import Mark
 from drivers.seen import Power, SeenVm
@@ -29,8 +31,6 @@ class Journeys(ABC):
     """Moves of VMs between `twin.host` and `twin.second`."""
 
     own = START + "own"
-    has_busy_guests: bool
-    """Whether a guest can change its memory faster than it is copied, and come to no harm."""
 
     def __init__(self, twin: Twin) -> None:
         self.twin = twin
@@ -114,9 +114,9 @@ class Journeys(ABC):
     def assert_went_on(self, uuid: str) -> None:
         """It is the same run, with the memory that it had, and it goes on."""
 
+    @abstractmethod
     def busy(self, uuid: str, on: bool) -> None:
-        """Its guest changes memory faster than a slow line takes it."""
-        raise NotImplementedError
+        """Its guest changes memory faster than a slow line takes it; skips the test where that would harm it."""
 
     @abstractmethod
     def write_nvram(self, host: Host, name: str, content: bytes) -> None:
@@ -143,7 +143,6 @@ class MemoryJourneys(Journeys):
     """In a World."""
 
     twin: MemoryTwin
-    has_busy_guests = True
     _before = (0, 0)
 
     def _domain(self, uuid: str) -> Any:
@@ -194,7 +193,6 @@ class LibvirtJourneys(Journeys):
     """On the lab."""
 
     twin: LibvirtTwin
-    has_busy_guests = False
     _count: Any = None
 
     def uri(self, target: Host, transport: str = "tls") -> str:
@@ -227,6 +225,9 @@ class LibvirtJourneys(Journeys):
         from tests.live import counting
 
         self._count = counting.assert_went_on(self._guest(uuid), self._count)
+
+    def busy(self, uuid: str, on: bool) -> None:
+        pytest.skip("QEMU before 9.0 loses writes of a guest that it emulates while it migrates: see tests/emulator.py")
 
     def write_nvram(self, host: Host, name: str, content: bytes) -> None:
         script = f"mkdir -p {NVRAM} && cat > {NVRAM}/{name}_VARS.fd"
