@@ -7,13 +7,12 @@ everywhere. Written by `gitvirt hold` and `unhold`, read in every pass (reconcil
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from drivers.mark import Override
+from reconciler import statefile
 from reconciler.errors import SettingsError
-from reconciler.key import private_folder
 
 KIND = "hold"
 
@@ -38,23 +37,17 @@ class Holds:
 
     def put(self, ref: str, override: Override) -> None:
         """Adds a hold, or replaces the one that is there."""
-        self._write({**self.all(), ref: override})
+        with statefile.alone(self.path):
+            self._write({**self.all(), ref: override})
 
     def drop(self, ref: str) -> bool:
         """Ends a hold; False if there is none."""
-        found = self.all()
-        if found.pop(ref, None) is None:
+        if ref not in self.all():
             return False
-        self._write(found)
+        with statefile.alone(self.path):
+            self._write({name: each for name, each in self.all().items() if name != ref})
         return True
 
     def _write(self, holds: Mapping[str, Override]) -> None:
-        private_folder(self.path.parent)
         kept = ("author", "reason", "since", "until")
-        data = {ref: {key: getattr(each, key) for key in kept} for ref, each in holds.items()}
-        fresh = self.path.with_suffix(f".{os.getpid()}.new")
-        with fresh.open("w") as file:
-            json.dump(data, file, indent=1, sort_keys=True)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self.path)
+        statefile.write(self.path, {ref: {key: getattr(each, key) for key in kept} for ref, each in holds.items()})

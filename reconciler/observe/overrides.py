@@ -6,16 +6,13 @@ next pass. Written by reconciler/operations, read in every pass (reconciler/cycl
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 from drivers.mark import Override
+from reconciler import statefile
 from reconciler.errors import SettingsError
-from reconciler.key import private_folder
 
 Kept = Mapping[str, tuple[Override, ...]]
 """Ref ("host/kvm1", "cluster/lab") → its overrides, one of a kind."""
@@ -42,7 +39,7 @@ class Overrides:
 
     def put(self, ref: str, override: Override) -> None:
         """Adds an override, or replaces the one of its kind."""
-        with self._alone():
+        with statefile.alone(self.path):
             found = self.all()
             others = tuple(each for each in found.get(ref, ()) if each.kind != override.kind)
             self._write({**found, ref: (*others, override)})
@@ -51,30 +48,14 @@ class Overrides:
         """Ends an override; False if there is none."""
         if not any(each.kind == kind for each in self.all().get(ref, ())):
             return False
-        with self._alone():
+        with statefile.alone(self.path):
             found = self.all()
             self._write({**found, ref: tuple(each for each in found.get(ref, ()) if each.kind != kind)})
         return True
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Nobody else writes meanwhile: a daemon and a command may be at it in the same moment."""
-        private_folder(self.path.parent)
-        descriptor = os.open(self.path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
-
     def _write(self, overrides: Kept) -> None:
-        data = {ref: [_sparse(each) for each in entries] for ref, entries in overrides.items() if entries}
-        fresh = self.path.with_suffix(f".{os.getpid()}.new")
-        with fresh.open("w") as file:
-            json.dump(data, file, indent=1, sort_keys=True)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self.path)
+        kept = {ref: [_sparse(each) for each in entries] for ref, entries in overrides.items() if entries}
+        statefile.write(self.path, kept)
 
 
 def _sparse(override: Override) -> dict[str, str | int]:

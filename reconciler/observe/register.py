@@ -9,15 +9,13 @@ number (`learn`). Losing the register loses this one protection.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from drivers.seen import Unseen
+from reconciler import statefile
 from reconciler.desired.wanted import WantedHost
 from reconciler.observe.observed import Observed
 
@@ -65,13 +63,13 @@ class Register:
 
         `expected` counts how often that was noted: a look that began before does not know of it.
         """
-        with self._alone():
+        with statefile.alone(self.path):
             known = self.known()
             for name, more in coming.items():
                 entry = known.get(name) or _entry(observed, declared[name])
                 vms = max(_number(entry, "vms"), _owned(observed, name) + more)
                 known[name] = {**entry, "vms": vms, "expected": _number(entry, "expected") + 1}
-            self._write(known)
+            statefile.write(self.path, known)
 
     def learn(
         self,
@@ -85,8 +83,8 @@ class Register:
         """
         if self._learned(observed, declared, before) == self.known():
             return
-        with self._alone():
-            self._write(self._learned(observed, declared, before))
+        with statefile.alone(self.path):
+            statefile.write(self.path, self._learned(observed, declared, before))
 
     def _learned(
         self, observed: Observed, declared: Mapping[str, WantedHost], before: Mapping[str, Mapping[str, object]]
@@ -111,35 +109,12 @@ class Register:
 
     def forget(self, name: str) -> bool:
         """Takes a host out of the register: it is lost or was emptied by hand. False if it is not there."""
-        with self._alone():
+        with statefile.alone(self.path):
             known = self.known()
             if known.pop(name, None) is None:
                 return False
-            self._write(known)
+            statefile.write(self.path, known)
         return True
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Nobody else writes meanwhile: whoever only looks holds no writer's lock, and learns all the same."""
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with self.path.with_suffix(".lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed
-            yield
-
-    def _write(self, data: Mapping[str, object]) -> None:
-        """As a whole; what is written outlives a loss of power."""
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh = self.path.with_suffix(".new")
-        with fresh.open("w") as file:
-            json.dump(data, file, indent=1, sort_keys=True)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self.path)
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # the new name, too
-        finally:
-            os.close(folder)
 
 
 def _entry(observed: Observed, host: WantedHost) -> dict[str, object]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import cycle
+from reconciler import cycle, statefile
 from reconciler.apply.dispatch import Tools
 from reconciler.apply.outcome import Outcome
 from reconciler.apply.walk import Walker
@@ -86,7 +86,7 @@ def test_a_host_that_gets_another_uri_after_its_first_vm_came_counts_as_unseen(e
     register = Register(empty.state, ID)
     known = register.known()
     other = {"uri": "qemu+tls://old/system", "uuid": "11111111-2222-4333-8444-555555555555"}
-    register._write({**known, "kvm2": {**known["kvm2"], **other}})
+    statefile.write(register.path, {**known, "kvm2": {**known["kvm2"], **other}})
     empty.world.hosts["kvm2"].domains.clear()
     plan = empty.plan()
     assert plan.empty, said(plan)

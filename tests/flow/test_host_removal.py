@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from drivers.mark import Override
 from drivers.seen import Power
+from reconciler import statefile
 from reconciler.diff.change import HeldReason
 from reconciler.observe.register import Register
 from reconciler.place.hosts.hoststate import LOST, State
@@ -128,7 +129,7 @@ def test_a_host_under_another_uri_that_is_another_host_is_held_until_the_old_one
     register = Register(site.state, ID)
     known = register.known()
     known["kvm1"] = {**known["kvm1"], "uri": "qemu+tls://old/system", "uuid": "11111111-2222-4333-8444-555555555555"}
-    register._write(known)
+    statefile.write(register.path, known)
     site.vms(vm_yaml("a"), vm_yaml("new"))
     assert reasons(site)["vm/new"] is HeldReason.HOST_UNSEEN
     register.forget("kvm1")
