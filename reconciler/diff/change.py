@@ -109,6 +109,11 @@ class FieldChange:
             return False
         return self.config or self.live or self.make or self.restart or self.kind in ("record", "release")
 
+    @property
+    def settles(self) -> bool:
+        """True for memory that the balloon of a booting guest has not given back yet: it follows without a restart."""
+        return self.kind == "pending" and self.path == "memory" and self.effect is Effect.HOTPLUG
+
     def keep_back(self, reason: HeldReason, text: str, fix: str = "") -> FieldChange:
         """The same field, held."""
         return replace(

@@ -144,9 +144,9 @@ def _changes(fields: list[FieldChange]) -> str:
 
 
 def pending(target: Target, scene: Scene) -> list[FieldChange]:
-    """What the definition has and the running machine has not."""
+    """What the definition has, and the running machine only after a power cycle."""
     changes = (each for each in scene.looked.plan.changes if each.ref == target.ref and each.host == target.where)
-    return [field for change in changes for field in change.fields if field.kind == "pending"]
+    return [field for change in changes for field in change.fields if field.kind == "pending" and not field.settles]
 
 
 def _cycle(target: Target, scene: Scene, how: How) -> str:

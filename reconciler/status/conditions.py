@@ -26,7 +26,6 @@ from reconciler.diff.holding import hold_on
 from reconciler.plan.faces import words
 from reconciler.status.situation import Machine, Situation
 from reconciler.status.values import telling
-from specs.effects import Effect
 from specs.resource import Ref
 
 Truth = Literal["True", "False", "Unknown"]
@@ -166,8 +165,7 @@ def pending_restart(changes: Sequence[Change]) -> Condition:
 
 def waits(field: FieldChange) -> bool:
     """True for a field that the definition has right, and the running machine not; not for a balloon on its way."""
-    balloon = field.path == "memory" and field.effect is Effect.HOTPLUG
-    return field.kind == "pending" and not balloon
+    return field.kind == "pending" and not field.settles
 
 
 def on_hold(ref: Ref, host: str, situation: Situation) -> Condition:

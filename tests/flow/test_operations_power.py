@@ -229,6 +229,17 @@ def test_a_reboot_with_pending_changes_is_a_power_cycle_that_brings_them_in(site
     assert not site.plan().changes
 
 
+def test_a_balloon_that_has_not_answered_yet_is_no_reason_for_a_power_cycle(site: Site, alice: Operator) -> None:
+    made(site, "memoryMax: 1GiB")
+    outside = site.world.outside("kvm1")
+    outside.guest("web", agent=False, balloon=False)
+    outside.destroy("web")
+    site.settle()
+    [field] = [each for change in site.plan().changes for each in change.fields]
+    assert field.settles
+    assert alice.done(power.reboot, "vm/web", how=PLAIN) == "was asked to reboot on kvm1"
+
+
 @pytest.mark.parametrize("spec", ["", "restart: never", "state: manual"])
 def test_a_power_cycle_that_was_cut_off_is_finished_by_the_next_pass(site: Site, alice: Operator, spec: str) -> None:
     made(site, spec)

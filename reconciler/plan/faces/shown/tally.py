@@ -58,7 +58,7 @@ def _word(change: Change, steps: list[Step]) -> str:
 
 
 def _rest(plan: Plan) -> list[str]:
-    """What is not done: held, drift that is left, what waits for a power cycle."""
+    """What is not done: held, drift that is left, what waits for a power cycle or for its guest."""
     told = []
     if held := len({each.ref for each in plan.changes if _held(each)}):
         told.append(f"{held} held")
@@ -66,9 +66,11 @@ def _rest(plan: Plan) -> list[str]:
         told.append(
             f"{drifted} drifted and left as it is" if drifted == 1 else f"{drifted} drifted and left as they are"
         )
-    if waiting := [each.ref for each in plan.changes if not each.held and any(map(pends, each.fields))]:
-        one = len(set(waiting)) == 1
-        told.append(f"{words.refs(waiting)} {'waits for its' if one else 'wait for their'} next power cycle")
+    pending = [(each.ref, field) for each in plan.changes if not each.held for field in each.fields if pends(field)]
+    for settles, what in ((False, "next power cycle"), (True, "guest")):
+        if waiting := [ref for ref, field in pending if field.settles is settles]:
+            one = len(set(waiting)) == 1
+            told.append(f"{words.refs(waiting)} {'waits for its' if one else 'wait for their'} {what}")
     return told
 
 
