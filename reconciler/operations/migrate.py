@@ -100,7 +100,7 @@ class _Planner:
         """It is there already; with `hold` only the mark learns that it shall stay."""
         field = FieldChange(path="host", before=home.host, after=home.host, effect=Effect.NONE, kind="note")
         if not self.asked.hold:
-            return replace(base, verb=Verb.NOTE, fields=(replace(field, note="; it is there already"),))
+            return replace(base, verb=Verb.NOTE, fields=(replace(field, note="it is there already"),))
         self._hold(self._work(home), home.host)
         return replace(base, fields=(replace(field, kind="record", note="held there"),))
 

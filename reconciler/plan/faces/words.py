@@ -132,8 +132,8 @@ EFFECTS: Mapping[Effect, str] = {
 
 def effect(change: FieldChange) -> str:
     """The effect of a field with its note: `restart, at the next power cycle`."""
-    if change.kind == "note":
-        return _SAID["note"] + "".join(plain(change.note).partition(";")[1:])
+    if change.kind == "note" and change.effect is Effect.CREATION:
+        return EFFECTS[change.effect] + "".join(plain(change.note).partition(";")[1:])
     if change.kind in _SAID:
         waits = change.kind == "pending" and change.effect in (Effect.RESTART, Effect.OFFLINE)
         return plain(change.note) if change.note and not waits else _SAID[change.kind]
@@ -147,7 +147,7 @@ _SAID = {
     "record": "recorded",
     "release": "no longer declared",
     "pending": "waits for the next power cycle",
-    "note": EFFECTS[Effect.CREATION],
+    "note": EFFECTS[Effect.NONE],
 }
 
 

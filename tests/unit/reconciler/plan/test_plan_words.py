@@ -124,6 +124,7 @@ def _unfolded(folded: list[str]) -> list[str]:
         ({"effect": Effect.LIVE, "kind": "drift"}, "set back, live"),
         ({"effect": Effect.RESTART, "kind": "pending"}, "waits for the next power cycle"),
         ({"effect": Effect.CREATION, "kind": "note", "note": "no effect on an existing VM"}, "at creation only"),
+        ({"effect": Effect.NONE, "kind": "note", "note": "it is there already"}, "it is there already"),
         ({"effect": Effect.NONE, "kind": "release", "note": "left as it is"}, "left as it is"),
         ({"effect": Effect.RESTART, "note": "restarts the network"}, "restarts the network"),
     ],
