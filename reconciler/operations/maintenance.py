@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from drivers.mark import Override
+from drivers.seen import SeenVm
 from reconciler.cycle import Pass
 from reconciler.diff.change import Change
 from reconciler.diff.context import Context
@@ -26,6 +27,9 @@ from reconciler.plan.plan import MigrateVm
 
 USUAL = 112 << 20
 """Bytes in a second that a migration is taken to have where no bandwidth is declared: a network of 1 Gbit/s."""
+
+
+_NOT_DECLARED = "not declared here"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +112,21 @@ def _leaving(change: Change, rates: dict[str, tuple[int, int]], context: Context
 
 
 def _foreign(host: str, context: Context) -> Iterator[str]:
+    return (vm.name if why == _NOT_DECLARED else f"{vm.name} ({why})" for vm, why in strangers(host, context))
+
+
+def strangers(host: str, context: Context) -> Iterator[tuple[SeenVm, str]]:
+    """The running VMs of a host that no deed of a cluster or a host is about, and why."""
     seen = context.observed.seen.get(host)
-    declared = {home.found.vm.uuid for home in homes(context) if home.host == host}
+    known = {home.found.vm.uuid for home in homes(context) if home.host == host}
+    declared = {str(each.ref) for each in context.wanted.vms.values()}
     for vm in seen.vms if seen else ():
-        if vm.running and vm.uuid not in declared:
-            ours = context.observed.owned_mark(vm.uuid, vm.mark) is not None
-            yield f"{vm.name} (no longer declared)" if ours else vm.name
+        if vm.running and vm.uuid not in known:
+            mark = context.observed.owned_mark(vm.uuid, vm.mark)
+            if mark is None:
+                yield vm, _NOT_DECLARED
+            else:
+                yield vm, "on several hosts" if mark.ref in declared else "no longer declared"
 
 
 def residents(host: str, context: Context) -> list[str]:
@@ -154,7 +167,7 @@ def empty(host: str, context: Context) -> bool:
 
 
 def end(host: str, campaign: Campaign, context: Context) -> str:
-    """The host may be used again, unless Git says otherwise: then Declined. Returns what was done."""
+    """The host may be used again, unless Git says otherwise: then Declined. Returns what was done; again: nothing."""
     wanted = context.wanted.hosts[host]
     dropped = campaign.overrides.drop(f"host/{host}", MAINTENANCE)
     if wanted.maintenance:
@@ -163,9 +176,7 @@ def end(host: str, campaign: Campaign, context: Context) -> str:
             f"{also}Git says `maintenance: true` ({wanted.location}), which counts whatever is done by hand; "
             "take it away there, and commit"
         )
-    if not dropped:
-        raise Declined(f"is not in maintenance: {state(host, context)}")
-    return "is used again"
+    return "is used again" if dropped else f"is not in maintenance; it is {state(host, context)}"
 
 
 def wake(host: str, campaign: Campaign) -> Settled:

@@ -42,6 +42,8 @@ GoOnOption = Annotated[
     bool, typer.Option("--go-on", help="Also start what matters less, although something of more did not start.")
 ]
 
+NeverAskedOption = Annotated[bool, typer.Option("-y", "--yes", hidden=True, help="Nothing is asked anyway.")]
+
 
 @app.callback()
 def cluster() -> None:
@@ -63,20 +65,28 @@ def upgrade(
     Every VM keeps running. Stopped half-way, the same command goes on where it was; nothing is balanced in the cluster
     until then.
     """
-    import shlex
-
     from reconciler.operations import rolling
 
-    words = shlex.split(each)
-    if not each and not abort and not sys.stdin.isatty():
-        raise UsageError("there is no terminal to ask on; add --each COMMAND")
+    words = _split(each)
     with session(repo, reason) as here:
         ref = _cluster(name, here)
+        if not words and not abort and not sys.stdin.isatty():
+            raise UsageError("there is no terminal to ask on; add --each COMMAND")
         return (
             _aborted(ref, here)
             if abort
             else _upgraded(ref, here, rolling.Task(each=_each(words, here), reboots=reboots), yes)
         )
+
+
+def _split(command: str) -> list[str]:
+    """The words of a command, as a shell would part them; nothing else of a shell is done."""
+    import shlex
+
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise UsageError(f"--each {command}: {error}") from None
 
 
 def _aborted(ref: Ref, here: Session) -> Exit:
@@ -156,7 +166,13 @@ def stop(name: NameArgument, reason: ReasonOption = "", yes: YesOption = False, 
 
 
 @app.command()
-def start(name: NameArgument, go_on: GoOnOption = False, reason: ReasonOption = "", repo: RepoOption = None) -> Exit:
+def start(
+    name: NameArgument,
+    go_on: GoOnOption = False,
+    reason: ReasonOption = "",
+    yes: NeverAskedOption = False,
+    repo: RepoOption = None,
+) -> Exit:
     """Start what ran before a power-down, what matters most first."""
     from reconciler.operations import powerdown
     from reconciler.operations.scene import Declined

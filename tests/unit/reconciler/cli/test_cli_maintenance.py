@@ -33,12 +33,13 @@ def overrides(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         (("maintenance", "vm/web", "on"), "is not a Host"),
         (("maintenance", "nuc", "on"), "add --yes"),
         (("maintenance", "nuc", "on", "--yes", "--for", "soon"), "--for soon: "),
-        (("maintenance", "nuc", "off"), "is not in maintenance"),
         (("cluster", "upgrade", "default"), "add --each COMMAND"),
+        (("cluster", "upgrade", "nope"), "there is no Cluster `nope`"),
+        (("cluster", "upgrade", "default", "--each", "ssh 'root"), "--each ssh 'root: No closing quotation"),
         (("cluster", "upgrade", "default", "--each", "true", "--yes"), "host/nuc is non-responsive"),
         (("cluster", "upgrade", "default", "--abort"), "is not being upgraded"),
         (("cluster", "stop", "default"), "add --yes"),
-        (("cluster", "start", "default"), "was not powered down"),
+        (("cluster", "start", "default", "--yes"), "was not powered down"),
         (("cluster", "stop", "other", "--yes"), "there is no Cluster `other`"),
     ],
 )
@@ -48,6 +49,13 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_noted(
     ran = gitvirt(*arguments)
     assert ran.code == 1
     assert told in ran.err
+    assert not overrides.exists()
+
+
+def test_off_of_a_host_that_is_not_in_maintenance_is_no_error(gitvirt: Run, overrides: Path) -> None:
+    ran = gitvirt("maintenance", "nuc", "off")
+    assert ran.code == 0
+    assert "host/nuc is not in maintenance; it is non-responsive" in ran.out
     assert not overrides.exists()
 
 
