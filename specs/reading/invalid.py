@@ -14,9 +14,14 @@ from specs.yaml import Node
 
 
 def findings_of(error: ValidationError, node: Node, shape: Shape, *, partial: bool = False) -> Iterator[Finding]:
-    """One finding for each fault. `partial` specs (defaults) may leave required fields out."""
-    for each in error.errors(include_url=False):
-        if partial and each["type"] == "missing":
+    """One finding for each fault. `partial` specs (defaults) may leave required fields out.
+
+    That a list is too short is no fault of its own where its entries are at fault: pydantic has counted the good ones.
+    """
+    faults = error.errors(include_url=False)
+    within = {fault["loc"][:-1] for fault in faults}
+    for each in faults:
+        if (partial and each["type"] == "missing") or (each["type"] == "too_short" and each["loc"] in within):
             continue
         spot = _spot(each["loc"], node, shape)
         what, why, fix = _WORDS.get(each["type"], _other)(spot, each)
@@ -144,6 +149,10 @@ def _bound(words: str, key: str) -> Callable[[_Spot, _Error], _Said]:
     return lambda spot, error: (f"{spot.shown()} is {words} than {error['ctx'][key]}", "", "")
 
 
+def _short(spot: _Spot, error: _Error) -> _Said:
+    return f"the list needs {error['ctx']['min_length']} or more entries", "", ""
+
+
 def _other(spot: _Spot, error: _Error) -> _Said:
     message = str(error["msg"]).removeprefix("Value error, ")
     return f"{spot.shown()} cannot be used here", message[:1].lower() + message[1:], ""
@@ -161,6 +170,7 @@ _WORDS: Mapping[str, Callable[[_Spot, _Error], _Said]] = {
     "mapping_type": _expected("a mapping", "write `key: value` lines below it"),
     "dict_type": _expected("a mapping", "write `key: value` lines below it"),
     "tuple_type": _expected("a list", "write `[…]`, or lines that begin with `-`"),
+    "too_short": _short,
     "greater_than_equal": _bound("less", "ge"),
     "less_than_equal": _bound("more", "le"),
 }

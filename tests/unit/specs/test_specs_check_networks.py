@@ -135,6 +135,12 @@ def test_a_mac_may_be_declared_twice_only_where_the_pool_says_so(faults: Faults)
     assert faults(several(*vms, center, ("MacPool", "p", pool % ", allowDuplicates: true"))) == []
 
 
+def test_a_pool_without_ranges_is_told_once_and_bad_ranges_each(faults: Faults) -> None:
+    (said,) = faults(several(("MacPool", "p", "{ranges: []}")))
+    assert "ranges: the list needs 1 or more entries" in said
+    assert [each.count("is no range") for each in faults(several(("MacPool", "p", "{ranges: [a, b]}")))] == [1, 1]
+
+
 def test_pools_do_not_share_addresses_and_are_there(faults: Faults) -> None:
     first = "{ranges: ['52:54:00:00:00:00-52:54:00:00:00:0f']}"
     second = "{ranges: ['52:54:00:00:00:0f-52:54:00:00:00:ff']}"
