@@ -10,7 +10,7 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ import pytest
 from drivers.lab.guest import image
 from drivers.lab.lab import Lab
 from drivers.lab.paths import SHARED_IN_HOST
+from tests.live.command import Gitvirt
+from tests.live.site import LiveSite
 
 HOSTS = 3
 
@@ -34,6 +36,20 @@ def lab(lab_of_session: Lab) -> Lab:
     for left in lab_of_session.paths.shared.iterdir():
         shutil.rmtree(left) if left.is_dir() else left.unlink()
     return lab_of_session
+
+
+@pytest.fixture
+def site(lab: Lab, tmp_path: Path) -> Iterator[LiveSite]:
+    """A repository folder for the lab's hosts, and a gitvirt of its own."""
+    found = LiveSite(lab, tmp_path)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def gitvirt(site: LiveSite) -> Gitvirt:
+    """The command, on the site's repository."""
+    return Gitvirt(site)
 
 
 def virsh(lab: Lab, host: str, *words: str | Path) -> str:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from drivers.lab.lab import Lab
 from tests.live import counting
 from tests.live.command import Gitvirt
 from tests.live.conftest import Guest, virsh
@@ -22,13 +18,6 @@ APART = {
     "metadata": {"name": "apart"},
     "spec": {"vms": ["one", "two"], "vmRule": "negative"},
 }
-
-
-@pytest.fixture
-def site(lab: Lab, tmp_path: Path) -> Iterator[LiveSite]:
-    found = LiveSite(lab, tmp_path)
-    yield found
-    found.close()
 
 
 def where(site: LiveSite) -> dict[str, str]:

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from drivers.lab.lab import Lab
 from tests.live.command import Gitvirt
 from tests.live.conftest import virsh
 from tests.live.facts import assert_each_runs_once, assert_nothing_runs_twice, wait_until
@@ -58,18 +57,6 @@ class Daemon:
     def terminate(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(120)
-
-
-@pytest.fixture
-def site(lab: Lab, tmp_path: Path) -> Iterator[LiveSite]:
-    found = LiveSite(lab, tmp_path)
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def gitvirt(site: LiveSite) -> Gitvirt:
-    return Gitvirt(site)
 
 
 @pytest.fixture

@@ -27,18 +27,6 @@ FOREIGN = """<domain type='qemu'><name>web</name><memory unit='MiB'>64</memory><
 <os><type arch='x86_64' machine='q35'>hvm</type></os></domain>"""
 
 
-@pytest.fixture
-def site(lab: Lab, tmp_path: Path) -> Iterator[LiveSite]:
-    found = LiveSite(lab, tmp_path)
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def gitvirt(site: LiveSite) -> Gitvirt:
-    return Gitvirt(site)
-
-
 def off(name: str, **spec: Any) -> dict[str, Any]:
     """A VM that is only defined."""
     return machine(name, state="stopped", **spec)

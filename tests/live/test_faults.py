@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -23,13 +22,6 @@ from tests.live.site import LiveSite, machine, said
 pytestmark = pytest.mark.live
 
 BAD = (Status.FAILED, Status.UNKNOWN, Status.STALE)
-
-
-@pytest.fixture
-def site(lab: Lab, tmp_path: Path) -> Iterator[LiveSite]:
-    found = LiveSite(lab, tmp_path)
-    yield found
-    found.close()
 
 
 def outcomes(site: LiveSite, tell: Callable[[Step, Outcome | None], None]) -> dict[str, list[Status]]:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from drivers.lab.lab import Lab
 from tests.live.conftest import Guest
 from tests.live.facts import wait_until
 from tests.live.site import LiveSite, machine, said
@@ -26,13 +23,6 @@ SPEC: dict[str, Any] = {
     "numa": {"cells": [{"cpus": "0-1", "memory": "112MiB"}]},
     "memoryHotplug": {"max": "1GiB", "slots": 2},
 }  # fmt: skip
-
-
-@pytest.fixture
-def site(lab: Lab, tmp_path: Path) -> Iterator[LiveSite]:
-    found = LiveSite(lab, tmp_path)
-    yield found
-    found.close()
 
 
 def test_what_is_declared_reaches_the_guest_and_changes_under_it(site: LiveSite) -> None:

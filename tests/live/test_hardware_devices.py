@@ -5,13 +5,10 @@ That every field is taken, started and read back is proven by test_field_table.p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from drivers.lab.lab import Lab
 from specs.fields import Secret
 from tests.live.conftest import Guest
 from tests.live.facts import wait_until
@@ -43,13 +40,6 @@ RESTART: dict[str, Any] = {
     "iommu": "intel",
     "smartcard": "passthrough",
 }
-
-
-@pytest.fixture
-def site(lab: Lab, tmp_path: Path) -> Iterator[LiveSite]:
-    found = LiveSite(lab, tmp_path)
-    yield found
-    found.close()
 
 
 def test_devices_of_a_running_guest_come_go_and_wait(site: LiveSite) -> None:

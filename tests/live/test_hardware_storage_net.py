@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
-from drivers.lab.lab import Lab
 from specs.fields import Scalar
 from tests.live.conftest import Guest, virsh
 from tests.live.site import LiveSite, said
@@ -23,13 +21,6 @@ FILTER = """
 </filter>
 """
 SAMPLE = Path(__file__).parent / "samples" / "storage.yaml"
-
-
-@pytest.fixture
-def site(lab: Lab, tmp_path: Path) -> Iterator[LiveSite]:
-    found = LiveSite(lab, tmp_path)
-    yield found
-    found.close()
 
 
 def test_settings_of_disks_and_nics_reach_a_guest_and_change_under_it(site: LiveSite) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from drivers.lab.lab import Lab
 from reconciler.observe.baselines import Baselines
 from reconciler.observe.usage import sample
 from reconciler.place.demand import demand
@@ -21,13 +19,6 @@ from specs.load import load
 from tests.live.site import LiveSite, machine
 
 pytestmark = pytest.mark.live
-
-
-@pytest.fixture
-def site(lab: Lab, tmp_path: Path) -> Iterator[LiveSite]:
-    found = LiveSite(lab, tmp_path)
-    yield found
-    found.close()
 
 
 def test_hosts_tell_what_they_are_and_have(site: LiveSite, tmp_path: Path) -> None:

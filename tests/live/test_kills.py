@@ -8,14 +8,12 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import tests
-from drivers.lab.lab import Lab
 from drivers.seen import Power
 from tests.live.command import Gitvirt
 from tests.live.facts import assert_each_runs_once, assert_nothing_runs_twice
@@ -29,13 +27,6 @@ ENDED = re.compile(r"^ *\d+/\d+  \S+  (?P<ref>\S+)  (?P<what>\S.*?)  (done|was s
 MOST = 40  # kinds of steps that one change can have, and more
 
 Documents = list[dict[str, Any]]
-
-
-@pytest.fixture
-def site(lab: Lab, tmp_path: Path) -> Iterator[LiveSite]:
-    found = LiveSite(lab, tmp_path)
-    yield found
-    found.close()
 
 
 def start(site: LiveSite, moment: str) -> subprocess.Popen[str]:

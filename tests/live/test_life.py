@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import pycdlib
 import pytest
 
 from drivers.lab.guest import image
-from drivers.lab.lab import Lab
 from drivers.seen import Power
 from reconciler.diff.change import Verb
 from tests.live.conftest import Guest, virsh
@@ -33,13 +31,6 @@ kind: Image
 metadata: {name: tools}
 spec: {file: tools.iso, type: iso}
 """
-
-
-@pytest.fixture
-def site(lab: Lab, tmp_path: Path) -> Iterator[LiveSite]:
-    found = LiveSite(lab, tmp_path)
-    yield found
-    found.close()
 
 
 def guest_of(site: LiveSite, name: str) -> Guest:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from drivers.lab.lab import Lab
 from drivers.seen import Power
 from tests.live import counting
 from tests.live.command import Gitvirt
@@ -16,13 +12,6 @@ from tests.live.facts import nothing_doubles
 from tests.live.site import LiveSite, machine, said
 
 pytestmark = pytest.mark.live
-
-
-@pytest.fixture
-def site(lab: Lab, tmp_path: Path) -> Iterator[LiveSite]:
-    found = LiveSite(lab, tmp_path)
-    yield found
-    found.close()
 
 
 def where(site: LiveSite) -> str:

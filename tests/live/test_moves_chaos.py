@@ -10,8 +10,6 @@ import os
 import random
 import subprocess
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -29,13 +27,6 @@ SEEDS = int(os.environ.get("GITVIRT_SEEDS", "2"))
 ROUNDS = 3
 HOSTS = ("kvm1", "kvm2", "kvm3")
 EMPTY = {"disks": [{"name": "data", "size": "8MiB"}], "nics": [], "memory": "64MiB", "agent": False}
-
-
-@pytest.fixture
-def site(lab: Lab, tmp_path: Path) -> Iterator[LiveSite]:
-    found = LiveSite(lab, tmp_path)
-    yield found
-    found.close()
 
 
 class Chaos:

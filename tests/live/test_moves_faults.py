@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,13 +30,6 @@ pytestmark = pytest.mark.live
 
 SLOW = "bandwidth: 10MiB, concurrent: 1, autoConverge: false"
 """So that there is a middle of the migration to disturb, and a guest that writes can never be caught up with."""
-
-
-@pytest.fixture
-def site(lab: Lab, tmp_path: Path) -> Iterator[LiveSite]:
-    found = LiveSite(lab, tmp_path)
-    yield found
-    found.close()
 
 
 class Traveller:

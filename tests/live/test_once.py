@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,13 +15,6 @@ from tests.live.test_operations import done
 
 pytestmark = pytest.mark.live
 FIELDS = ("cdroms[cd].source", "cdroms[cd].bootOrder", "disks[root].bootOrder")
-
-
-@pytest.fixture
-def site(lab: Lab, tmp_path: Path) -> Iterator[LiveSite]:
-    made = LiveSite(lab, tmp_path)
-    yield made
-    made.close()
 
 
 def test_a_guest_runs_once_from_a_medium_and_then_as_declared(site: LiveSite, lab: Lab) -> None:

@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from drivers.lab.lab import Lab
 from drivers.seen import Power
 from tests.live.command import PROGRAM, Gitvirt
 from tests.live.conftest import virsh
 from tests.live.site import LiveSite, machine, said
 
 pytestmark = pytest.mark.live
-
-
-@pytest.fixture
-def site(lab: Lab, tmp_path: Path) -> Iterator[LiveSite]:
-    made = LiveSite(lab, tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def gitvirt(site: LiveSite) -> Gitvirt:
-    return Gitvirt(site)
 
 
 def done(gitvirt: Gitvirt, *words: str) -> str:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from drivers.lab.lab import Lab
@@ -13,13 +10,6 @@ from tests.live.conftest import virsh
 from tests.live.site import LiveSite, machine
 
 pytestmark = pytest.mark.live
-
-
-@pytest.fixture
-def site(lab: Lab, tmp_path: Path) -> Iterator[LiveSite]:
-    found = LiveSite(lab, tmp_path)
-    yield found
-    found.close()
 
 
 def patched(name: str, xml: str) -> dict[str, object]:

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from drivers.lab.lab import Lab
 from tests.live.command import Gitvirt
 from tests.live.conftest import virsh
 from tests.live.site import LiveSite, machine, said
 
 pytestmark = pytest.mark.live
-
-
-@pytest.fixture
-def site(lab: Lab, tmp_path: Path) -> Iterator[LiveSite]:
-    found = LiveSite(lab, tmp_path)
-    yield found
-    found.close()
 
 
 def choose_by(site: LiveSite, policy: str) -> None:

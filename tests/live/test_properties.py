@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,13 +19,6 @@ FOREIGN = """<domain type='qemu'><name>foreign</name><memory unit='MiB'>64</memo
 <os><type arch='x86_64' machine='q35'>hvm</type></os>
 <devices><disk type='file' device='disk'><source file='/nowhere/foreign.img'/><target dev='vda' bus='virtio'/></disk>
 </devices></domain>"""
-
-
-@pytest.fixture
-def site(lab: Lab, tmp_path: Path) -> Iterator[LiveSite]:
-    found = LiveSite(lab, tmp_path)
-    yield found
-    found.close()
 
 
 def test_two_hundred_vms_of_which_twenty_run(site: LiveSite, lab: Lab, tmp_path: Path) -> None:
