@@ -54,9 +54,11 @@ class Builder:
         return step_id
 
     def back_to(self, count: int) -> None:
-        """Drops the steps that were added after the first `count`."""
+        """Drops the steps that were added after the first `count`, with all that they would have brought about."""
+        gone = set()
         while len(self.steps) > count:
-            self.steps.popitem()
+            gone.add(self.steps.popitem()[0])
+        self.brings = {what: step for what, step in self.brings.items() if step not in gone}
 
     def brought(self, *what: str) -> str:
         """The id of the step that brings `what` about in this plan, or ""."""

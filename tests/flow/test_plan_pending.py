@@ -1,0 +1,49 @@
+"""What several VMs of one plan need of the same host: nothing is promised twice, nothing waits for what is not done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.flow.leaving import LOCAL
+from tests.flow.site import Site, said, vm_yaml
+
+OWN = """---
+apiVersion: gitvirt/v1
+kind: Image
+metadata: {name: own}
+spec: {file: guest.qcow2, storageDomain: local}
+"""
+FULL = """---
+apiVersion: gitvirt/v1
+kind: StorageDomain
+metadata: {name: full}
+spec: {type: local, path: /srv/full, freeSpace: {critical: 900TiB}}
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    found = Site(tmp_path)
+    for name in found.names:
+        for folder in ("/srv/local", "/srv/full"):
+            found.world.add_directory(folder, hosts=[name])
+    return found
+
+
+def on_local(name: str, more: str = "") -> str:
+    disks = f"[{{name: root, image: own}}{more}]"
+    return vm_yaml(name, f"=cpu: 1, memory: 96MiB, storageDomain: local, disks: {disks}, hosts: [kvm1]")
+
+
+def test_a_vm_does_not_wait_for_an_image_that_a_held_one_would_have_brought(site: Site) -> None:
+    site.write("local.yaml", LOCAL + FULL + OWN)
+    site.settle()
+    site.vms(on_local("a", ", {name: data, size: 1GiB, storageDomain: full}"), on_local("b"))
+    plan = site.plan()
+    assert "StorageUnavailable" in "\n".join(said(plan))
+    assert {each for step in plan.steps for each in step.after} <= {step.id for step in plan.steps}
+    run = site.apply()
+    assert run.good, [each.error for each in run.outcomes.values() if each.error]
+    assert site.domain("b")[0] == "kvm1"
