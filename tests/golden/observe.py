@@ -24,19 +24,8 @@ from reconciler.apply.walk import Limits, Walker
 from reconciler.images import FileSource
 from reconciler.observe.register import Register
 from reconciler.plan.plan import UploadImage
+from tests.flow.site import NoWait
 from tests.golden.case import FOLDER, KEY, NOW, Case, before, cases, loaded, yaml_text
-
-
-class _Pause:
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-
-    def now(self) -> float:
-        return self.clock.now
-
-    def wait(self, seconds: float) -> bool:
-        self.clock.advance(seconds)
-        return False
 
 
 def observe(case: Case) -> str:
@@ -72,7 +61,7 @@ def _apply(world: World, folder: Path, state: Path) -> None:
     )
     looked = cycle.look(loaded(folder, "r1", ["r1"]), outside)
     assert isinstance(world.clock, Clock)
-    tools = Tools(open_image=lambda call, told: _open(folder, call), pause=_Pause(world.clock))
+    tools = Tools(open_image=lambda call, told: _open(folder, call), pause=NoWait(world.clock))
     run = cycle.act(looked, Walker(hosts=looked.hosts, tools=tools, limits=Limits(host=1, total=1)))
     assert run.good, [str(each) for each in run.outcomes.values() if each.error]
 
