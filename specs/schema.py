@@ -68,7 +68,7 @@ def _spec(kind: Kind, definitions: _Json) -> _Json:
     schema = kind.model.model_json_schema(ref_template="#/$defs/{model}")
     for name, part in schema.pop("$defs", {}).items():
         definitions.setdefault(name, _tidy(part))
-    for model in _models(kind.model):
+    for model in _models():
         if model.__name__ in definitions:
             definitions[model.__name__] = _with_shorthand(model, definitions[model.__name__])
     tidy: _Json = _tidy(schema)
@@ -78,7 +78,7 @@ def _spec(kind: Kind, definitions: _Json) -> _Json:
     return tidy
 
 
-def _models(model: type[Model]) -> Iterator[type[Model]]:
+def _models() -> Iterator[type[Model]]:
     """All models; each knows its own shorthand."""
     seen: list[type[Model]] = [Model]
     for each in seen:

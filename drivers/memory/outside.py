@@ -15,7 +15,7 @@ from drivers.errors import Missing
 from drivers.memory.model.defaults import complete, defined, device, random_mac
 from drivers.memory.model.domain import Domain
 from drivers.memory.model.files import Directory, File
-from drivers.memory.model.places import HostState, Network
+from drivers.memory.model.places import HostState
 from drivers.memory.model.said import Said
 from drivers.memory.protocols import networks, pools
 from drivers.memory.running import halt, launch, unplug
@@ -128,15 +128,6 @@ class Outside:
     def destroy(self, name: str) -> None:
         """`virsh destroy`."""
         self._end(name, "destroyed")
-
-    def define_network(self, name: str, fields: Fields, *, active: bool = True, autostart: bool = True) -> Network:
-        """A foreign network."""
-        made = Network(name, str(self._new_uuid()), networks.normalised(fields), autostart=autostart)
-        self._host.networks[name] = made
-        if active:
-            networks.start(self._host, made)
-        self._tell(f"network/{name}")
-        return made
 
     # The guest.
 

@@ -74,9 +74,7 @@ def _processors(fields: dict[str, Scalar]) -> None:
     fields.setdefault("cpu.max", count)
 
 
-def new_entry(
-    list_name: str, name: str, declared: Fields, creation: Mapping[str, Scalar] | None = None
-) -> dict[str, Scalar]:
+def new_entry(list_name: str, declared: Fields, creation: Mapping[str, Scalar] | None = None) -> dict[str, Scalar]:
     """The fields of one new device (without its list's prefix): declared ones over the built-in ones.
 
     `creation`: what the VM's presets go by.

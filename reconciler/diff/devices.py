@@ -130,7 +130,7 @@ def _removed(sides: Sides, wanted: WantedVm, where: tuple[str, str]) -> FieldCha
 
 def _bus(list_name: str, device: Fields, wanted: WantedVm) -> Scalar:
     """What the effect rules of whole devices ask for: bus or type, built-in where nobody declared one, else ""."""
-    whole = new_entry(list_name, "", device, wanted.creation)
+    whole = new_entry(list_name, device, wanted.creation)
     return whole.get("bus") or whole.get("type") or ""
 
 

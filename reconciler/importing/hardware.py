@@ -63,7 +63,7 @@ class _View:
     def needless(self, path: str, value: Scalar) -> bool:
         """Whether a VM that is made anew has this value although nobody writes it."""
         parts = entry_of(path)
-        built_in: Fields = new_entry(parts[0], parts[1], {}) if parts else VM
+        built_in: Fields = new_entry(parts[0], {}) if parts else VM
         for key, values in ((parts[2] if parts else path, built_in), (path, self.usual)):
             if key in values and value != "":
                 return same(key, values[key], value)

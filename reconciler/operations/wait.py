@@ -104,13 +104,13 @@ def _found(ref: Ref, context: Context) -> Sight:
 
 def _again(sights: Mapping[Ref, Sight], refs: Sequence[Ref], scene: Scene) -> dict[Ref, Sight]:
     """One more look at those refs; the others stay as they were."""
-    found = {ref: _look(ref, sights[ref], scene) if sights[ref].host else sights[ref] for ref in refs}
+    found = {ref: _look(sights[ref], scene) if sights[ref].host else sights[ref] for ref in refs}
     if lost := [ref for ref in refs if not found[ref].host]:
         found.update(_search(lost, scene))
     return {**sights, **found}
 
 
-def _look(ref: Ref, sight: Sight, scene: Scene) -> Sight:
+def _look(sight: Sight, scene: Scene) -> Sight:
     assert sight.vm is not None
     try:
         vm = scene.looked.hosts[sight.host].reader.vm(sight.vm.uuid)

@@ -250,12 +250,12 @@ def change_definition(line: Line, domain: Domain, edits: Iterable[Edit], mark: M
         elif parts[2]:
             _change_device(config, domain, edit, mark)
         else:
-            _change_entry(line, config, domain, edit, mark)
+            _change_entry(config, domain, edit, mark)
     complete(config, line.host.capabilities)
     return config, _following(mark, adopted)
 
 
-def _change_entry(line: Line, config: Hardware, domain: Domain, edit: Edit, mark: Mark) -> None:
+def _change_entry(config: Hardware, domain: Domain, edit: Edit, mark: Mark) -> None:
     kind, name, _ = entry_of(edit.path) or ("", "", "")
     found = config.find(kind, name, mark, domain.mark)
     if not isinstance(edit.after, Mapping):

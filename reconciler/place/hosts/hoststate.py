@@ -16,7 +16,7 @@ function and one line in CHECKS.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -150,11 +150,6 @@ CHECKS: tuple[Check, ...] = (_storage, _networks, clusters.unfit)
 
 def _few(names: list[str], most: int = 4) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def placeable(found: Mapping[str, HostState]) -> frozenset[str]:
-    """The hosts that VMs may be put on."""
-    return frozenset(name for name, each in found.items() if each.up)
 
 
 def upgrading(cluster: str, context: Context) -> str:

@@ -102,11 +102,11 @@ def _devices(wanted: WantedVm, uuid: str, host: str, builder: Builder) -> Device
     declared = entries(wanted.fields, "disks")
     for disk in wanted.disks:
         planned[disk.name] = place = name_disk(disk, owner, builder)
-        new = defaults.new_entry("disks", disk.name, declared.get(disk.name, {}), wanted.creation)
+        new = defaults.new_entry("disks", declared.get(disk.name, {}), wanted.creation)
         fields |= defaults.prefixed("disks", disk.name, {**new, "source": place.path, "format": place.format})
         table[f"disk/{disk.name}"] = Device(alias=f"ua-disk-{disk.name}", volume=place.recorded, made=place.made)
     for name, nic in entries(wanted.fields, "nics").items():
-        new = defaults.new_entry("nics", name, nic, wanted.creation)
+        new = defaults.new_entry("nics", nic, wanted.creation)
         new["mac"] = address = builder.mac(wanted, uuid, name, str(new.get("mac") or ""))
         fields |= defaults.prefixed("nics", name, new)
         table[f"nic/{name}"] = Device(alias=f"ua-nic-{name}", mac=address)
@@ -116,7 +116,7 @@ def _devices(wanted: WantedVm, uuid: str, host: str, builder: Builder) -> Device
         table[f"cdrom/{name}"] = Device(alias=f"ua-cdrom-{name}")
     for list_name in device_lists():
         for name, each in entries(wanted.fields, list_name).items() if list_name not in _PREPARED else ():
-            fields |= defaults.prefixed(list_name, name, defaults.new_entry(list_name, name, each, wanted.creation))
+            fields |= defaults.prefixed(list_name, name, defaults.new_entry(list_name, each, wanted.creation))
             address = str(each.get("address") or "") if list_name == "hostDevices" else ""
             table[f"{kind_of(list_name)}/{name}"] = Device(alias=f"ua-{kind_of(list_name)}-{name}", target=address)
     return Devices(fields=fields, table=table, disks=planned, after=after)
@@ -136,7 +136,7 @@ def _drives(
             raise Withheld(HeldReason.STORAGE, f"cdrom {name}: image/{image} cannot be reached from {host}")
         if image:
             after.append(image_on(image, host, builder)[1])
-        new = defaults.new_entry("cdroms", name, declared.get(name, {}), wanted.creation)
+        new = defaults.new_entry("cdroms", declared.get(name, {}), wanted.creation)
         fields |= defaults.prefixed("cdroms", name, {**new, "source": path})
     if wanted.seed is not None:
         path, step = seeds.new_medium(wanted, uuid, host, nics, builder)

@@ -43,7 +43,7 @@ def new_devices(work: Work, acting: list[FieldChange], decided: dict[str, FieldC
             continue
         assert isinstance(each.after, Mapping)
         key = f"{kind_of(parts[0])}/{parts[1]}"
-        new = defaults.new_entry(parts[0], parts[1], each.after, work.wanted.creation)
+        new = defaults.new_entry(parts[0], each.after, work.wanted.creation)
         if parts[0] == "disks":
             disk = work.wanted.disk(parts[1])
             assert disk is not None

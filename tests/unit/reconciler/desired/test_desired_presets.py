@@ -59,9 +59,9 @@ def test_the_newest_windows_gets_what_its_setup_asks_for(system: str, tmp_path: 
 )  # fmt: skip
 def test_devices_are_those_that_the_system_has_drivers_for(system: str, disk: str, nic: str) -> None:
     creation = {"os": system}
-    assert defaults.new_entry("disks", "root", {}, creation)["bus"] == disk
-    assert defaults.new_entry("nics", "lan", {}, creation)["model"] == nic
-    assert defaults.new_entry("disks", "root", {"bus": "scsi"}, creation)["bus"] == "scsi"
+    assert defaults.new_entry("disks", {}, creation)["bus"] == disk
+    assert defaults.new_entry("nics", {}, creation)["model"] == nic
+    assert defaults.new_entry("disks", {"bus": "scsi"}, creation)["bus"] == "scsi"
 
 
 def test_high_performance_goes_without_what_costs_and_takes_the_host_s_cpu(tmp_path: Path) -> None:
