@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconciler.desired.wanted import WantedVm
-from reconciler.diff import power
+from reconciler.diff import outage
+from reconciler.diff.context import Context
 from reconciler.observe.observed import Found
 from specs.attachment import is_network
 from specs.fields import Fields, entries
@@ -23,7 +24,7 @@ class Demand:
     """What one VM asks of a host.
 
     `memory` in bytes: what is guaranteed to it, else all that it shall have (of one that runs: all that it has);
-    `overhead` is what QEMU needs beside it.
+    `overhead` is what QEMU needs beside it. `most`: bytes that QEMU sets aside for the guest where it does so at once.
     `host` is where it is now, "" if nowhere; `running`: it takes memory and CPUs there, or will by this plan;
     `present`: it does so already, thus what the host reports as free is without it. `huge`: in huge pages.
     """
@@ -31,6 +32,7 @@ class Demand:
     vm: WantedVm
     memory: int
     overhead: int
+    most: int
     cpus: int
     networks: tuple[str, ...]
     pools: tuple[str, ...]
@@ -49,9 +51,13 @@ class Demand:
         """The VM's name."""
         return self.vm.name
 
+    def reported_by(self, host: str) -> bool:
+        """Whether what it takes is missing already in what that host reports as free."""
+        return self.present and self.host == host
 
-def demand(vm: WantedVm, found: Found | None = None, now: int = 0) -> Demand:
-    """The demand of a VM that is to be created, or of one that was found. `now` decides which overrides count."""
+
+def demand(vm: WantedVm, found: Found | None = None, context: Context | None = None) -> Demand:
+    """The demand of a VM that is to be created, or of one that was found in the pass of `context`."""
     live = found.vm.live if found else None
     fields: Fields = vm.fields if live is None else live
     memory, cpus = size(fields)
@@ -59,21 +65,22 @@ def demand(vm: WantedVm, found: Found | None = None, now: int = 0) -> Demand:
         vm=vm,
         memory=memory if vm.guaranteed is None else vm.guaranteed,
         overhead=overhead(memory, cpus),
+        most=memory + max(_number(fields, "memoryMax", 0) - _number(fields, "memory", 0), 0),
         cpus=cpus,
         networks=tuple(dict.fromkeys((*networks(vm.fields), *display(vm, found)))),
         pools=tuple(dict.fromkeys(disk.pool for disk in vm.disks if not disk.path)),
         host=found.host if found else "",
-        running=live is not None or _starts(vm, found, now),
+        running=live is not None or _starts(vm, found, context),
         present=live is not None,
         huge=in_huge_pages(vm.fields),
     )
 
 
-def _starts(vm: WantedVm, found: Found | None, now: int) -> bool:
+def _starts(vm: WantedVm, found: Found | None, context: Context | None) -> bool:
     """Whether this plan starts it, as far as its power goes."""
-    if found is None:
+    if found is None or found.vm.mark is None or context is None:
         return vm.power == "running"
-    change = power.compare(vm, found.vm, found.vm.mark, now)
+    change = outage.state_change(vm, found, found.vm.mark, context)
     return change is not None and change.live and change.after == "running"
 
 
@@ -96,8 +103,10 @@ def in_huge_pages(fields: Fields) -> bool:
 
 
 def size(fields: Fields) -> tuple[int, int]:
-    """Memory in bytes and number of vCPUs."""
-    return _number(fields, "memory", 0), _number(fields, "cpu.count", 1)
+    """Memory in bytes, that of modules included, and number of vCPUs."""
+    modules = entries(fields, "memoryModules").values()
+    more = sum(_number(each, "requested" if "requested" in each else "size", 0) for each in modules)
+    return _number(fields, "memory", 0) + more, _number(fields, "cpu.count", 1)
 
 
 def overhead(memory: int, cpus: int) -> int:

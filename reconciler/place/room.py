@@ -174,4 +174,4 @@ def _declared(context: Context) -> Iterator[tuple[Demand, Found]]:
         there = owned(vm.ref, context)
         if there:
             found = min(there, key=lambda each: (not each.vm.running, each.host))
-            yield demand(vm, found, context.now), found
+            yield demand(vm, found, context), found

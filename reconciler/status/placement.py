@@ -49,7 +49,7 @@ def verdicts(machine: Machine, situation: Situation) -> list[Verdict]:
     wanted = machine.wanted
     if wanted is None:
         return []
-    asked, far = demand(wanted, machine.found, situation.context.now), dict(_out_of_reach(wanted, situation))
+    asked, far = demand(wanted, machine.found, situation.context), dict(_out_of_reach(wanted, situation))
     found = survey(asked, room_left(situation, without=wanted.name), but=frozenset(far))
     why_not = {**found.rejected, **far}
     able = [

@@ -163,3 +163,16 @@ def test_killed_at_every_step_what_ran_before_an_outage_runs_after_it(moment: st
             assert number > 3
             return
     pytest.fail("it never came to an end")
+
+
+def test_what_comes_back_after_an_outage_counts_for_what_is_placed_in_the_same_plan(site: Site) -> None:
+    big = "=cpu: 1, memory: 20GiB, hosts: [kvm1], onHostMaintenance: stop"
+    site.vms(vm_yaml("web", big))
+    site.settle()
+    maintenance(site, "kvm1")
+    assert site.apply().good
+    maintenance(site, "kvm1", on=False)
+    site.vms(vm_yaml("web", big), vm_yaml("new", big))
+    plan = site.plan()
+    assert [step.what for step in plan.steps if step.ref.name == "web"][0] == "start", said(plan)
+    assert "20GiB needed" in str(next(each.held for each in plan.changes if each.ref.name == "new"))

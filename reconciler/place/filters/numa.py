@@ -49,12 +49,12 @@ def hugepages(asked: Demand, host: str, room: Room) -> str | None:
     nodes = frozenset().union(*bound(asked.vm.fields, asked.memory))
     free = sum(each.hugepages.get(size, 0) for each in room.seen[host].cells if not nodes or each.id in nodes)
     given = sum(
-        pages(other.vm.fields, other.memory, size)
+        pages(other.vm.fields, other.most, size)
         for other in room.on(host).values()
-        if other.name != asked.name and other.running and not other.present
+        if other.name != asked.name and other.running and not other.reported_by(host)
         if page_size(other.vm.fields, room.seen[host].cells) == size
     )
-    needed = pages(asked.vm.fields, asked.memory, size) if size else 1
+    needed = pages(asked.vm.fields, asked.most, size) if size else 1
     if needed <= free - given:
         return None
     what = f"huge pages of {format_size(size)}" if size else "huge pages"
@@ -103,7 +103,7 @@ def _given(nodes: frozenset[int], host: str, asked: Demand, room: Room) -> int:
     return sum(
         memory
         for other in room.on(host).values()
-        if other.name != asked.name and other.running and not other.present
+        if other.name != asked.name and other.running and not other.reported_by(host)
         for theirs, memory in bound(other.vm.fields, other.memory).items()
         if theirs & nodes
     )

@@ -36,7 +36,7 @@ def spare(without: str, moves: Mapping[str, str], context: Context) -> Spare:
     loads: dict[str, list[int]] = {name: [] for name in free}
     for home in homes(context):
         if home.found.vm.running:
-            memory = demand(home.wanted, home.found, context.now).memory
+            memory = demand(home.wanted, home.found, context).memory
             where = moves.get(home.wanted.name, home.host)
             if where in free:
                 loads[where].append(memory)

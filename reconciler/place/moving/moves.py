@@ -120,7 +120,7 @@ def _aim(wish: Wish, move: Move, home: Home, context: Context, room: Room) -> tu
         if name != home.host and (why := _elsewhere(name, wish) or preflight.against(home, name, context))
     }
     but = frozenset({home.host, *against})
-    asked = demand(home.wanted, home.found, context.now)
+    asked = demand(home.wanted, home.found, context)
     chosen = choose(asked, room, but=but)
     if not chosen.host and wish.during:  # rules between VMs give way only where they would hinder the drain
         chosen = choose(asked, room, but=but, during=wish.during)

@@ -166,6 +166,46 @@ def test_huge_pages_that_a_plan_has_given_are_given(tmp_path: Path) -> None:
     assert numa.hugepages(second, "kvm1", left) == "384 huge pages of 2MiB free, 640 needed"
 
 
+@pytest.mark.parametrize(
+    "more", ["memoryMax: 3GiB, memoryPolicy: {", "memoryMax: 3GiB, memoryPolicy: {guaranteed: 1MiB, "]
+)
+def test_huge_pages_are_set_aside_for_all_that_the_guest_may_have(more: str, tmp_path: Path) -> None:
+    [asked] = demands(tmp_path, f"cpu: 1, memory: 1GiB, {more}hugepages: 2MiB}}")
+    assert numa.hugepages(asked, "kvm1", room()) == "1024 huge pages of 2MiB free, 1536 needed"
+
+
+@pytest.mark.parametrize(
+    ("says", "refused"),
+    [
+        ("memory: 1280MiB, memoryPolicy: {hugepages: 2MiB}", "384 huge pages of 2MiB free, 640 needed"),
+        ("memory: 1536MiB, numa: {nodes: 1}", "512MiB free in NUMA node 1, 1536MiB needed"),
+    ],
+)
+def test_what_a_running_vm_that_comes_takes_of_a_node_is_given(says: str, refused: str, tmp_path: Path) -> None:
+    coming, asked = demands(tmp_path, *[f"cpu: 1, {says}"] * 2)
+    why = numa.hugepages if coming.huge else numa.numa
+    there = room()
+    there.take(replace(coming, host="kvm1", present=True), "kvm1")  # the host's report is without it already
+    assert why(asked, "kvm1", there) is None
+    left = room()
+    left.take(replace(coming, host="kvm2", present=True), "kvm1")  # it migrates by this plan
+    assert why(asked, "kvm1", left) == refused
+
+
+@pytest.mark.parametrize(
+    ("modules", "gib"),
+    [
+        ("{name: extra, size: 2GiB}", 3),
+        ("{name: extra, size: 2GiB}, {name: more, size: 1GiB}", 4),
+        ("{name: elastic, model: virtio-mem, size: 4GiB, requested: 1GiB}", 2),
+    ],
+)
+def test_memory_modules_are_memory(modules: str, gib: int, tmp_path: Path) -> None:
+    cells = "numa: {cells: [{cpus: 0, memory: 1GiB}]}, memoryHotplug: {max: 16GiB, slots: 8}"
+    [asked] = demands(tmp_path, f"cpu: 1, memory: 1GiB, {cells}, memoryModules: [{modules}]")
+    assert asked.memory == gib * GIB
+
+
 def test_a_vm_in_huge_pages_takes_no_other_memory(tmp_path: Path) -> None:
     huge, plain = demands(tmp_path, "cpu: 1, memory: 8GiB, memoryPolicy: {hugepages: 2MiB}", "cpu: 1, memory: 8GiB")
     left = room()
