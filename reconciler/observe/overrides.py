@@ -44,13 +44,17 @@ class Overrides:
             others = tuple(each for each in found.get(ref, ()) if each.kind != override.kind)
             self._write({**found, ref: (*others, override)})
 
-    def drop(self, ref: str, kind: str) -> bool:
-        """Ends an override; False if there is none."""
-        if not any(each.kind == kind for each in self.all().get(ref, ())):
+    def drop(self, ref: str, kind: str, value: str = "") -> bool:
+        """Ends an override, with `value` only one that says so; False if there is none."""
+
+        def meant(each: Override) -> bool:
+            return each.kind == kind and value in ("", each.value)
+
+        if not any(map(meant, self.all().get(ref, ()))):
             return False
         with statefile.alone(self.path):
             found = self.all()
-            self._write({**found, ref: tuple(each for each in found.get(ref, ()) if each.kind != kind)})
+            self._write({**found, ref: tuple(each for each in found.get(ref, ()) if not meant(each))})
         return True
 
     def _write(self, overrides: Kept) -> None:

@@ -21,9 +21,10 @@ from reconciler.observe.observed import Found
 from reconciler.operations.campaign import Campaign, Settled, narrowed, with_override
 from reconciler.operations.scene import By, Declined
 from reconciler.place.headroom.spare import Spare, spare
-from reconciler.place.hosts.hoststate import MAINTENANCE, State, state
+from reconciler.place.hosts.hoststate import MAINTENANCE, UPGRADE, State, by_hand, state
 from reconciler.place.moving.wish import homes
 from reconciler.plan.plan import MigrateVm
+from specs.resource import Ref
 
 USUAL = 112 << 20
 """Bytes in a second that a migration is taken to have where no bandwidth is declared: a network of 1 Gbit/s."""
@@ -169,6 +170,10 @@ def empty(host: str, context: Context) -> bool:
 def end(host: str, campaign: Campaign, context: Context) -> str:
     """The host may be used again, unless Git says otherwise: then Declined. Returns what was done; again: nothing."""
     wanted = context.wanted.hosts[host]
+    override = by_hand(Ref("Host", host), MAINTENANCE, context)
+    if override is not None and override.value == UPGRADE:
+        text = f"is being upgraded by {override.author or 'an operator'}"
+        raise Declined(f"{text}; `gitvirt cluster upgrade {wanted.cluster} --abort` ends that")
     dropped = campaign.overrides.drop(f"host/{host}", MAINTENANCE)
     if wanted.maintenance:
         also = "what was asked for by hand is taken back, but " if dropped else ""

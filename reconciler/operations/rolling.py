@@ -3,7 +3,8 @@
 In: a campaign, and what is to be done at each empty host. Out: lines; Declined or Stuck where it stops. How far it came
 is an override of the cluster (`value`: the hosts that are done, `field`: the one under way), so that the same command
 goes on after an end half-way; the command at a host may then be given twice, a host that is done never. While it is
-there nothing is balanced in that cluster (place/hosts/hoststate.py, `upgrading`).
+there nothing is balanced in that cluster (place/hosts/hoststate.py, `upgrading`). The maintenance of the host under way
+is an override whose value tells it from one that an operator asked for, which is never ended here.
 """
 
 from __future__ import annotations
@@ -32,6 +33,11 @@ class Task:
 
     each: Each
     reboots: bool = False
+
+
+_TROUBLE = (State.NON_OPERATIONAL, State.CONNECTING, State.NON_RESPONSIVE)
+_PATIENCE = 60.0
+"""Seconds that hosts of the cluster have to get out of trouble before the next one is begun."""
 
 
 class Stuck(ReconcilerError):
@@ -81,9 +87,24 @@ def roll(cluster: str, task: Task, campaign: Campaign) -> list[str]:
     if how.now in how.done:
         how = _release(cluster, how, campaign)
     for host in _order(cluster, how, context):
+        _calm(cluster, how, campaign)
         how = _one(cluster, host, how, task, campaign)
+    _calm(cluster, how, campaign)
     campaign.overrides.drop(f"cluster/{cluster}", UPGRADE)
     return list(how.done)
+
+
+def _calm(cluster: str, how: Upgrade, campaign: Campaign) -> None:
+    """Stuck if the last host, or any other, is not what it was: an upgrade that breaks hosts would break them all."""
+    end = campaign.pause.now() + _PATIENCE
+    while True:
+        context = campaign.look().context
+        found = {name: state(name, context) for name in hosts_of(cluster, context) if name != how.now}
+        bad = [f"host/{name} is {its}" for name, its in found.items() if its.state in _TROUBLE]
+        if not bad and not campaign.interrupted:
+            return
+        if campaign.interrupted or campaign.pause.now() >= end or campaign.pause.wait(POLL):
+            raise Stuck(f"{'; '.join(bad) or 'interrupted'}; no other host is begun")
 
 
 def _order(cluster: str, how: Upgrade, context: Context) -> list[str]:
@@ -95,11 +116,11 @@ def _order(cluster: str, how: Upgrade, context: Context) -> list[str]:
 def _one(cluster: str, host: str, how: Upgrade, task: Task, campaign: Campaign) -> Upgrade:
     """Empties one host, upgrades it, and gives it back."""
     context = campaign.look().context
-    mine = how.now == host or not asked_for(host, context)  # what others asked for is theirs to end
+    mine = not asked_for(host, context) or _for_upgrade(host, context)  # what others asked for is theirs to end
+    how = replace(how, now=host if mine else "")
     if mine:
-        how = replace(how, now=host)
         _note(cluster, how, campaign)
-        campaign.overrides.put(f"host/{host}", _for_upgrade(cluster, campaign))
+        campaign.overrides.put(f"host/{host}", _maintenance(cluster, campaign))
     if mine or state(host, context).state is not State.MAINTENANCE:
         _empty(cluster, host, how, campaign)
     campaign.tell(f"host/{host}: empty; upgrading it")
@@ -109,15 +130,19 @@ def _one(cluster: str, host: str, how: Upgrade, task: Task, campaign: Campaign) 
     _answers(host, before, campaign)
     how = replace(how, done=(*how.done, host))
     _note(cluster, how, campaign)
-    campaign.tell(f"host/{host}: upgraded, {'used again' if mine else 'left in maintenance, as it was'}")
-    return _release(cluster, how, campaign)
+    how = _release(cluster, how, campaign)
+    kept = asked_for(host, campaign.look().context)
+    campaign.tell(f"host/{host}: upgraded, {'left in maintenance, as was asked for' if kept else 'used again'}")
+    return how
 
 
 def _release(cluster: str, how: Upgrade, campaign: Campaign) -> Upgrade:
     """The host under way is used again, with what was stopped for it."""
     if how.now:
-        campaign.overrides.drop(f"host/{how.now}", MAINTENANCE)
+        campaign.overrides.drop(f"host/{how.now}", MAINTENANCE, UPGRADE)
         maintenance.wake(how.now, campaign)
+        if campaign.interrupted:
+            raise Stuck(f"interrupted; host/{how.now} is used again, and what was stopped for it may be off still")
     how = replace(how, now="")
     _note(cluster, how, campaign)
     return how
@@ -138,8 +163,7 @@ def _empty(cluster: str, host: str, how: Upgrade, campaign: Campaign) -> None:
     why = "; ".join(dict.fromkeys([*stays, *settled.failed.values()])) or found.why
     if not how.now:
         raise Stuck(f"host/{host} stays in maintenance, as it was: it could not be emptied ({why})")
-    campaign.overrides.drop(f"host/{host}", MAINTENANCE)
-    _note(cluster, replace(how, now=""), campaign)
+    _release(cluster, how, campaign)
     raise Stuck(f"host/{host} is used again: it could not be emptied ({why})")
 
 
@@ -166,15 +190,20 @@ def abort(cluster: str, campaign: Campaign) -> str:
     how = progress(cluster, campaign.look().context)
     if how is None:
         raise Declined("is not being upgraded")
-    if how.now:
-        campaign.overrides.drop(f"host/{how.now}", MAINTENANCE)
+    _release(cluster, how, campaign)
     campaign.overrides.drop(f"cluster/{cluster}", UPGRADE)
     return f"is not being upgraded any more; done were {', '.join(how.done) or 'none'}"
 
 
-def _for_upgrade(cluster: str, campaign: Campaign) -> Override:
+def _for_upgrade(host: str, context: Context) -> bool:
+    """Whether an upgrade, and nobody else, keeps a host in maintenance."""
+    override = by_hand(Ref("Host", host), MAINTENANCE, context)
+    return override is not None and override.value == UPGRADE
+
+
+def _maintenance(cluster: str, campaign: Campaign) -> Override:
     asked = maintenance.asked(campaign.by)
-    return replace(asked, reason=asked.reason or f"upgrade of cluster/{cluster}", until=0)
+    return replace(asked, value=UPGRADE, reason=asked.reason or f"upgrade of cluster/{cluster}", until=0)
 
 
 def _note(cluster: str, how: Upgrade, campaign: Campaign) -> None:

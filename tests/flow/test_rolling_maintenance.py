@@ -47,7 +47,7 @@ def test_maintenance_that_git_declares_is_left_alone_and_nothing_is_asked_for_by
         return True
 
     rolling.roll("default", rolling.Task(each=upgrade), campaign(three, told.append))
-    assert "host/kvm2: upgraded, left in maintenance, as it was" in told
+    assert "host/kvm2: upgraded, left in maintenance, as was asked for" in told
     assert state_of(three, "kvm2") is State.MAINTENANCE
 
 
