@@ -17,6 +17,7 @@ from pathlib import Path
 from drivers.seen import Unseen
 from reconciler import statefile
 from reconciler.desired.wanted import WantedHost
+from reconciler.errors import SettingsError
 from reconciler.observe.observed import Observed
 
 
@@ -27,18 +28,15 @@ class Register:
         self.path = state / f"hosts-{repository}.json"
 
     def known(self) -> dict[str, dict[str, object]]:
-        """What is registered; nothing if there is no register yet. A damaged one raises ValueError with its path."""
+        """What is registered; nothing if there is no register yet. SettingsError with its path if it is damaged."""
         try:
             data = json.loads(self.path.read_text())
+            return {str(name): _sound(entry) for name, entry in data.items()}
         except FileNotFoundError:
             return {}
-        except ValueError as error:
-            raise ValueError(
-                f"{self.path} is damaged ({error}); repair it, or remove it if no host was removed"
-            ) from None
-        if not isinstance(data, dict):
-            raise ValueError(f"{self.path} is damaged; repair it, or remove it if no host was removed from Git")
-        return data
+        except (ValueError, TypeError, AttributeError) as error:
+            text = f"{self.path} is damaged ({error}); repair it, or remove it if no host was removed from Git"
+            raise SettingsError(text) from None
 
     def complete(self, observed: Observed, declared: Mapping[str, WantedHost]) -> Observed:
         """The observation, with the hosts that are missing from the repository as unseen ones."""
@@ -115,6 +113,14 @@ class Register:
                 return False
             statefile.write(self.path, known)
         return True
+
+
+def _sound(entry: dict[str, object]) -> dict[str, object]:
+    """The entry, if it has what is worked with; else TypeError."""
+    kinds = {"uri": str, "uuid": str, "vms": int}
+    if lacking := [key for key, kind in kinds.items() if not isinstance(entry.get(key), kind)]:
+        raise TypeError(f"an entry lacks {', '.join(lacking)}")
+    return entry
 
 
 def _entry(observed: Observed, host: WantedHost) -> dict[str, object]:
