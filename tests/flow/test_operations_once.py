@@ -16,11 +16,6 @@ KERNEL = "kernel: {path: /boot/declared, cmdline: quiet}, "
 MEDIUM = "cdroms[cd].source"
 
 
-@pytest.fixture
-def alice(site: Site) -> Operator:
-    return Operator(site)
-
-
 def declare(site: Site, more: str = "updatePolicy: {restart: now}", image: str = "setup") -> None:
     site.vms(vm_yaml("web", BASE % image + more))
 

@@ -19,11 +19,6 @@ from tests.flow.site import NoWait, Site, host_yaml, said, vm_yaml
 WEB = Ref("VirtualMachine", "web")
 
 
-@pytest.fixture
-def alice(site: Site) -> Operator:
-    return Operator(site)
-
-
 def made(site: Site, spec: str = "") -> None:
     site.vms(vm_yaml("web", spec))
     site.settle()
