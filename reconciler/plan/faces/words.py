@@ -17,8 +17,20 @@ from specs.fields import Fields, Scalar, Secret, entry_of, pattern
 from specs.resource import Location, Ref
 from specs.units import format_size
 
-_LIMITS = {f"disks[*].iotune.{way}Bytes{end}" for way in ("total", "read", "write") for end in ("", "Max")}
-BYTES = frozenset({"memory", "memoryMax", "disks[*].size", *_LIMITS})
+_SIZES = {
+    "": ("memory", "memoryMax"),
+    "memoryPolicy.": ("guaranteed", "hardLimit", "softLimit", "swapLimit"),
+    "memoryHotplug.": ("max",),
+    "memoryModules[*].": ("size", "requested", "block"),
+    "video.": ("vram", "ram", "vgaMemory"),
+    "disks[*].": ("size",),
+    "disks[*].iotune.": (
+        "totalBytes", "readBytes", "writeBytes", "totalBytesMax", "readBytesMax", "writeBytesMax", "iopsSize",
+    ),
+    "nics[*].bandwidth.inbound.": ("average", "peak", "burst"),
+    "nics[*].bandwidth.outbound.": ("average", "peak", "burst"),
+}  # fmt: skip
+BYTES = frozenset(before + name for before, names in _SIZES.items() for name in names)
 """Patterns of the paths whose values are bytes."""
 
 SIGNS: Mapping[Verb, str] = {

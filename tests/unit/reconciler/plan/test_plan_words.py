@@ -11,6 +11,7 @@ from reconciler.plan.faces import words
 from specs.effects import Effect
 from specs.errors import Location
 from specs.fields import Secret
+from specs.kinds import KINDS
 from specs.resource import Ref
 from tests.unit.reconciler.plan.plans import HOSTILE
 
@@ -160,3 +161,9 @@ def test_a_place_is_file_and_line() -> None:
 def test_every_verb_and_effect_has_its_sign_and_word() -> None:
     assert set(words.SIGNS) == set(Verb)
     assert set(words.EFFECTS) == set(Effect)
+
+
+def test_every_size_of_a_vm_is_said_with_its_unit() -> None:
+    sizes = {path for path, shape in KINDS["VirtualMachine"].shape.walk() if shape.type.startswith("size, ")}
+    assert sizes == words.BYTES
+    assert words.value("video.vram", 16 << 20) == "16MiB"
