@@ -63,12 +63,15 @@ def folder_of(repository: Repository, revision: str, catalog: Catalog, settings:
     folder = above / revision
     if not folder.is_dir():
         fresh = above / f"{revision}.new"
-        shutil.rmtree(above, ignore_errors=True)
+        shutil.rmtree(fresh, ignore_errors=True)
         for file in sorted({image_file(each) for each in catalog.of("Image")} | _secret_files(catalog)):
             if file and not file.startswith("/"):
                 _export(repository, revision, file, fresh / file)
         fresh.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh.rename(folder)
+        for former in above.iterdir():
+            if former != folder:
+                shutil.rmtree(former, ignore_errors=True)
     return folder
 
 

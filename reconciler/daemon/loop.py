@@ -24,15 +24,19 @@ from reconciler.daemon.allowed import allowed_by
 from reconciler.daemon.follow import Source
 from reconciler.daemon.hoststates import HostStates
 from reconciler.daemon.loads import Loads
-from reconciler.daemon.taken import Taken
+from reconciler.daemon.taken import Taken, lost, same
 from reconciler.daemon.wake import Wakes, jittered
+from reconciler.desired.resolve import resolve
 from reconciler.errors import ReconcilerError
 from reconciler.plan.backoff import Backoff, without
 from reconciler.plan.plan import Plan, Step
 from specs.catalog import Catalog
-from specs.errors import LoadFailed
+from specs.errors import LoadFailed, SpecError
 
 log = structlog.get_logger()
+
+_WORLD = (DriverError, SpecError, OSError)
+"""What the source, the hosts and this machine may raise: no reason to end."""
 
 
 @dataclass(slots=True)
@@ -59,7 +63,7 @@ class Daemon:
         self.states = HostStates()
         self.last = Passed()
         self._wanted: cycle.Revision | None = None
-        self._seen_revision = ""
+        self._seen_revision, self._unread = "", False
         self._watched: dict[str, Host] = {}
         self._begun = 0
         self._finished = threading.Condition()
@@ -94,7 +98,7 @@ class Daemon:
         """True if the source has another revision than the one last looked at."""
         try:
             return self.source.poll() != self._seen_revision
-        except (DriverError, OSError) as error:
+        except _WORLD as error:
             log.warning("source.unreachable", source=self.source.label, error=str(error))
             return False
 
@@ -108,7 +112,7 @@ class Daemon:
                 passed.problem = "no revision could be loaded yet"
             else:
                 self._reconcile(self._wanted, passed, reasons)
-        except (ReconcilerError, DriverError, OSError) as error:
+        except (ReconcilerError, *_WORLD) as error:
             passed.problem = str(error)
             log.error("pass.failed", error=str(error), kind=type(error).__name__)
         with self._finished:
@@ -119,24 +123,36 @@ class Daemon:
         """Takes the newest revision if it loads; else the last good one stays wanted."""
         try:
             revision = self.source.poll()
-        except (DriverError, OSError) as error:
+        except _WORLD as error:
             log.warning("source.unreachable", source=self.source.label, error=str(error))
             return
-        if revision == self._seen_revision:
+        if revision == self._seen_revision and not self._unread:
             return
-        self._seen_revision = revision
+        self._seen_revision, self._unread = revision, False
         try:
-            catalog, repository, folder = self.source.load(revision)
+            self._load(revision)
         except LoadFailed as failed:
-            kept = self._wanted.name if self._wanted else ""
-            findings = [str(each) for each in failed.findings]
-            log.error("revision.refused", revision=revision, stays=kept, findings=findings)
-            return
-        if lost := _lost(self._wanted, catalog):
-            log.error("revision.refused", revision=revision, stays=self._wanted and self._wanted.name, findings=[lost])
+            self._refused(revision, *map(str, failed.findings))
+        except (ReconcilerError, *_WORLD) as error:
+            self._unread = True  # what it lacks may come: a secret, space on the disk
+            self._refused(revision, str(error))
+
+    def _refused(self, revision: str, *findings: str) -> None:
+        kept = self._wanted
+        log.error("revision.refused", revision=revision, stays=kept.name if kept else "", findings=list(findings))
+        if kept is not None:
+            self._wanted = self.app.revision(kept.catalog, kept.name)  # its files may have given way to the other's
+
+    def _load(self, revision: str) -> None:
+        """Takes that revision, if all that it refers to can be read."""
+        catalog, repository, folder = self.source.load(revision)
+        if self._wanted is not None and (why := _not_taken(self._wanted.catalog, catalog)):
+            self._refused(revision, why)
             return
         self.app.repository, self.app.folder = repository, folder
-        self._wanted = self.app.revision(catalog, revision)
+        found = self.app.revision(catalog, revision)
+        resolve(found.catalog, found.name, found.sources)
+        self._wanted = found
         self.taken.note(revision)
         commit = repository.read_commit(revision)
         by = {"author": commit.author, "summary": commit.summary} if commit else {}
@@ -241,13 +257,8 @@ def _identity(revision: cycle.Revision) -> str:
     return str(revision.catalog.repository.spec.id)
 
 
-def _lost(before: cycle.Revision | None, catalog: Any) -> str:
+def _not_taken(before: Catalog, catalog: Catalog) -> str:
     """A revision that loses all objects of a kind, or becomes another repository, is a mistake until it is proven."""
-    if before is None:
-        return ""
-    if before.catalog.repository.spec.id != catalog.repository.spec.id:
+    if not same(before, catalog):
         return "the repository's id changed; start the daemon anew for another repository"
-    for kind in ("VirtualMachine", "Host", "StorageDomain"):
-        if len(before.catalog.of(kind)) > 1 and not catalog.of(kind):
-            return f"it has no {kind} any more, where there were {len(before.catalog.of(kind))}; not taken"
-    return ""
+    return lost(before, catalog)

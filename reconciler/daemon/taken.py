@@ -40,16 +40,34 @@ class Taken:
 
 
 def first(source: Source, taken: Taken) -> tuple[str, tuple[Catalog, Repository, str]]:
-    """What to begin with: the revision that is there now, or the one taken last if that cannot be had."""
+    """What to begin with: the revision that is there now, or the one taken last if that cannot be had, or lost all."""
+    kept = taken.revision()
     try:
         revision = source.poll()
-        return revision, source.load(revision)
+        found = source.load(revision)
     except (LoadFailed, DriverError, OSError):
-        kept = taken.revision()
-        found = _load(source, kept) if kept else None
-        if found is None:
+        before = _load(source, kept) if kept else None
+        if before is None:
             raise
-        return kept, found
+        return kept, before
+    before = _load(source, kept) if kept not in ("", revision) else None
+    if before is not None and same(before[0], found[0]) and lost(before[0], found[0]):
+        return kept, before
+    return revision, found
+
+
+def same(before: Catalog, catalog: Catalog) -> bool:
+    """Whether both are of one repository."""
+    return bool(before.repository.spec.id == catalog.repository.spec.id)
+
+
+def lost(before: Catalog, catalog: Catalog) -> str:
+    """Why a revision that has no object of a kind any more is taken for a mistake; "" if it has."""
+    for kind in ("VirtualMachine", "Host", "StorageDomain"):
+        if len(before.of(kind)) > 1 and not catalog.of(kind):
+            told = f"it has no {kind} any more, where there were {len(before.of(kind))}; not taken"
+            return f"{told}; if it is meant, leave one of them in a commit before"
+    return ""
 
 
 def _load(source: Source, revision: str) -> tuple[Catalog, Repository, str] | None:

@@ -1,0 +1,195 @@
+"""The daemon's loop on a simulated datacenter: which revision it takes, what it outlives, and what has to wait."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from drivers.base import Host
+from drivers.git import Repository
+from drivers.memory.calls import Call
+from drivers.seen import Power
+from reconciler.app import App
+from reconciler.daemon.follow import GitBranch
+from reconciler.daemon.loop import Daemon
+from reconciler.daemon.taken import Taken, first
+from reconciler.desired.wanted import WantedHost
+from reconciler.settings import Settings
+from specs.catalog import Catalog
+from tests.flow.site import Site, vm_yaml
+from tests.flow.test_outages import power_of
+
+
+def machine(name: str, more: str = "") -> str:
+    """A VM whose disk is made from nothing."""
+    spec = f"=cpu: 1, memory: 96MiB, disks: [{{name: root, size: 1GiB}}], nics: [lan]{', ' * bool(more)}{more}"
+    return vm_yaml(name, spec)
+
+
+class SimulatedApp(App):
+    """An app whose hosts are those of a simulated datacenter."""
+
+    world: Site
+
+    def _open(self, wanted: WantedHost) -> Host:
+        return self.world.world.host(wanted.name)
+
+
+class Source(GitBranch):
+    """A branch of which the first so many loads fail, as on a disk that is full."""
+
+    failing = 0
+
+    def load(self, revision: str) -> tuple[Catalog, Repository, str]:
+        self.failing -= 1
+        if self.failing >= 0:
+            raise OSError(28, "No space left on device")
+        return super().load(revision)
+
+
+def git(folder: Path, *words: str) -> str:
+    name = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+    return subprocess.check_output(["git", "-C", str(folder), *name, *words], text=True).strip()
+
+
+def commit(site: Site) -> str:
+    git(site.repository, "add", "-A")
+    git(site.repository, "commit", "-q", "--allow-empty", "-m", "edit")
+    return git(site.repository, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    made = Site(tmp_path)
+    git(made.repository, "init", "-q")
+    made.vms(machine("a"))
+    commit(made)
+    return made
+
+
+def begun(site: Site) -> Daemon:
+    """A daemon as the command begins it; nothing runs by itself yet."""
+    settings = Settings(state=str(site.state))
+    source, taken = Source(site.repository, None), Taken(site.state, "source")
+    revision, (catalog, repository, folder) = first(source, taken)
+    app = SimulatedApp(repository, folder, settings)
+    app.world = site
+    made = Daemon(source, app, interval=3600, taken=taken)
+    made.begin_with(catalog, revision)
+    return made
+
+
+@pytest.fixture
+def daemon(site: Site) -> Daemon:
+    return begun(site)
+
+
+def passes(daemon: Daemon) -> str:
+    """One pass; what was wrong with it."""
+    daemon._pass(frozenset({"test"}))
+    return daemon.last.problem
+
+
+def described(site: Site, name: str) -> str:
+    return str(site.domain(name)[1].config.get("description", ""))
+
+
+def test_a_commit_that_cannot_be_read_at_first_is_taken_by_the_next_pass(site: Site, daemon: Daemon) -> None:
+    assert passes(daemon) == ""
+    site.vms(machine("a", "description: new"))
+    commit(site)
+    daemon.source.failing = 1  # type: ignore[attr-defined]
+    site.world.outside(site.domain("a")[0]).kill("a")
+    passes(daemon)
+    assert (power_of(site, "a"), described(site, "a")) == (Power.RUNNING, "")
+    assert passes(daemon) == ""
+    assert described(site, "a") == "new"
+
+
+def test_a_daemon_outlives_that_its_repository_is_away_for_a_while(site: Site, daemon: Daemon) -> None:
+    passes(daemon)
+    site.repository.rename(site.folder / "elsewhere")
+    assert not daemon._moved()
+    assert "repository" in passes(daemon)
+    (site.folder / "elsewhere").rename(site.repository)
+    site.vms(machine("a", "description: new"))
+    commit(site)
+    assert daemon._moved()
+    passes(daemon)
+    assert described(site, "a") == "new"
+
+
+def test_a_revision_whose_secrets_cannot_be_read_is_not_taken_before_they_can(site: Site, daemon: Daemon) -> None:
+    passes(daemon)
+    site.vms(machine("a", "description: new, graphics: {type: vnc, password: {file: password}}"))
+    commit(site)
+    site.world.outside(site.domain("a")[0]).kill("a")
+    passes(daemon)
+    assert (power_of(site, "a"), described(site, "a")) == (Power.RUNNING, "")
+    (site.repository / "password").write_text("secret\n")
+    passes(daemon)
+    assert described(site, "a") == "new"
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["at work", "started again"])
+def test_a_revision_that_lost_all_vms_is_not_taken(again: bool, site: Site, daemon: Daemon) -> None:
+    site.vms(machine("a"), machine("b"))
+    commit(site)
+    assert passes(daemon) == ""
+    site.vms()
+    commit(site)
+    running = begun(site) if again else daemon
+    assert passes(running) == ""
+    assert [power_of(site, name) for name in "ab"] == [Power.RUNNING] * 2
+    site.vms(machine("a", "description: new"), machine("b"))
+    commit(site)
+    passes(running)
+    assert described(site, "a") == "new"
+
+
+def test_a_daemon_that_is_started_for_another_repository_takes_it(site: Site, daemon: Daemon) -> None:
+    passes(daemon)
+    root = site.repository / "gitvirt.yaml"
+    root.write_text(root.read_text().replace("6f1d2f0e", "7f1d2f0e"))
+    newest = commit(site)
+    running = begun(site)
+    assert passes(running) == ""
+    assert running.last.revision == newest
+
+
+def until(found: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not found():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.05)
+
+
+def test_a_commit_during_a_long_pass_is_handled_right_after_it(site: Site, daemon: Daemon) -> None:
+    begun_starting, go_on = threading.Event(), threading.Event()
+
+    def long(call: Call) -> bool:
+        if call.method == "start" and call.object == "a":
+            begun_starting.set()
+            assert go_on.wait(60)
+        return False  # it only takes its time
+
+    site.world.faults.fail(where=long)
+    thread = threading.Thread(target=daemon.run)
+    thread.start()
+    try:
+        assert begun_starting.wait(60)
+        site.vms(machine("a", "description: new"))
+        newest = commit(site)
+        go_on.set()
+        until(lambda: daemon.last.revision == newest)
+        assert described(site, "a") == "new"
+    finally:
+        go_on.set()
+        daemon.stop()
+        thread.join(60)
+    assert not thread.is_alive()
