@@ -4,8 +4,8 @@ Two things do it: the host of a VM that is to be stopped for it (`onHostMaintena
 operator powers its cluster down. What ran is remembered in the mark, before it is stopped, as an override of the kind
 `outage`: so a guest's shutdown inside is told from ours, and whoever is killed half-way leaves nothing to guess.
 
-Pure. Called by diff/vms.py for the field `state`, by the planner for starts on hosts in maintenance, by
-plan/steps/vm_update.py for the mark, and by the faces.
+Pure. Called by diff/vms.py for the field `state`, by placement for what starts again, by plan/steps/vm_update.py for
+the mark, and by the faces.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from drivers.mark import Mark, Override
 from drivers.seen import Power, SeenVm
 from reconciler.desired.wanted import WantedVm
 from reconciler.diff import power
-from reconciler.diff.change import Change, FieldChange, HeldReason
+from reconciler.diff.change import FieldChange, HeldReason
 from reconciler.diff.context import Context
 from reconciler.diff.power import OUTAGE
 from reconciler.observe.observed import Found
@@ -84,26 +84,6 @@ def _after(change: FieldChange, wanted: WantedVm, vm: SeenVm, mark: Mark, contex
         reason = f" ({told.reason})" if told and told.reason else ""
         return replace(change, after="running", effect=Effect.LIVE, live=True, note=f"what stopped it is over{reason}")
     return replace(change, after=str(vm.power), effect=Effect.NONE, kind="record")
-
-
-def unstartable(change: Change, context: Context) -> Change:
-    """A VM's change with its start held, if that would be on a host in maintenance; one that moves is started there."""
-    if change.held or any(each.path == "host" and each.acts for each in change.fields):
-        return change
-    if not any(_starts(each) for each in change.fields) or not (why := hoststate.maintenance(change.host, context)):
-        return change
-    text = f"it is on {change.host}, where nothing is started: maintenance {why}"
-    fix = "it starts when it can be moved, or when the host is back"
-    return replace(
-        change,
-        fields=tuple(
-            each.keep_back(HeldReason.NO_HOST, text, fix) if _starts(each) else each for each in change.fields
-        ),
-    )
-
-
-def _starts(field: FieldChange) -> bool:
-    return field.path == "state" and field.live and field.after == "running" and field.before != str(Power.PAUSED)
 
 
 def begun(mark: Mark, wanted: WantedVm, found: Found, context: Context) -> tuple[Override, ...]:

@@ -2,7 +2,8 @@
 
 Pure. `choose` is called by plan/planner.py for VMs that no host holds yet, and by moving/moves.py for those that leave
 theirs. A host that a filter rejects is out; the others are ranked by the weights of the cluster's policy. `survey` asks
-the same of every host anew and tells all scores, for people (status/placement.py); both always agree.
+the same of every host anew and tells all scores, for people (status/placement.py); both always agree. `refusal` asks
+the filters of the host that a VM is on, before it is started there (moving/movers/start.py).
 """
 
 from __future__ import annotations
@@ -144,6 +145,16 @@ def survey(asked: Demand, room: Room, but: frozenset[str] = frozenset(), during:
         scores={host: sum(each) for host, each in points.items()},
         points={host: dict(zip(names, each, strict=True)) for host, each in points.items()},
     )
+
+
+def refusal(name: str, room: Room, among: frozenset[str] | None = None, during: During = "") -> str:
+    """Why the host of a VM that is off could not take it if it were new, "" if it could; `among`: by these filters."""
+    host = room.where[name]
+    asked = room.leave(name)
+    filters = [each for each in _rules(asked, room, during).filters if among is None or each.name in among]
+    why = ranking.first(filters, asked, host, room)
+    room.take(asked, host)
+    return why
 
 
 def _rules(asked: Demand, room: Room, during: During) -> _Rules:

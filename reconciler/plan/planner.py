@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from drivers.mark import Mark
-from reconciler.diff import doubles, outage
+from reconciler.diff import doubles
 from reconciler.diff.change import Change, HeldReason, Verb
 from reconciler.diff.context import Context
 from reconciler.observe import backing
@@ -24,6 +24,7 @@ from reconciler.place.headroom.spare import spare
 from reconciler.place.hosts import bridges, clusters, hostdevices
 from reconciler.place.hosts.hoststate import maintenance
 from reconciler.place.moving import moves
+from reconciler.place.moving.movers import start
 from reconciler.place.reasons import folded
 from reconciler.place.room import Room, furnish
 from reconciler.plan import guard
@@ -120,8 +121,8 @@ class _Planner:
             barred |= {name for name, vm in self.context.wanted.vms.items() if str(vm.ref) not in targets}
         found = moves.moves(self.context, self.room, barred)
         self.placements |= {name: each.placement for name, each in found.items() if each.placement}
-        joined = (removed.stays(each, self.context) for each in vm_move.joined(changes, found))
-        return [outage.unstartable(each, self.context) for each in joined]
+        joined = [removed.stays(each, self.context) for each in vm_move.joined(changes, found)]
+        return start.unstartable(joined, self.context, self.room)
 
     def settle(self, change: Change) -> Change:
         """Adds the change's steps and returns it with what was decided, or held."""

@@ -174,5 +174,5 @@ def test_what_comes_back_after_an_outage_counts_for_what_is_placed_in_the_same_p
     maintenance(site, "kvm1", on=False)
     site.vms(vm_yaml("web", big), vm_yaml("new", big))
     plan = site.plan()
-    assert [step.what for step in plan.steps if step.ref.name == "web"][0] == "start", said(plan)
+    assert next(step.what for step in plan.steps if step.ref.name == "web") == "start", said(plan)
     assert "20GiB needed" in str(next(each.held for each in plan.changes if each.ref.name == "new"))

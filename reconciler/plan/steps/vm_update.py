@@ -121,7 +121,8 @@ def _power(work: Work, change: Change) -> None:
     elif work.vm.power is Power.RUNNING and any(each.restart and not each.held for each in change.fields):
         work.step(_stop(work), "stop", effect=Effect.RESTART, key="restart")
         work.step(StartVm(uuid=work.vm.uuid), "start", key="restart")
-    if state or work.mark.declared.get("state") != work.wanted.power:
+    held = any(each.path == "state" and each.held for each in change.fields)  # as good as not asked for yet
+    if state or (work.mark.declared.get("state") != work.wanted.power and not held):
         started = state is not None and state.live and state.after == "running"
         told = power.remembered(work.wanted, work.vm, work.mark, work.builder.context.now, started)
         told_all = told.overrides if _outage(work) else outage.without(told.overrides)

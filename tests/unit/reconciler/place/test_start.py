@@ -51,4 +51,5 @@ def test_what_a_host_has_promised_is_out_of_reach_for_those_that_start() -> None
         off=frozenset("b"),
     )
     assert to(full) == {"b": "kvm2"}
-    assert full.moves()["b"].why == "kvm1 has promised all of its memory to other VMs"
+    told = "kvm1 cannot start it: 0B left to promise to VMs, 64MiB needed and 136MiB for QEMU (Memory)"
+    assert full.moves()["b"].why == told
