@@ -84,7 +84,5 @@ def _held(change: Change, why: str) -> Change:
     fix = "it starts when it can be moved, or when its host may run it"
     return replace(
         change,
-        fields=tuple(
-            each.keep_back(HeldReason.NO_HOST, why, fix) if _starts(each) else each for each in change.fields
-        ),
+        fields=tuple(each.keep_back(HeldReason.NO_HOST, why, fix) if _starts(each) else each for each in change.fields),
     )
