@@ -14,7 +14,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from typing import Generic, TypeVar
 
-from drivers.libvirt import loop
+import libvirt
+
+from drivers.libvirt import handles
 
 T = TypeVar("T")
 
@@ -32,11 +34,10 @@ class _Job(Generic[T]):
         self.future: Future[T] = Future()
 
     def run(self) -> None:
-        loop.forget_error()
+        libvirt.virResetLastError()  # nobody may take an older call's error for its own
         try:
             result = self.function()
         except BaseException as error:  # reaches the waiting thread; a worker never dies of its job
-            loop.complete(error)
             self._settle(self.future.set_exception, error)
         else:
             self._settle(self.future.set_result, result)
@@ -84,6 +85,7 @@ class Workers:
                 return
             job.run()
             del job  # its function holds libvirt handles
+            handles.free()
             with self._lock:
                 self._free += 1
 

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import libvirt
 
 from drivers.errors import DriverError, Unknown, Unreachable
-from drivers.libvirt import loop
 from drivers.libvirt.errors import translate
 from drivers.libvirt.link import Link
 
@@ -117,11 +116,10 @@ class Lease:
             yield from answer
 
     def _outcome(self, operation: str, function: Callable[[Item], T], item: Item) -> T | DriverError:
-        loop.forget_error()
+        libvirt.virResetLastError()  # as before each call: see calls.py
         try:
             return function(item)
         except libvirt.libvirtError as error:
-            loop.complete(error)
             found = translate(error, self._owner.host, operation)
             found.__cause__ = error
             return found

@@ -19,7 +19,6 @@ import libvirt
 from drivers import errors
 from drivers import mark as marks
 from drivers.base import Edit, NewVm, Refusal, VmEdit
-from drivers.libvirt import loop
 from drivers.libvirt.connect import Connections
 from drivers.libvirt.domain import live, patches, reading, schema
 from drivers.libvirt.domain.aspect import NotNow
@@ -321,7 +320,6 @@ def _before_defining(conn: libvirt.virConnect, new: NewVm) -> tuple[int, list[tu
         try:
             found.append((what, lookup(value).XMLDesc(_NEXT_BOOT)))
         except libvirt.libvirtError as error:
-            loop.complete(error)
             if not is_code(error, "NO_DOMAIN"):
                 raise
     return conn.getLibVersion(), found

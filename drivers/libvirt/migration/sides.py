@@ -12,7 +12,6 @@ from typing import Any
 import libvirt
 
 from drivers.errors import DriverError, Missing
-from drivers.libvirt import loop
 from drivers.libvirt.connect import Connections
 from drivers.libvirt.domain import NotReadable
 from drivers.libvirt.domain.reading import mark_of
@@ -133,7 +132,6 @@ def _job(domain: libvirt.virDomain) -> dict[str, Any]:
     try:
         return dict(domain.jobStats(0))
     except libvirt.libvirtError as error:
-        loop.complete(error)
         if is_code(error, "OPERATION_INVALID", "OPERATION_UNSUPPORTED"):
             return {}
         raise

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,12 +16,28 @@ from drivers.errors import Missing
 from drivers.libvirt.access import Access
 from drivers.libvirt.connect import Connections
 
+NOBODY = "00000000-0000-0000-0000-000000000001"
+MOMENTS = range(20, 60)
+"""Allocations of Python's from the start of the call on, after which its garbage collection begins. A failing call
+
+makes seven, so that all of one come in turn, and several times over."""
+CALLS = 15
+YOUNG_ONLY = (1_000_000, 1_000_000)
+
 
 @pytest.fixture
 def connections() -> Iterator[Connections]:
     made = Connections("node", Access(uri="test:///default"))
     yield made
     made.close()
+
+
+@pytest.fixture
+def _collection() -> Iterator[None]:
+    before = gc.get_threshold()
+    yield
+    gc.set_threshold(*before)
+    gc.enable()
 
 
 def disturbed(conn: libvirt.virConnect) -> Any:
@@ -43,6 +63,43 @@ def test_one_of_many_calls_tells_it_too(connections: Connections) -> None:
     assert isinstance(error, Missing)
 
 
+def test_a_function_of_ours_sees_the_reason_itself(connections: Connections) -> None:
+    def code(conn: libvirt.virConnect) -> int | None:
+        try:
+            disturbed(conn)
+        except libvirt.libvirtError as error:
+            return int(error.get_error_code())
+        return None
+
+    with connections.reads() as conn:
+        assert connections.call("look", code, conn) == libvirt.VIR_ERR_NO_DOMAIN
+
+
+@pytest.mark.usefixtures("_collection")
+def test_a_garbage_collection_at_any_moment_takes_no_error_its_code_or_text(connections: Connections) -> None:
+    kept: list[libvirt.libvirtError] = []  # and with them their records: no memory is used again, each is allocated
+
+    def failing(conn: libvirt.virConnect, moment: int) -> None:
+        gc.disable()
+        gc.collect(0)
+        unreachable: list[Any] = [conn.listAllDomains()[0]]
+        unreachable.append(unreachable)
+        del unreachable
+        gc.set_threshold(moment, *YOUNG_ONLY)
+        gc.enable()
+        for _ in range(CALLS):
+            try:
+                conn.lookupByUUIDString(NOBODY)
+            except libvirt.libvirtError as error:
+                kept.append(error)
+
+    with connections.reads() as conn:
+        for moment in MOMENTS:
+            connections.call("look", failing, conn, moment)
+    told = {(error.get_error_code(), str(error)) for error in kept}
+    assert told == {(libvirt.VIR_ERR_NO_DOMAIN, "Domain not found")}
+
+
 def test_an_error_of_an_earlier_call_is_not_taken_for_this_one(connections: Connections) -> None:
     def without_record(conn: libvirt.virConnect) -> Any:
         raise libvirt.libvirtError("the binding's own")
@@ -55,3 +112,19 @@ def test_an_error_of_an_earlier_call_is_not_taken_for_this_one(connections: Conn
             with pytest.raises(Exception, match="the binding's own") as raised:
                 connections.call("look", without_record, conn)
             assert not isinstance(raised.value, Missing)
+
+
+def test_a_handle_that_is_dropped_beside_an_error_is_freed_when_the_call_has_ended(connections: Connections) -> None:
+    freed = threading.Event()
+
+    def dropping(conn: libvirt.virConnect) -> bool:
+        handle = conn.listAllDomains()[0]
+        weakref.finalize(handle, freed.set)
+        with contextlib.suppress(libvirt.libvirtError):
+            conn.lookupByName("nobody")
+        del handle
+        return freed.is_set()
+
+    with connections.reads() as conn:
+        assert not connections.call("look", dropping, conn)
+    assert freed.wait(60)
