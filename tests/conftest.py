@@ -24,10 +24,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All live tests share one lab: with pytest-xdist (--dist loadgroup) one worker runs them."""
+    """All live tests share one lab: with pytest-xdist (--dist loadgroup) one worker runs them.
+
+    Their guests are emulated, so that a slow machine takes many times longer than a fast one.
+    """
     for item in items:
         if item.get_closest_marker("live"):
             item.add_marker(pytest.mark.xdist_group("lab"))
+            item.add_marker(pytest.mark.timeout(1800))
             item.add_marker(pytest.mark.flaky(reruns=1, condition=partial(_emulator_at_fault, item)))
 
 

@@ -126,7 +126,7 @@ class Twin(ABC):
         assert seen is not None
         return seen
 
-    def wait(self, condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
+    def wait(self, condition: Callable[[], bool], what: str, seconds: float = 240.0) -> None:
         """Until it holds."""
         until = time.monotonic() + seconds
         while not condition():
@@ -275,7 +275,7 @@ class LibvirtTwin(Twin):
 
     def bridge(self, name: str, there: bool) -> None:
         words = ["add", name, "type", "bridge"] if there else ["del", name]
-        subprocess.run(self.lab.inside("kvm1", ["ip", "link", *words]), check=True, timeout=30)
+        subprocess.run(self.lab.inside("kvm1", ["ip", "link", *words]), check=True, timeout=240)
 
     def remove_foreign(self, name: str) -> None:
         with self._raw() as connection:

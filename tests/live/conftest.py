@@ -55,22 +55,22 @@ def gitvirt(site: LiveSite) -> Gitvirt:
 def virsh(lab: Lab, host: str, *words: str | Path) -> str:
     """One virsh command over TLS; its output. Raises CalledProcessError, with what virsh said in `stderr`."""
     argv = ["virsh", "--quiet", "--connect", lab.libvirt_uri(host), *map(str, words)]
-    return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=120).stdout.strip()
+    return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=400).stdout.strip()
 
 
 def empty(lab: Lab, host: str) -> None:
     """Remove all domains, networks and pools of a host. Their volumes are the caller's affair."""
-    script = """
-        for each in $(virsh -q list --name); do virsh -q destroy $each; done
-        for each in $(virsh -q list --all --name); do
-            virsh -q undefine $each --managed-save --snapshots-metadata --checkpoints-metadata --nvram --tpm
-        done
-        for each in $(virsh -q net-list --name); do virsh -q net-destroy $each; done
-        for each in $(virsh -q net-list --all --name); do virsh -q net-undefine $each; done
-        for each in $(virsh -q pool-list --name); do virsh -q pool-destroy $each; done
-        for each in $(virsh -q pool-list --all --name); do virsh -q pool-undefine $each; done
-    """
-    subprocess.run(lab.inside(host, ["sh", "-c", script]), capture_output=True, check=False, timeout=120)
+    undefine = "--managed-save --snapshots-metadata --checkpoints-metadata --nvram --tpm"
+    for listed, deed in (
+        ("list", "destroy &"),
+        ("list --all", f"undefine & {undefine}"),
+        ("net-list", "net-destroy &"),
+        ("net-list --all", "net-undefine &"),
+        ("pool-list", "pool-destroy &"),
+        ("pool-list --all", "pool-undefine &"),
+    ):  # one connection for all of a kind: there may be hundreds
+        script = f"virsh -q {listed} --name | sed -n 's/..*/{deed}/p' | virsh -q"
+        subprocess.run(lab.inside(host, ["sh", "-c", script]), capture_output=True, check=False, timeout=600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Guest:
     def state(self) -> str:
         return self.virsh("domstate")
 
-    def wait_for_agent(self, patience: float = 120) -> None:
+    def wait_for_agent(self, patience: float = 240) -> None:
         give_up = time.monotonic() + patience
         while True:
             try:

@@ -100,6 +100,6 @@ def machine(name: str, **spec: Any) -> dict[str, Any]:
     """A VM that boots the tiny guest in 5 s."""
     base = {
         "cpu": 1, "memory": "112MiB", "disks": [{"name": "root", "image": "guest"}], "nics": ["lan"],
-        "stopTimeout": "40s",
+        "stopTimeout": "4m",
     }  # fmt: skip
     return {"apiVersion": "gitvirt/v1", "kind": "VirtualMachine", "metadata": {"name": name}, "spec": {**base, **spec}}

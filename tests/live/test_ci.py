@@ -46,7 +46,7 @@ def test_published_observation_of_real_hosts_is_planned_without_them(lab: Lab, t
     """
     subprocess.run(["bash", "-c", shell], input=VM, text=True, check=True)
     publish = [str(EXAMPLES / "publish-observation.sh"), str(site), str(key)]
-    subprocess.run(publish, env=_environment(lab, tmp_path), check=True, timeout=120)
+    subprocess.run(publish, env=_environment(lab, tmp_path), check=True, timeout=400)
 
     with forge_at() as (address, comments):
         done = run("github", clone, tmp_path / "work", address)

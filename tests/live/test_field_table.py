@@ -55,7 +55,7 @@ def test_every_field_is_proven_as_far_as_it_was(site: LiveSite, request: pytest.
 
 def wait_for_agents(site: LiveSite) -> None:
     """Until every guest that has an agent has booted: only then it gives back the memory that it booted with."""
-    give_up = time.monotonic() + 240
+    give_up = time.monotonic() + 600
     while time.monotonic() < give_up:
         vms = [each.vm for each in site.look().context.observed.vms() if each.vm.live and each.vm.live.get("agent")]
         if all(vm.agent and vm.live and vm.live.get("memory") == vm.config.get("memory") for vm in vms):

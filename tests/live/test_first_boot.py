@@ -104,7 +104,7 @@ def test_a_guest_is_told_once_and_never_again(site: LiveSite, lab: Lab) -> None:
     assert f"name=opt/com.coreos/config,file={path}" in arguments
 
     guest = Guest(lab, "kvm1", "web")
-    guest.wait_for_agent(240)
+    guest.wait_for_agent()
     wait_until(lambda: guest.run("cat /data/told 2>/dev/null || true") == "first")
     assert guest.run("hostname") == "told"
     seen = guest.run("mount -o ro /dev/sr0 /mnt && cat /mnt/user-data && umount /mnt")

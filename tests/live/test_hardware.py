@@ -30,7 +30,7 @@ def test_what_is_declared_reaches_the_guest_and_changes_under_it(site: LiveSite)
     site.settle()
     host, _ = site.vm("tuned")
     guest = Guest(site.lab, host, "tuned")
-    guest.wait_for_agent(240)
+    guest.wait_for_agent()
     told = guest.run(
         "cat /sys/class/dmi/id/product_serial /sys/class/dmi/id/product_name;"
         "grep -cw aes /proc/cpuinfo; cat /sys/devices/system/clocksource/*/available_clocksource"
@@ -77,7 +77,7 @@ def memory(guest: Guest) -> int:
 def test_what_the_host_or_the_guest_does_not_take_waits_for_the_next_boot(site: LiveSite) -> None:
     site.vms([machine("tuned")])
     site.settle()
-    Guest(site.lab, site.vm("tuned")[0], "tuned").wait_for_agent(240)
+    Guest(site.lab, site.vm("tuned")[0], "tuned").wait_for_agent()
     later = {
         "cpu": {"count": 1, "shares": 512, "features": ["-aes"]},
         "features": {"kvmHidden": True},

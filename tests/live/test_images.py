@@ -32,7 +32,7 @@ def site(lab: Lab, tmp_path: Path) -> Iterator[LiveSite]:
 
 def convert(source: Path, kind: str, *options: str) -> bytes:
     target = source.with_suffix(f".{kind}")
-    subprocess.run(["qemu-img", "convert", "-O", kind, *options, str(source), str(target)], check=True, timeout=120)
+    subprocess.run(["qemu-img", "convert", "-O", kind, *options, str(source), str(target)], check=True, timeout=240)
     return target.read_bytes()
 
 
@@ -71,10 +71,10 @@ def test_images_over_http_become_disks_and_media(site: LiveSite, tmp_path: Path)
 
         copy = Path(str(site.vm("off")[1].config["disks[root].source"])).name
         same = ["qemu-img", "compare", "-q", str(disk), str(next(site.lab.paths.shared.rglob(copy)))]
-        subprocess.run(same, check=True, timeout=120)
+        subprocess.run(same, check=True, timeout=240)
 
         guest = Guest(site.lab, site.vm("web")[0], "web")
-        guest.wait_for_agent(240)
+        guest.wait_for_agent()
         wait_until(lambda: guest.run("ls /dev/sr0 || true") == "/dev/sr0")
         assert guest.run("mount -o ro /dev/sr0 /mnt && cat /mnt/readme && umount /mnt") == "from the CD"
 

@@ -48,7 +48,7 @@ def conn(lab: Lab) -> Iterator[libvirt.virConnect]:
             each.destroy()
         each.undefineFlags(libvirt.VIR_DOMAIN_UNDEFINE_NVRAM)
     opened.close()
-    subprocess.run(lab.inside(HOST, ["rm", "-rf", POOL, ELSEWHERE]), check=True, timeout=60)
+    subprocess.run(lab.inside(HOST, ["rm", "-rf", POOL, ELSEWHERE]), check=True, timeout=240)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def furnish(lab: Lab, conn: libvirt.virConnect) -> None:
     script = f"mkdir -p {POOL} {ELSEWHERE} && cd {POOL} && xargs touch && : > {ELSEWHERE}/x.img"
     script += " && qemu-img create -q -f qcow2 vm158-vda.qcow2 64M"
     told = " ".join(each.rpartition("/")[2] for each in files)
-    subprocess.run(lab.inside(HOST, ["sh", "-c", script]), input=told, text=True, check=True, timeout=60)
+    subprocess.run(lab.inside(HOST, ["sh", "-c", script]), input=told, text=True, check=True, timeout=240)
     conn.storagePoolDefineXML(f"<pool type='dir'><name>vms</name><target><path>{POOL}</path></target></pool>").create()
 
 
@@ -103,7 +103,7 @@ def run_two(lab: Lab, conn: libvirt.virConnect, guest_disk: Path) -> None:
         "--disk", str(guest_disk), "--network", f"network={NETWORK}", "--graphics", "vnc,password=geheim",
         "--channel", "unix,target.type=virtio,target.name=org.qemu.guest_agent.0", "--sound", "none",
     ]  # fmt: skip
-    subprocess.run(words, check=True, capture_output=True, text=True, timeout=120)
+    subprocess.run(words, check=True, capture_output=True, text=True, timeout=240)
     conn.lookupByName(BY_HAND).create()
 
 

@@ -36,7 +36,7 @@ spec: {file: tools.iso, type: iso}
 def guest_of(site: LiveSite, name: str) -> Guest:
     """The guest of a VM, when its agent answers."""
     found = Guest(site.lab, site.vm(name)[0], name)
-    found.wait_for_agent(240)
+    found.wait_for_agent()
     return found
 
 
@@ -199,7 +199,7 @@ def what_needs_a_restart_pends(changing: Changing, root: dict[str, Any]) -> None
     assert fields_of(changing.site, "web") == [("disks[root].serial", "pending")]
     changing.guest.virsh("destroy")
     changing.site.settle()
-    changing.guest.wait_for_agent(240)
+    changing.guest.wait_for_agent()
     changing.sees("cat /sys/block/vda/serial", "R2D2")
     wait_until(lambda: changing.site.plan().changes == ())  # its balloon has to follow first
 
@@ -219,7 +219,7 @@ def test_adoption_writes_the_mark_and_the_guest_does_not_blink(
     site.vms([])
     site.settle()
     guest = start_guest("kvm2", "old")
-    guest.wait_for_agent(240)
+    guest.wait_for_agent()
     uuid, process = guest.virsh("domuuid"), guest.virsh("domid")
     boot = guest.run("cat /proc/sys/kernel/random/boot_id")
     uptime = float(guest.run("cut -d' ' -f1 /proc/uptime"))

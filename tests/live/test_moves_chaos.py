@@ -102,7 +102,7 @@ class Chaos:
 def test_whatever_happens_each_vm_runs_once_and_goes_on(site: LiveSite, lab: Lab) -> None:
     chaos = Chaos(site)
     chaos.assert_at_rest()
-    Guest(lab, "kvm1", "web").wait_for_agent(240)
+    Guest(lab, "kvm1", "web").wait_for_agent()
     count = counting.begin(Guest(lab, "kvm1", "web"))
     first = {name: qemu(site.vm(name)[1].uuid) for name in chaos.where}
     assert all(first.values())

@@ -37,7 +37,7 @@ def test_a_guest_runs_once_from_a_medium_and_then_as_declared(site: LiveSite, la
     assert (str(medium).startswith("/"), places) == (True, [1, 2])
     assert "is paused" in gitvirt.run("start", "web", "--once", "--boot", "disk", code=1).stderr
     done(gitvirt, "resume", "web")
-    done(gitvirt, "wait", "web", "--for", "agent", "--timeout", "3m")  # the medium does not boot: the disk is next
+    done(gitvirt, "wait", "web", "--for", "agent", "--timeout", "10m")  # the medium does not boot: the disk is next
     assert not site.plan().changes, said(site.plan())
     done(gitvirt, "stop", "web", "--force", "--yes")
     done(gitvirt, "start", "web")

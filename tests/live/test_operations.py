@@ -31,7 +31,7 @@ def test_power_by_hand_is_kept_and_taken_back(site: LiveSite, gitvirt: Gitvirt) 
     site.vms([machine("web"), machine("db", state="stopped")])
     site.settle()
     host, _ = site.vm("web")
-    address = done(gitvirt, "wait", "web", "--for", "ip", "--timeout", "3m")
+    address = done(gitvirt, "wait", "web", "--for", "ip", "--timeout", "10m")
     assert address.startswith("vm/web 192.168.150.")
     assert (
         done(gitvirt, "stop", "web")
@@ -51,7 +51,7 @@ def test_power_by_hand_is_kept_and_taken_back(site: LiveSite, gitvirt: Gitvirt) 
         assert "(as Git says)" in done(gitvirt, back, "web")
         assert state(site, "web") is Power.RUNNING
     assert not site.vm("web")[1].mark.overrides  # type: ignore[union-attr]
-    assert done(gitvirt, "wait", "web", "--for", "agent", "--timeout", "3m")
+    assert done(gitvirt, "wait", "web", "--for", "agent", "--timeout", "10m")
     assert done(gitvirt, "reboot", "web") == f"vm/web was asked to reboot on {host}"
     assert done(gitvirt, "reset", "web", "--yes") == f"vm/web was reset on {host}"
 
@@ -66,7 +66,7 @@ def test_media_and_a_reboot_that_brings_in_what_pends(site: LiveSite, gitvirt: G
     site.vms([image, machine("web", **drive)])
     site.settle()
     host, _ = site.vm("web")
-    done(gitvirt, "wait", "web", "--for", "agent", "--timeout", "3m")
+    done(gitvirt, "wait", "web", "--for", "agent", "--timeout", "10m")
     assert "Git says tools" in done(gitvirt, "cdrom", "eject", "web", "--reason", "test")
     assert site.vm("web")[1].live["cdroms[cd].source"] == ""  # type: ignore[index]
     site.vms([image, machine("web", memory="144MiB", **drive)])
@@ -85,7 +85,7 @@ def test_media_and_a_reboot_that_brings_in_what_pends(site: LiveSite, gitvirt: G
 def test_the_console_talks_with_the_guest_and_can_be_taken_over(site: LiveSite, gitvirt: Gitvirt) -> None:
     site.vms([machine("web", serial=True)])
     site.settle()
-    done(gitvirt, "wait", "web", "--for", "agent", "--timeout", "3m")
+    done(gitvirt, "wait", "web", "--for", "agent", "--timeout", "10m")
     with console(gitvirt) as first:
         assert first.stdin is not None
         assert first.stdout is not None
@@ -94,10 +94,10 @@ def test_the_console_talks_with_the_guest_and_can_be_taken_over(site: LiveSite, 
         while "41-here" not in first.stdout.readline():
             assert first.poll() is None
         with console(gitvirt) as second:
-            assert "--force takes it over" in second.communicate(timeout=60)[1]
-        with console(gitvirt, "--force", "--idle", "5s") as third:
-            assert "42-there" in third.communicate("\necho $((40 + 2))-there\n", timeout=120)[0]
-        assert "42-there" not in first.communicate(timeout=60)[0]
+            assert "--force takes it over" in second.communicate(timeout=240)[1]
+        with console(gitvirt, "--force", "--idle", "10s") as third:
+            assert "42-there" in third.communicate("\necho $((40 + 2))-there\n", timeout=240)[0]
+        assert "42-there" not in first.communicate(timeout=240)[0]
 
 
 def console(gitvirt: Gitvirt, *options: str) -> subprocess.Popen[str]:
