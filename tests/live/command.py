@@ -40,7 +40,7 @@ class Gitvirt:
         """One command; with `code`, its exit code is asserted."""
         done = subprocess.run(
             [*PROGRAM, *map(str, words)], cwd=self.site.folder, env=self._environment(), capture_output=True,
-            text=True, check=False, timeout=400,
+            text=True, check=False, timeout=900,
         )  # fmt: skip
         assert code is None or done.returncode == code, (done.returncode, done.stdout, done.stderr)
         return done
@@ -48,6 +48,11 @@ class Gitvirt:
     def start(self, *words: str | Path, errors: Path | None = None) -> subprocess.Popen[str]:
         """A command under way; `errors` is the file for its stderr."""
         return self.process([*PROGRAM, *map(str, words)], self.site.folder, errors)
+
+    def telling(self, *words: str) -> subprocess.Popen[str]:
+        """`apply` by tests/live/telling.py, with what it takes beside the repository."""
+        argv = [sys.executable, "-m", "tests.live.telling", str(self.site.folder), *words]
+        return self.process(argv, Path(__file__).parents[2])
 
     def process(self, argv: list[str], folder: Path, errors: Path | None = None) -> subprocess.Popen[str]:
         """Another program with the same settings."""

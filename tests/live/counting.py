@@ -28,7 +28,7 @@ LOOK = """
 """
 DIRTY = """
     cd /run/count || exit 1
-    (while :; do dd if=/dev/urandom of=dirt bs=64k count=96 conv=notrunc; done) < /dev/null > /dev/null 2>&1 &
+    (while :; do dd if=bytes of=dirt bs=64k conv=notrunc; done) < /dev/null > /dev/null 2>&1 &
     echo $! > dirtying
 """
 REST = "kill $(cat /run/count/dirtying) 2> /dev/null; rm -f /run/count/dirt /run/count/dirtying"
@@ -85,7 +85,7 @@ def _went_on(guest: Guest, before: Count) -> Count:
 
 
 def dirty(guest: Guest) -> None:
-    """From now on the guest rewrites 6 MiB of its memory as fast as it can, until `rest`."""
+    """From now on the guest rewrites 4 MiB of its memory as fast as it can, until `rest`."""
     guest.run(DIRTY)
 
 

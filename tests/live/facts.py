@@ -10,14 +10,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from drivers.lab import processes
 from drivers.lab.lab import Lab
+from drivers.lab.paths import LabPaths
 from drivers.seen import Power
 from reconciler.diff.change import HeldReason
 from reconciler.plan.plan import Plan
 from tests.live.site import LiveSite
 
 
-def wait_until(condition: Callable[[], bool], patience: float = 120, what: object = "it") -> None:
+def wait_until(condition: Callable[[], bool], patience: float = 240, what: object = "it") -> None:
     """Looks again and again; the machine may be slow, so only `patience` seconds without success fail."""
     give_up = time.monotonic() + patience
     while not condition():
@@ -26,14 +28,17 @@ def wait_until(condition: Callable[[], bool], patience: float = 120, what: objec
 
 
 def qemus() -> dict[str, list[int]]:
-    """VM's uuid → its QEMU processes on this machine, whichever host they are on."""
+    """VM's uuid → its QEMU processes, whichever host of the lab they are on. Another lab may be beside it."""
     found: dict[str, list[int]] = {}
+    hosts = processes.host_processes(LabPaths.from_environment().state)
+    spaces = {each.namespaces[0] for each in hosts if each.is_init}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             words = (folder / "cmdline").read_bytes().split(b"\0")
+            ours = b"-uuid" in words and (folder / "ns" / "pid").stat().st_ino in spaces
         except OSError:
             continue
-        if b"-uuid" in words:
+        if ours:
             found.setdefault(words[words.index(b"-uuid") + 1].decode(), []).append(int(folder.name))
     return found
 
@@ -44,7 +49,7 @@ def qemu(uuid: str) -> list[int]:
 
 
 def assert_nothing_runs_twice() -> None:
-    assert all(len(processes) == 1 for processes in qemus().values())
+    assert all(len(each) == 1 for each in qemus().values())
 
 
 def assert_each_runs_once(site: LiveSite, *names: str) -> None:
@@ -58,6 +63,12 @@ def inside(lab: Lab, host: str, script: str) -> str:
     """What a shell in a host says."""
     done = subprocess.run(lab.inside(host, ["sh", "-c", script]), capture_output=True, text=True, check=True)
     return done.stdout.strip()
+
+
+def end_libvirtd(lab: Lab, host: str, signal: str = "TERM") -> None:
+    """Sends the host's libvirtd a signal; it is gone when this returns, and may be back already."""
+    gone = "while kill -0 $it 2>/dev/null; do sleep 0.05; done"
+    inside(lab, host, f"it=$(cat /run/libvirtd.pid) && kill -{signal} $it && {gone}")
 
 
 def wait_until_seen(site: LiveSite) -> None:

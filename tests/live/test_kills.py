@@ -6,55 +6,40 @@ Exhaustive, at every single step, it is done on the simulated datacenter (tests/
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-from pathlib import Path
+import signal
 from typing import Any
 
 import pytest
 
-import tests
 from drivers.seen import Power
 from tests.live.command import Gitvirt
 from tests.live.facts import assert_each_runs_once, assert_nothing_runs_twice
 from tests.live.site import LiveSite, machine
+from tests.live.telling import KILLED
 
 pytestmark = pytest.mark.live
 
-TELLING = [sys.executable, "-m", "tests.live.telling"]
-BEGAN = re.compile(r"^ +\S+  (?P<ref>\S+)  (?P<what>\S.*) …$")
-ENDED = re.compile(r"^ *\d+/\d+  \S+  (?P<ref>\S+)  (?P<what>\S.*?)  (done|was so already)")
 MOST = 40  # kinds of steps that one change can have, and more
 
 Documents = list[dict[str, Any]]
 
 
-def start(site: LiveSite, moment: str) -> subprocess.Popen[str]:
-    gitvirt = Gitvirt(site)
-    if moment == "ended":
-        return gitvirt.start("apply", "--yes")
-    return gitvirt.process([*TELLING, str(site.folder)], Path(tests.__file__).parents[1])
-
-
-def kill_at_a_new_kind(process: subprocess.Popen[str], moment: str, known: set[str]) -> bool:
-    """Kills the process at its first step of a kind that is not known yet; False if it ended by itself."""
-    assert process.stdout is not None
-    with process:
-        for line in process.stdout:
-            found = (ENDED if moment == "ended" else BEGAN).match(line)
-            kind = f"{found['ref'].partition('/')[0]}: {found['what']}" if found else ""
-            if kind and kind not in known:
-                process.kill()
-                known.add(kind)
-                return True
-    return False
+def kill_at_a_new_kind(site: LiveSite, moment: str, known: set[str]) -> bool:
+    """Applies until the first step of a kind that is not known yet kills it; False if it came to its end."""
+    with Gitvirt(site).telling(moment, *sorted(known)) as process:
+        told, _ = process.communicate()
+    if process.returncode != -signal.SIGKILL:
+        assert process.returncode == 0, told
+        return False
+    known.add(told.rpartition(KILLED)[2].strip())
+    return True
 
 
 def kill_again_and_again(site: LiveSite, moment: str) -> set[str]:
     """Applies until it is done, and kills that at every kind of step; returns the kinds."""
     known: set[str] = set()
     for _ in range(MOST):
-        if not kill_at_a_new_kind(start(site, moment), moment, known):
+        if not kill_at_a_new_kind(site, moment, known):
             site.settle()
             return known
         assert_nothing_runs_twice()

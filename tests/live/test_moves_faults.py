@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-import tests
 from drivers.lab.lab import Lab
 from drivers.seen import Power
 from reconciler.apply.outcome import Run, Status
@@ -24,23 +23,25 @@ from tests.live.conftest import Guest, virsh
 from tests.live.counting import Count
 from tests.live.facts import inside, nothing_doubles, qemu, wait_until, wait_until_seen
 from tests.live.site import LiveSite, machine, said
-from tests.live.test_kills import TELLING
 
 pytestmark = pytest.mark.live
 
-SLOW = "bandwidth: 10MiB, concurrent: 1, autoConverge: false"
-"""So that there is a middle of the migration to disturb, and a guest that writes can never be caught up with."""
+QUICK = "concurrent: 1"
+SLOW = "concurrent: 1, bandwidth: 1MiB"
+"""A minute for the guest's memory: there is a middle of the migration to disturb, however slow this machine is."""
+BUSY = "concurrent: 1, bandwidth: 5MiB, autoConverge: false"
+"""A guest that writes can never be caught up with, however slow it is."""
 
 
 class Traveller:
     """The guest `web`, which counts; `host` is where it is."""
 
-    def __init__(self, site: LiveSite, migration: str = SLOW) -> None:
+    def __init__(self, site: LiveSite) -> None:
         self.site, self.lab, self.host = site, site.lab, "kvm1"
-        self.rule(migration)
+        self.rule(QUICK)
         self.send("kvm1")
         self.settled()
-        self.guest.wait_for_agent(240)
+        self.guest.wait_for_agent()
         self.before: Count = counting.begin(self.guest)
 
     @property
@@ -65,14 +66,29 @@ class Traveller:
         return "Outgoing migration" in told and done is not None and done[2] == "MiB" and float(done[1]) > 1
 
     def during(self, deed: Callable[[], object]) -> Run:
-        """Applies, and does the deed in the middle of the migration."""
+        """Applies, and does the deed in the middle of the migration, which is slow."""
+        self.rule(SLOW)
+        wait_until(self.migrates_next, what=lambda: f"a migration in the plan {said(self.site.plan())}")
         runs: list[Run] = []
         working = threading.Thread(target=lambda: runs.append(self.site.apply()))
         working.start()
         wait_until(self.moving, what="the migration")
         deed()
         working.join()
+        self.rule(QUICK)
         return runs[0]
+
+    def migrates_next(self) -> bool:
+        """Is it to migrate? If not, does what is to be done before: what an earlier fault has left."""
+        looked = self.site.look()
+        if any(each.what.startswith("migrate") for each in looked.plan.steps):
+            return True
+        self.site.app.act(looked, lambda step, outcome: None)
+        return False
+
+    def hurry(self) -> None:
+        """The migration that is under way has been slow for long enough."""
+        inside(self.lab, self.host, "virsh -q migrate-setspeed web 1000")
 
     def settled(self) -> None:
         """Passes until nothing is left to do; it is where the repository wants it, once, and has counted on."""
@@ -131,6 +147,7 @@ def test_what_breaks_in_mid_migration_leaves_the_guest_running_once(site: LiveSi
         wait_until_seen(site)
         run = web.during(lambda: lab.set_path("kvm2", connected=False))
         assert {each.status for each in run.outcomes.values() if each.error} == {Status.UNKNOWN}
+        web.hurry()
         lab.set_path("kvm2", connected=True)
         web.arrives("kvm3")
 
@@ -141,9 +158,11 @@ def test_a_guest_that_writes_too_fast_is_given_up_and_a_full_target_is_not_tried
     web = Traveller(site)
     with nothing_doubles(lab):
         counting.dirty(web.guest)
+        web.rule(BUSY)
         web.send("kvm2")
         assert "memory faster" in web.stayed(site.apply())
         counting.rest(web.guest)
+        web.rule(QUICK)
         fill(lab, "kvm2", tmp_path)
         plan = site.plan()
         assert plan.empty, said(plan)
@@ -171,9 +190,8 @@ def fill(lab: Lab, host: str, folder: Path) -> None:
 
 def kill_at(site: LiveSite, target: str, moment: Callable[[], object]) -> None:
     """Lets a process of its own apply, and kills it at that moment after it has said that the migration begins."""
-    process = Gitvirt(site).process([*TELLING, str(site.folder)], Path(tests.__file__).parents[1])
-    assert process.stdout is not None
-    with process:
+    with Gitvirt(site).telling() as process:
+        assert process.stdout is not None
         for line in process.stdout:
             if f"migrate to {target}" in line:
                 moment()
@@ -189,12 +207,16 @@ def test_gitvirt_killed_before_during_and_after_a_migration_costs_nothing(site: 
         kill_at(site, "kvm2", lambda: None)
         web.arrives("kvm2")
 
+        web.rule(SLOW)
         web.send("kvm3")
         kill_at(site, "kvm3", lambda: wait_until(web.moving, what="the migration"))
         plan = site.plan()
         assert plan.empty, said(plan)  # libvirt goes on with it, and nobody interferes
+        assert web.moving()
+        web.hurry()
         web.arrives("kvm3")
 
+        web.rule(QUICK)
         web.send("kvm1")
         kill_at(site, "kvm1", lambda: wait_until(lambda: set(web.everywhere()) == {"kvm1"}, what="the arrival"))
         assert not site.plan().changes
@@ -205,4 +227,5 @@ def test_gitvirt_killed_before_during_and_after_a_migration_costs_nothing(site: 
         kill_at(site, "kvm2", lambda: wait_until(web.moving, what="the migration"))
         wait_until(lambda: not web.moving(), what="libvirt's giving up")
         assert web.everywhere()["kvm1"] == "running"
+        web.rule(QUICK)
         web.arrives("kvm2")
