@@ -11,7 +11,7 @@ from drivers.base import Host, Migration, NewVm, NewVolume, Progress
 from drivers.errors import Busy, Conflict, DriverError, Missing, Refused, Unknown
 from drivers.seen import Power, SeenVm
 from specs.fields import Scalar
-from tests.contract.travel import Journeys, generation, journeys, nobody, with_disks
+from tests.contract.travel import DISK, Journeys, generation, journeys, nobody, with_disks
 from tests.contract.twin import START, Twin, id_of, new_vm
 
 STEEP: dict[str, Any] = {"bandwidth": 32, "ladder": ((0, 1), (1, 2))}
@@ -69,7 +69,7 @@ def local(twin: Twin, moving: Journeys, name: str) -> Iterator[str]:
     """A running VM with nothing to boot, whose disk lies on the first host alone."""
     moving.own_pools()
     new = with_disks(name, twin, moving.own)
-    twin.host.volumes.upload(moving.own, f"{name}.raw", iter([b"precious".ljust(1 << 20, b".")]), 1 << 20)
+    twin.host.volumes.upload(moving.own, f"{name}.raw", iter([b"precious".ljust(DISK, b".")]), DISK)
     twin.start(new.uuid)
     yield new.uuid
     moving.end(new.uuid)

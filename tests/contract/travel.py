@@ -21,6 +21,8 @@ from drivers.seen import Power, SeenVm
 from tests.contract.twin import START, LibvirtTwin, MemoryTwin, Twin, id_of, new_vm, next_mark
 
 NVRAM = "/var/lib/libvirt/qemu/nvram"
+DISK = 32 << 20
+"""Bytes: half a minute at the slowest, 1 MiB/s, so that a copy that is to be disturbed surely is under way."""
 
 
 def nobody(progress: Progress) -> None:
@@ -277,7 +279,7 @@ def with_disks(name: str, twin: Twin, pool: str, **extra: Any) -> NewVm:
     """A VM with nothing to boot and one raw disk in the pool of the first host."""
     from drivers.base import NewVolume
 
-    source = twin.host.volumes.create(NewVolume(pool=pool, name=f"{name}.raw", capacity=1 << 20, format="raw")).path
+    source = twin.host.volumes.create(NewVolume(pool=pool, name=f"{name}.raw", capacity=DISK, format="raw")).path
     return twin.define(new_vm(name, disks_root={"source": source, "format": "raw", "bus": "virtio"}, **extra))
 
 
