@@ -66,6 +66,7 @@ class Daemon:
         self._seen_revision, self._unread = "", False
         self._watched: dict[str, Host] = {}
         self._begun = 0
+        self._forget = False
         self._finished = threading.Condition()
 
     def begin_with(self, catalog: Catalog, revision: str) -> None:
@@ -105,6 +106,9 @@ class Daemon:
     def _pass(self, reasons: frozenset[str]) -> None:
         with self._finished:
             self._begun += 1
+            forget, self._forget = self._forget, False
+        if forget:
+            self.backoff.forget()
         passed = Passed(number=self._begun)
         try:
             self._take()
@@ -238,12 +242,11 @@ class Daemon:
         log.warning(f"step.{outcome.status}", **facts, error=outcome.error)
 
     def answer(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """For the doorbell: `sync` waits for a pass that begins after the ring; `now` forgets all back-off."""
+        """For the doorbell: `sync` waits for a pass that begins after the ring; `now`: it forgets all back-off."""
         if asked.get("ask") == "sync":
-            if asked.get("now"):
-                self.backoff.forget()
             with self._finished:
                 first = self._begun + 1  # a pass under way began before the ring, and may have looked already
+                self._forget = self._forget or bool(asked.get("now"))  # what fails in that one as well
                 self.wakes.wake("sync")
                 self._finished.wait_for(lambda: self.last.number >= first or self.wakes.stopped)
         last = self.last

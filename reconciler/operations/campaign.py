@@ -32,9 +32,9 @@ Chosen = Callable[[Context], Iterable[str]]
 
 
 class Act(Protocol):
-    """Makes a narrow plan true. With a daemon: asks it for a pass, and returns None when that is over."""
+    """Makes a narrow plan true. With a daemon: asks it for a pass, and returns what failed in it, by ref."""
 
-    def __call__(self, looked: Pass) -> Run | None: ...
+    def __call__(self, looked: Pass) -> Run | Mapping[str, str]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +70,8 @@ class Campaign:
                 return Settled(looked=narrow, failed=failed)
             before = narrow.plan.digest
             run = self.act(narrow)
-            failed = _failed(run) if run is not None else {}
-            if run is not None and not run.count(*GOOD):
+            failed = _failed(run) if isinstance(run, Run) else dict(run)
+            if isinstance(run, Run) and not run.count(*GOOD):
                 return Settled(looked=self.look_again(chosen), failed=failed)
 
     def look_again(self, chosen: Chosen) -> Pass:

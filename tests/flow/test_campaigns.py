@@ -269,9 +269,10 @@ def test_with_a_daemon_a_drain_asks_for_passes_and_watches(site: Site) -> None:
     on_kvm1(site, "", "onHostMaintenance: stop")
     passes: list[None] = []
 
-    def ask(looked: cycle.Pass) -> None:
+    def ask(looked: cycle.Pass) -> dict[str, str]:
         passes.append(None)
         site.apply()
+        return {}
 
     mine = replace(campaign(site), act=ask)
     maintenance.begin("kvm1", mine)
@@ -283,7 +284,7 @@ def test_with_a_daemon_a_drain_asks_for_passes_and_watches(site: Site) -> None:
 
 def test_a_drain_that_the_daemon_makes_no_way_with_ends(site: Site) -> None:
     on_kvm1(site, "")
-    mine = replace(campaign(site), act=lambda looked: None)
+    mine = replace(campaign(site), act=lambda looked: {})
     maintenance.begin("kvm1", mine)
     assert state("kvm1", maintenance.drain("kvm1", mine).context).state is State.PREPARING
 

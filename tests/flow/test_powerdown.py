@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def interrupted(site: Site) -> Campaign:
     """A campaign in whose first pass somebody presses Ctrl-C: what it began is let end."""
     mine, pause = campaign(site), AskedToStop(site.clock)
 
-    def act(looked: cycle.Pass) -> Run | None:
+    def act(looked: cycle.Pass) -> Run | Mapping[str, str]:
         run = mine.act(looked)
         pause.asked = True
         return run

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def campaign(here: Session) -> Iterator[Campaign]:
-    """A campaign on what the session is about."""
+def campaign(here: Session, rest: str = "") -> Iterator[Campaign]:
+    """A campaign on what the session is about. `rest`: what is said, at Ctrl-C, of what a daemon does not do alone."""
     from reconciler import cycle, lock
     from reconciler.operations.campaign import Campaign
 
@@ -38,11 +38,8 @@ def campaign(here: Session) -> Iterator[Campaign]:
     def look() -> Pass:
         return cycle.look(newest.revision(), app.outside())
 
-    def act(looked: Pass) -> Run | None:
-        if holder is None:
-            return _done(here, looked)
-        _asked(holder)
-        return None
+    def act(looked: Pass) -> Run | Mapping[str, str]:
+        return _done(here, looked) if holder is None else _asked(holder, looked)
 
     made = Campaign(
         look=look, act=act, overrides=app.overrides(repository), by=here.scene.by, pause=here.scene.pause, tell=say
@@ -54,7 +51,8 @@ def campaign(here: Session) -> Iterator[Campaign]:
     try:
         yield made
     except KeyboardInterrupt:
-        print(f"\nNo longer watching; {holder} goes on with it.", file=sys.stderr)
+        told = f"goes on with what is under way; {rest}" if rest else "goes on with it"
+        print(f"\nNo longer watching; {holder} {told}.", file=sys.stderr)
         raise
 
 
@@ -103,15 +101,20 @@ def _done(here: Session, looked: Pass) -> Run:
         return here.app.act(looked, progress.tell, progress.moved)
 
 
-def _asked(holder: Holder) -> None:
-    """A pass of the daemon's, which we wait for."""
+def _asked(holder: Holder, looked: Pass) -> dict[str, str]:
+    """A pass of the daemon's, which we wait for; what failed in it of what we look at."""
     from reconciler.daemon.doorbell import ring
     from reconciler.errors import UsageError
 
     try:
-        ring(holder.socket, {"ask": "sync", "now": True}, None)
+        answer = ring(holder.socket, {"ask": "sync", "now": True}, None)
     except OSError as error:
         raise UsageError(f"{holder} did not answer: {error}") from error
+    if answer["problem"]:
+        raise UsageError(f"{holder} could not make a pass: {answer['problem']}")
+    refs = {str(each.ref) for each in looked.plan.steps}
+    found = (line.partition(" ") for line in answer["text"])
+    return {ref: error for ref, _, error in found if ref in refs}
 
 
 def ended(ref: Ref, here: Session, good: bool, text: str) -> Exit:

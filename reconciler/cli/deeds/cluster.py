@@ -45,6 +45,9 @@ GoOnOption = Annotated[
 NeverAskedOption = Annotated[bool, typer.Option("-y", "--yes", hidden=True, help="Nothing is asked anyway.")]
 
 
+_REST = "the same command goes on with the rest"
+
+
 @app.callback()
 def cluster() -> None:
     """A whole cluster."""
@@ -93,7 +96,7 @@ def _aborted(ref: Ref, here: Session) -> Exit:
     from reconciler.operations import rolling
     from reconciler.operations.scene import Declined
 
-    with campaign(here) as mine:
+    with campaign(here, _REST) as mine:
         try:
             return ended(ref, here, True, rolling.abort(ref.name, mine))
         except Declined as why:
@@ -114,7 +117,7 @@ def _upgraded(ref: Ref, here: Session, task: Task, yes: bool) -> Exit:
     if not confirm("Begin?", yes):
         print("Nothing was done.")
         return Exit.ERROR
-    with campaign(here) as mine:
+    with campaign(here, _REST) as mine:
         try:
             found = rolling.roll(ref.name, task, mine)
         except rolling.Stuck as why:
@@ -158,7 +161,7 @@ def stop(name: NameArgument, reason: ReasonOption = "", yes: YesOption = False, 
         if not confirm(f"Shut down {len(running)} VMs of {ref}?", yes):
             print("Nothing was done.")
             return Exit.ERROR
-        with campaign(here) as mine:
+        with campaign(here, _REST) as mine:
             left = powerdown.down(ref.name, mine)
         if left:
             return ended(ref, here, False, f"is not down: {told(left)}; run it again to go on")
@@ -179,7 +182,7 @@ def start(
 
     with session(repo, reason) as here:
         ref = _cluster(name, here)
-        with campaign(here) as mine:
+        with campaign(here, _REST) as mine:
             try:
                 left = powerdown.up(ref.name, mine, go_on=go_on)
             except Declined as why:

@@ -51,11 +51,13 @@ def maintenance(
 
     with session(repo, reason, duration) as here:
         (ref,) = resolve([host], here.catalog.resources, (HOST,))
+        if switch is Switch.on:
+            return _on(ref, here, yes)
         with campaign(here) as mine:
-            return _on(ref, here, mine, yes) if switch is Switch.on else _off(ref, here, mine)
+            return _off(ref, here, mine)
 
 
-def _on(ref: Ref, here: Session, mine: Campaign, yes: bool) -> Exit:
+def _on(ref: Ref, here: Session, yes: bool) -> Exit:
     from reconciler.operations.maintenance import begin, outlook
     from reconciler.place.hosts.hoststate import maintenance as asked_for
     from reconciler.place.hosts.hoststate import state
@@ -71,12 +73,14 @@ def _on(ref: Ref, here: Session, mine: Campaign, yes: bool) -> Exit:
     if not confirm(f"\n{'Go on with' if already else 'Begin'} the maintenance of {ref}?", yes):
         print("Nothing was done.")
         return Exit.ERROR
-    begin(ref.name, mine)
-    here.app.journal(looked.plan.repository).deed(ref, True, "maintenance asked for", by=here.scene.by)
-    return _drained(ref, here, mine)
+    with campaign(here) as mine:
+        begin(ref.name, mine)
+        here.app.journal(looked.plan.repository).deed(ref, True, "maintenance asked for", by=here.scene.by)
+        return drained(ref, here, mine)
 
 
-def _drained(ref: Ref, here: Session, mine: Campaign) -> Exit:
+def drained(ref: Ref, here: Session, mine: Campaign) -> Exit:
+    """Empties it, and says how that ended."""
     from reconciler.operations.maintenance import drain
     from reconciler.place.hosts.hoststate import State, state
 
