@@ -89,7 +89,8 @@ Change = Callable[[Running, str, Scalar], None]
 class Aspect:
     """Scalars of the domain itself. `domain` and `devices` map a tag (below `<domain>`, below `<devices>`) to its
 
-    reader; `absent` are the fields' values when no element says anything; `write` is in the order of writing.
+    reader; `TAG/TYPE` below `<devices>` is for those of one type (a VM has dozens of controllers that nobody reads);
+    `absent` are the fields' values when no element says anything; `write` is in the order of writing.
     """
 
     domain: Mapping[str, Read] = field(default_factory=dict)

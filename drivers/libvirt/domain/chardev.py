@@ -7,7 +7,7 @@ to connect; `log` a file that keeps what the guest says. Used by aspects/channel
 from __future__ import annotations
 
 from drivers.libvirt.domain.aspect import Write
-from drivers.libvirt.domain.tree import CannotWrite, Element, drop, new, put, remove
+from drivers.libvirt.domain.tree import CannotWrite, Element, drop, first, new, put, remove
 from specs.fields import Scalar
 
 TYPES = ("pty", "unix", "file", "tcp", "null")
@@ -18,10 +18,10 @@ def read(element: Element, found: dict[str, Scalar]) -> None:
     """Reads the host's end; a pty's path is libvirt's own choice and told by no field."""
     kind = element.get("type", "")
     found["type"] = kind
-    source = element.find("source")
+    source = first(element, "source")
     if source is not None:
         _read_source(kind, source, found)
-    log = element.find("log")
+    log = first(element, "log")
     if log is not None and (file := log.get("file")):
         found["log"] = file
 

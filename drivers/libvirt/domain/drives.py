@@ -12,7 +12,7 @@ from drivers.libvirt.domain import boot, iotune
 from drivers.libvirt.domain.aspect import NotNow, Place, Write
 from drivers.libvirt.domain.attributes import At, Attributes
 from drivers.libvirt.domain.buses import drive_address, ensure_scsi, free_target, scsi_controller
-from drivers.libvirt.domain.tree import CannotWrite, Element, drop, ensure, new, number, put, put_text
+from drivers.libvirt.domain.tree import CannotWrite, Element, drop, ensure, first, new, number, put, put_text
 from specs.fields import Fields, Scalar
 
 ATTRIBUTES = Attributes({
@@ -55,9 +55,14 @@ def values(element: Element, found: dict[str, Scalar]) -> str:
                 found["bus"] = bus
         elif tag == "source":
             found["source"] = source_of(element.get("type", ""), child)
-            if child.find("reservations[@managed='yes']") is not None:
+            if _is_reserved(child):
                 found["reservations"] = True
     return target
+
+
+def _is_reserved(source: Element) -> bool:
+    found = first(source, "reservations")
+    return found is not None and found.get("managed") == "yes"
 
 
 def _flag(element: Element, found: dict[str, Scalar]) -> None:

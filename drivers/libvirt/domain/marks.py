@@ -13,7 +13,7 @@ import re
 from lxml import etree
 
 from drivers import mark as marks
-from drivers.libvirt.domain.tree import Element, drop
+from drivers.libvirt.domain.tree import Element, drop, first
 from drivers.mark import Mark
 
 PREFIX = "gitvirt"
@@ -47,7 +47,7 @@ def element(mark: Mark) -> str:
 
 def read(metadata: Element) -> tuple[Mark | None, bool]:
     """The mark, and whether there is one that cannot be understood."""
-    found = metadata.find(TAG)
+    found = first(metadata, TAG)
     if found is None:
         return None, False
     mark = marks.loads(found.text or "")

@@ -16,7 +16,7 @@ from drivers.libvirt.domain.aspects.cpu import as_defined
 from drivers.libvirt.domain.aspects.platform import read_type
 from drivers.libvirt.domain.draft import Draft, Names, pair
 from drivers.libvirt.domain.table import ABSENT, DEVICES, DOMAIN
-from drivers.libvirt.domain.tree import Element, parse, without_passwords
+from drivers.libvirt.domain.tree import Element, first, parse, text_of, without_passwords
 from drivers.mark import Mark
 from specs.fields import Fields
 
@@ -56,8 +56,8 @@ def read(inactive: str, live: str | None) -> Reading:
         as_defined(config.fields, now.fields)
         graphics.as_defined(config.fields, now.fields)
     return Reading(
-        name=root.findtext("name") or "",
-        uuid=root.findtext("uuid") or "",
+        name=text_of(root, "name"),
+        uuid=text_of(root, "uuid"),
         config=config.fields,
         live=now.fields if now is not None else None,
         mark=mark,
@@ -73,7 +73,7 @@ def read(inactive: str, live: str | None) -> Reading:
 
 def mark_of(domain: Element) -> tuple[Mark | None, bool]:
     """The domain's mark, and whether it has one that cannot be understood."""
-    metadata = domain.find("metadata")
+    metadata = first(domain, "metadata")
     return marks.read(metadata) if metadata is not None else (None, False)
 
 

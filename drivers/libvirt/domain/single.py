@@ -13,7 +13,19 @@ from functools import partial
 
 from drivers.libvirt.domain.aspect import Aspect, Check, Running, Write
 from drivers.libvirt.domain.draft import Draft
-from drivers.libvirt.domain.tree import CannotWrite, Element, alias, children, drop, ensure, new, number, put, remove
+from drivers.libvirt.domain.tree import (
+    CannotWrite,
+    Element,
+    alias,
+    children,
+    drop,
+    ensure,
+    first,
+    new,
+    number,
+    put,
+    remove,
+)
 from specs.fields import Scalar
 
 _KIB = 1024
@@ -22,7 +34,7 @@ _YES = frozenset(("yes", "on"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribute:
-    """A field that is an attribute: `name` of the element at `at` below the device ("": the device itself).
+    """A field that is an attribute: `name` of the child `at` of the device ("": the device itself).
 
     `name` "" is its text. `form`: text, number, size (bytes here, KiB there), or a switch: `yes/no`, `on/off`.
     """
@@ -33,7 +45,7 @@ class Attribute:
 
     def read(self, device: Element) -> Scalar:
         """The value in our terms; None where it is not there, or is nothing that we know."""
-        element = device.find(self.at) if self.at else device
+        element = first(device, self.at) if self.at else device
         text = None if element is None else element.get(self.name) if self.name else element.text
         if text is None or self.form == "text":
             return text

@@ -102,6 +102,25 @@ def _joined(tables: Iterable[Mapping[str, Read]]) -> dict[object, Read]:
     return {tag: each[0] if len(each) == 1 else _all(tuple(each)) for tag, each in found.items()}
 
 
+def _devices(tables: Iterable[Mapping[str, Read]]) -> dict[object, Read]:
+    """As `_joined`; the readers of `TAG/TYPE` become one for the tag, which looks at the type."""
+    found = _joined(tables)
+    types: dict[str, dict[str, Read]] = {}
+    for key in [each for each in map(str, found) if "/" in each]:
+        tag, _, kind = key.partition("/")
+        types.setdefault(tag, {})[kind] = found.pop(key)
+    assert not types.keys() & found.keys(), "a tag is read either by its types or as a whole"
+    return {**found, **{tag: _by_type(kinds) for tag, kinds in types.items()}}
+
+
+def _by_type(kinds: Mapping[str, Read]) -> Read:
+    def read(element: Element, draft: Draft) -> None:
+        if (one := kinds.get(element.get("type", ""))) is not None:
+            one(element, draft)
+
+    return read
+
+
 def _all(many: tuple[Read, ...]) -> Read:
     def read(element: Element, draft: Draft) -> None:
         for each in many:
@@ -113,7 +132,7 @@ def _all(many: tuple[Read, ...]) -> Read:
 DOMAIN = _joined(each.domain for each in ASPECTS)
 """Tag below `<domain>` → reader."""
 
-DEVICES = _joined([*(each.devices for each in ASPECTS), *(each.devices for each in LISTS.values())])
+DEVICES = _devices([*(each.devices for each in ASPECTS), *(each.devices for each in LISTS.values())])
 """Tag below `<devices>` → reader."""
 
 ABSENT: dict[str, Scalar] = {path: value for each in ASPECTS for path, value in each.absent.items()}

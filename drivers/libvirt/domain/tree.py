@@ -20,7 +20,13 @@ _UNITS = {
     "GB": 1000**3, "G": 1024**3, "GiB": 1024**3, "TB": 1000**4, "T": 1024**4, "TiB": 1024**4,
 }  # fmt: skip
 _READING = etree.XMLParser(
-    remove_comments=True, remove_pis=True, resolve_entities=False, no_network=True, huge_tree=False
+    remove_comments=True,
+    remove_pis=True,
+    remove_blank_text=True,
+    collect_ids=False,
+    resolve_entities=False,
+    no_network=True,
+    huge_tree=False,
 )
 _EDITING = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
 _PASSWORD = re.compile(r"""passwd=(?:"[^"]*"|'[^']*')""")  # begins with a literal: searched for fast
@@ -91,8 +97,19 @@ def unit_size(text: str | None, unit: str) -> int | None:
 
 def alias(device: Element) -> str:
     """The device's alias, or ""."""
-    found = device.find("alias")
+    found = first(device, "alias")
     return (found.get("name") or "") if found is not None else ""
+
+
+def first(element: Element, tag: str) -> Element | None:
+    """The first direct child of that tag. A quarter of the time of `find`, which understands paths: for readers."""
+    return next(element.iterchildren(tag), None)
+
+
+def text_of(element: Element, tag: str) -> str:
+    """The text of the first direct child of that tag, or ""."""
+    found = first(element, tag)
+    return (found.text or "") if found is not None else ""
 
 
 def children(element: Element, tag: str) -> Iterator[Element]:

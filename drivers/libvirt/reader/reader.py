@@ -199,10 +199,11 @@ def _with_sizes(vm: SeenVm, sizes: Mapping[str, int]) -> SeenVm:
 
 
 def _join(fields: Fields, sizes: Mapping[str, int]) -> Fields:
-    added = {}
-    for path, value in fields.items():
-        if path.endswith("].source") and path.startswith("disks[") and value in sizes:
-            added[path[: -len("source")] + "size"] = sizes[value]  # type: ignore[index]
+    added = {
+        f"{path.removesuffix('source')}size": sizes[value]
+        for path, value in fields.items()
+        if isinstance(value, str) and value in sizes and path.startswith("disks[") and path.endswith("].source")
+    }
     return {**fields, **added} if added else fields
 
 

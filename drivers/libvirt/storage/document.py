@@ -5,7 +5,7 @@ from __future__ import annotations
 from lxml import etree
 
 from drivers.base import NewPool, NewVolume
-from drivers.libvirt.domain.tree import size
+from drivers.libvirt.domain.tree import first, size, text_of
 from drivers.seen import SeenPool, SeenVolume
 
 Element = etree._Element
@@ -35,14 +35,15 @@ def read_pool(xml: str, *, active: bool, autostart: bool) -> SeenPool:
 def read_volume(xml: str) -> SeenVolume:
     """A volume; its format is what libvirt detected."""
     root = parse(xml)
-    form = root.find("target/format")
+    target, backing = first(root, "target"), first(root, "backingStore")
+    form = first(target, "format") if target is not None else None
     return SeenVolume(
-        name=root.findtext("name", ""),
-        path=root.findtext("target/path", ""),
+        name=text_of(root, "name"),
+        path=text_of(target, "path") if target is not None else "",
         capacity=_bytes(root, "capacity"),
         allocation=_bytes(root, "allocation"),
         format=form.get("type", "raw") if form is not None else "raw",
-        backing=root.findtext("backingStore/path", ""),
+        backing=text_of(backing, "path") if backing is not None else "",
     )
 
 
@@ -77,5 +78,5 @@ def volume_xml(new: NewVolume) -> str:
 
 
 def _bytes(root: Element, tag: str) -> int:
-    found = root.find(tag)
+    found = first(root, tag)
     return (size(found) or 0) if found is not None else 0

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from drivers.libvirt.domain.aspect import Aspect, Running
 from drivers.libvirt.domain.draft import Draft
-from drivers.libvirt.domain.tree import Element, alias, children, ensure, new, remove
+from drivers.libvirt.domain.tree import Element, alias, children, ensure, first, new, remove
 from specs.fields import Scalar
 
 CHANNEL = "org.qemu.guest_agent.0"
 
 
 def _read(element: Element, draft: Draft) -> None:
-    target = element.find("target")
+    target = first(element, "target")
     if target is not None and target.get("name") == CHANNEL:
         draft.fields["agent"] = True
         draft.agent = draft.agent or target.get("state") == "connected"

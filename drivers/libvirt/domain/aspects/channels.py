@@ -10,14 +10,14 @@ from drivers.libvirt.domain import chardev
 from drivers.libvirt.domain.aspect import DeviceList, Place
 from drivers.libvirt.domain.aspects import agent
 from drivers.libvirt.domain.draft import Draft
-from drivers.libvirt.domain.tree import CannotWrite, Element, ensure, new, put
+from drivers.libvirt.domain.tree import CannotWrite, Element, ensure, first, new, put
 from specs.fields import Fields, Scalar
 
 _ELSEWHERE = ("spicevmc", "qemu-vdagent")
 
 
 def _read(element: Element, draft: Draft) -> None:
-    target = element.find("target")
+    target = first(element, "target")
     if target is None or target.get("type") != "virtio" or element.get("type") in _ELSEWHERE:
         return
     name = target.get("name", "")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from drivers.libvirt.domain.aspect import Aspect
 from drivers.libvirt.domain.draft import Draft
 from drivers.libvirt.domain.spots import ON_OFF, THERE, Spot, readers, writers
-from drivers.libvirt.domain.tree import Element, drop, ensure, new, put, remove
+from drivers.libvirt.domain.tree import Element, drop, ensure, first, new, put, remove
 from specs.compound import format_options, options
 from specs.fields import Scalar
 
@@ -26,7 +26,7 @@ _VALUES = {"spinlocks": "retries", "vendor_id": "value"}
 
 def _read(element: Element, draft: Draft) -> None:
     _read_spots(element, draft)
-    hyperv = element.find("hyperv")
+    hyperv = first(element, "hyperv")
     if hyperv is not None:
         draft.fields["hyperv"] = format_options({str(each.tag): _word(each) for each in hyperv.iterchildren("*")})
 

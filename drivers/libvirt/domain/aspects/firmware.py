@@ -11,7 +11,7 @@ import re
 
 from drivers.libvirt.domain.aspect import Aspect, Read
 from drivers.libvirt.domain.draft import Draft
-from drivers.libvirt.domain.tree import CannotWrite, Element, drop, ensure, new, put
+from drivers.libvirt.domain.tree import CannotWrite, Element, drop, ensure, first, new, put
 from specs.fields import Scalar
 
 FEATURES = {"secure-boot": "uefi.secureBoot", "enrolled-keys": "uefi.enrolledKeys"}
@@ -26,8 +26,8 @@ def read_os(element: Element, draft: Draft) -> None:
     for child in element:
         if (reader := _CHILDREN.get(child.tag)) is not None:
             reader(child, draft)
-    loader = element.find("loader[@type='pflash']")
-    if loader is not None:
+    loader = first(element, "loader")
+    if loader is not None and loader.get("type") == "pflash":
         _read_loader(element, loader, draft)
 
 

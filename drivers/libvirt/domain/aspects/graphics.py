@@ -12,7 +12,7 @@ from copy import deepcopy
 from drivers.libvirt.domain.aspect import Aspect, NotNow, Running, Write
 from drivers.libvirt.domain.draft import Draft
 from drivers.libvirt.domain.single import Attribute
-from drivers.libvirt.domain.tree import CannotWrite, Element, children, drop, ensure, new, number, put, remove
+from drivers.libvirt.domain.tree import CannotWrite, Element, children, drop, ensure, first, new, number, put, remove
 from specs.fields import Scalar, Secret
 
 TYPES = {"vnc": ("vnc",), "spice": ("spice",), "both": ("vnc", "spice"), "none": ()}
@@ -57,7 +57,7 @@ def _read(element: Element, draft: Draft) -> None:
 
 def _read_common(element: Element, draft: Draft) -> None:
     fields = draft.fields
-    listen = element.find("listen")
+    listen = first(element, "listen")
     if listen is not None and listen.get("type") == "network":
         fields["graphics.network"] = listen.get("network", "")
     else:

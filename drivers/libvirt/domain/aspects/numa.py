@@ -14,6 +14,7 @@ from drivers.libvirt.domain.tree import (
     children,
     drop,
     ensure,
+    first,
     new,
     number,
     remove,
@@ -32,7 +33,7 @@ _read_spots = readers(_SPOTS)["numatune"]
 
 
 def _read_cpu(element: Element, draft: Draft) -> None:
-    numa = element.find("numa")
+    numa = first(element, "numa")
     if numa is None:
         return
     found = []

@@ -15,7 +15,7 @@ from lxml import etree
 
 from drivers.libvirt.domain.aspect import Aspect, Running
 from drivers.libvirt.domain.draft import Draft
-from drivers.libvirt.domain.tree import Element, ensure, put, remove
+from drivers.libvirt.domain.tree import Element, ensure, first, put, remove
 from specs import properties
 from specs.fields import Scalar
 
@@ -26,7 +26,7 @@ _PROPERTY = f"{{{NAMESPACE}}}property"
 
 
 def _read(metadata: Element, draft: Draft) -> None:
-    found = metadata.find(TAG)
+    found = first(metadata, TAG)
     if found is not None:
         draft.fields["properties"] = properties.text({name: each.get("value", "") for name, each in _ours(found)})
 

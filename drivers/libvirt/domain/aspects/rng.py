@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from drivers.libvirt.domain.single import Attribute, Single
-from drivers.libvirt.domain.tree import Element, ensure, new, put_text
+from drivers.libvirt.domain.tree import Element, ensure, first, new, put_text
 from specs.fields import Scalar
 
 
@@ -34,8 +34,13 @@ class _Source(Attribute):
     """Only `random` reads a file of the host."""
 
     def read(self, device: Element) -> Scalar:
-        found = Attribute(at=self.at, name="").read(device)
-        return found if device.find("backend[@model='random']") is not None and found else None
+        backend = first(device, "backend")
+        return backend.text or None if backend is not None and backend.get("model") == "random" else None
+
+
+def _mine(device: Element) -> bool:
+    backend = first(device, "backend")
+    return backend is None or backend.get("model") != "egd"
 
 
 ASPECT = Single(
@@ -49,6 +54,6 @@ ASPECT = Single(
         "rngOptions.bytes": Attribute(at="rate", name="bytes", form="number"),
         "rngOptions.period": Attribute(at="rate", name="period", form="number"),
     },
-    mine=lambda device: device.find("backend[@model='egd']") is None,
+    mine=_mine,
     hotplug=True,
 ).aspect()

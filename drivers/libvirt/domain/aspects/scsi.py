@@ -59,6 +59,6 @@ def _writer(field: str, attribute: str) -> Write:
 
 
 ASPECT = Aspect(
-    devices={"controller": _read},
+    devices={"controller/scsi": _read},
     write={field: _writer(field, attribute) for field, attribute in _ATTRIBUTES.items()},
 )

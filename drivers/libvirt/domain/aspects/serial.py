@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from drivers.libvirt.domain.aspect import Aspect
 from drivers.libvirt.domain.draft import Draft
-from drivers.libvirt.domain.tree import Element, children, ensure, new, remove
+from drivers.libvirt.domain.tree import Element, children, ensure, first, new, remove
 from specs.fields import Scalar
 
 
@@ -13,8 +13,7 @@ def _read_serial(element: Element, draft: Draft) -> None:
 
 
 def _read_console(element: Element, draft: Draft) -> None:
-    target = element.find("target")
-    if target is None or target.get("type", "serial") == "serial":
+    if _is_serial(element):
         draft.fields["serial"] = True
 
 
@@ -33,7 +32,7 @@ def _write(domain: Element, value: Scalar) -> None:
 
 
 def _is_serial(console: Element) -> bool:
-    target = console.find("target")
+    target = first(console, "target")
     return target is None or target.get("type", "serial") == "serial"
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from drivers.libvirt.domain import controllers
 from drivers.libvirt.domain.single import Attribute, Single
-from drivers.libvirt.domain.tree import Element, ensure, new
+from drivers.libvirt.domain.tree import Element, ensure, first, new
 from specs.fields import Scalar
 
 
@@ -25,6 +25,11 @@ class _Persistent(Attribute):
         return bool(Attribute(at=self.at, name=self.name, form=self.form).read(device))
 
 
+def _mine(device: Element) -> bool:
+    backend = first(device, "backend")
+    return backend is not None and backend.get("type") == "emulator"
+
+
 ASPECT = Single(
     tag="tpm",
     switch="tpm.enabled",
@@ -34,5 +39,5 @@ ASPECT = Single(
         "tpm.version": Attribute(at="backend", name="version"),
         "tpm.persistent": _Persistent(at="backend", name="persistent_state", form="yes/no"),
     },
-    mine=lambda device: device.find("backend[@type='emulator']") is not None,
+    mine=_mine,
 ).aspect()

@@ -18,7 +18,7 @@ _REDIRECTIONS = "devices/redirdev[@type='spicevmc']"
 
 
 def _read_controller(element: Element, draft: Draft) -> None:
-    if element.get("type") == "usb" and (model := element.get("model")):
+    if model := element.get("model"):
         draft.fields.setdefault("usb.controller", model)
 
 
@@ -76,7 +76,7 @@ def _live_redirections(running: Running, path: str, value: Scalar) -> None:
 
 
 ASPECT = Aspect(
-    devices={"controller": _read_controller, "redirdev": _read_redirection},
+    devices={"controller/usb": _read_controller, "redirdev": _read_redirection},
     absent={"usb.redirections": 0},
     write={"usb.controller": _write_controller, "usb.redirections": _write_redirections},
     live={"usb.redirections": _live_redirections},

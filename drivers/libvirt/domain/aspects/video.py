@@ -9,7 +9,7 @@ from __future__ import annotations
 from drivers.libvirt.domain.aspect import Aspect
 from drivers.libvirt.domain.draft import Draft
 from drivers.libvirt.domain.single import Attribute
-from drivers.libvirt.domain.tree import CannotWrite, Element, drop, ensure
+from drivers.libvirt.domain.tree import CannotWrite, Element, drop, ensure, first
 from specs.fields import Scalar
 
 _FIELDS = {
@@ -22,14 +22,14 @@ _FIELDS = {
 
 
 def _read(element: Element, draft: Draft) -> None:
-    model, fields = element.find("model"), draft.fields
+    model, fields = first(element, "model"), draft.fields
     if model is None or "video.model" in fields:
         return
     fields["video.model"] = model.get("type", "")
     for path, attribute in _FIELDS.items():
         if (value := attribute.read(model)) is not None:
             fields[path] = value
-    size = model.find("resolution")
+    size = first(model, "resolution")
     if size is not None:
         fields["video.resolution"] = f"{size.get('x', '')}x{size.get('y', '')}"
 
