@@ -52,8 +52,8 @@ def lost(
             known = ", ".join(sorted(register.known())) or "none"
             raise UsageError(f"no host/{name} is declared or remembered here; remembered: {known}")
         same = declared is not None and (entry is None or declared.spec.uri == entry["uri"])
-        if same:
-            _refuse_if_it_answers(name, app, revision)
+        if same or declared is None:
+            refuse_if_it_answers(name, app, revision)
         _say(name, entry, str(declared.spec.uri) if declared else "")
         if not (yes or _typed(name)):
             print("Nothing was done.")
@@ -65,11 +65,16 @@ def lost(
     return Exit.OK
 
 
-def _refuse_if_it_answers(name: str, app: App, revision: Revision) -> None:
-    if name in look(app, revision, Asked()).context.observed.seen:
-        raise UsageError(
-            f"host/{name} answers, so it is not lost; to take it out of use: `gitvirt maintenance {name} on`"
-        )
+def refuse_if_it_answers(name: str, app: App, revision: Revision) -> None:
+    """UsageError if the host can be read: also one that was removed while it held VMs, under the URI that it had."""
+    context = look(app, revision, Asked()).context
+    if name not in context.observed.seen:
+        return
+    if context.wanted.hosts[name].leaving:
+        fix = "it is being emptied, and forgotten then; `gitvirt plan` shows what is in the way"
+    else:
+        fix = f"to take it out of use: `gitvirt maintenance {name} on`"
+    raise UsageError(f"host/{name} answers, so it is not lost; {fix}")
 
 
 def _say(name: str, entry: dict[str, object] | None, uri: str) -> None:
