@@ -28,8 +28,6 @@ from specs.resource import Ref
 
 USUAL = 112 << 20
 """Bytes in a second that a migration is taken to have where no bandwidth is declared: a network of 1 Gbit/s."""
-
-
 _NOT_DECLARED = "not declared here"
 
 

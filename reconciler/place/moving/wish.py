@@ -25,11 +25,10 @@ class Wish:
     """A mover's word about a VM, by name. `why` says it in the plan ("kvm1 goes into maintenance").
 
     `kind`: `migrate` (running VMs migrate, others are relocated), `hold` (it ought to go and must not: held, with
-    `why`), `stay` (where it is, whatever other movers wish: held only
-    if one of those that `must` wants it away). `to`: the only host that will do, "" for any;
-    `among`: the only hosts that will do, () for any. `during`: "drain" makes
-    hard rules between VMs yield. `must`: false for what is only better (balance), which is dropped in silence if it
-    cannot be. `where`: the YAML that causes it.
+    `why`), `stay` (where it is, whatever other movers wish: held only if one of those that `must` wants it away).
+    `to`: the only host that will do, "" for any; `among`: the only hosts that will do, () for any. `during`: "drain"
+    makes hard rules between VMs yield. `must`: false for what is only better (balance), which is dropped in silence if
+    it cannot be. `where`: the YAML that causes it.
     """
 
     vm: str
