@@ -73,7 +73,7 @@ class Shop:
     """A store with rules for tests, and what it told of its progress."""
 
     folder: Path
-    rules: Rules = field(default_factory=lambda: Rules(hosts=frozenset({"127.0.0.1"}), stall=0.5, attempts=2))
+    rules: Rules = field(default_factory=lambda: Rules(hosts=frozenset({"127.0.0.1"}), attempts=2))
     stop: Stop = field(default_factory=lambda: Stop(wait=lambda seconds: False))
     told: list[tuple[str, int, int]] = field(default_factory=list)
 

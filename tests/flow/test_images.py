@@ -57,7 +57,7 @@ def made(folder: Path) -> Site:
 
 def use_urls(site: Site) -> None:
     """Images are opened as on a real machine, with servers of this machine allowed."""
-    settings = Settings(state=str(site.state), images={"hosts": ["127.0.0.1"], "stall": "1s"})  # type: ignore[arg-type]
+    settings = Settings(state=str(site.state), images={"hosts": ["127.0.0.1"]})  # type: ignore[arg-type]
     real = Images(locate=lambda file: site.repository / file, settings=settings, wait=lambda seconds: False)
     plain = site.open_image
     site.open_image = lambda call, told: (real.open_image if call.url else plain)(call, told)  # type: ignore[method-assign]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,7 @@ def test_a_server_that_stalls_is_given_up_and_what_came_is_kept(server: Server, 
         request.wfile.write(CONTENT[:100])
         request.rfile.read(1)  # until the client goes
 
+    shop.rules = replace(shop.rules, stall=0.5)
     server.behaviour = stall
     with pytest.raises(Unreachable, match="100 bytes that came are kept"):
         shop.get(raw(server))

@@ -105,7 +105,7 @@ def test_what_is_late_in_a_gathering_is_an_error_and_the_rest_is_there(
     connections: Connections, hung: threading.Event
 ) -> None:
     with connections.reads():
-        found = connections.gather("look", lambda late: late and hung.wait(), [False, True, False], deadline=0.3)
+        found = connections.gather("look", lambda late: late and hung.wait(), [False, True, False], deadline=1.0)
     assert [type(each) for each in found] == [bool, errors.Unreachable, bool]
 
 
