@@ -88,7 +88,7 @@ class Traveller:
 
     def hurry(self) -> None:
         """The migration that is under way has been slow for long enough."""
-        inside(self.lab, self.host, "virsh -q migrate-setspeed web 1000")
+        inside(self.lab, self.host, "virsh -q migrate-setspeed web 1000 || true")
 
     def settled(self) -> None:
         """Passes until nothing is left to do; it is where the repository wants it, once, and has counted on."""
