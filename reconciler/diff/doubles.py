@@ -48,8 +48,10 @@ def compare(ref: Ref, where: Location | None, context: Context) -> Change | None
         return None
     if sum(each.vm.running for each in (*ours, *others)) > 1:
         return _runs_twice(base, [*ours, *others])
-    if others or len(ours) > 2:
+    if others:
         return _twice(base, [*ours, *others], "they are not both of them ours")
+    if len(ours) > 2:
+        return _twice(base, ours, "more than two hosts have it")
     return _two(base, ours, context)
 
 

@@ -18,6 +18,13 @@ from tests.flow.leaving import local, with_local_disk
 from tests.flow.operator import PLAIN, Operator
 from tests.flow.site import ID, Site, said, vm_yaml
 
+ALONE = """---
+apiVersion: gitvirt/v1
+kind: StorageDomain
+metadata: {name: alone}
+spec: {type: posix, path: /srv/alone, hosts: [kvm1, kvm3]}
+"""
+
 
 @pytest.fixture
 def web(site: Site) -> Site:
@@ -32,15 +39,15 @@ def domain(site: Site, host: str = "kvm1") -> Domain:
     return site.world.outside(host).domain("web")
 
 
-def copy(site: Site, *, off: bool = True, newer: int = 0) -> Domain:
-    """The definition of vm/web on kvm2 as well; its mark `newer` by so many generations."""
+def copy(site: Site, *, off: bool = True, newer: int = 0, host: str = "kvm2") -> Domain:
+    """The definition of vm/web on another host as well; its mark `newer` by so many generations."""
     here = domain(site)
     mark = replace(here.mark, generation=here.mark.generation + newer) if here.mark else None
     there = Domain(here.name, here.uuid, here.config.copy(), None, mark=mark)
     if not off:
         assert here.live is not None
         there.live, there.power = here.live.copy(), Power.RUNNING
-    site.world.hosts["kvm2"].domains[here.uuid] = there
+    site.world.hosts[host].domains[here.uuid] = there
     return there
 
 
@@ -95,6 +102,46 @@ def test_a_left_definition_with_saved_memory_or_a_disk_of_its_own_is_held(web: S
     there.snapshots = False
     web.world.outside("kvm2").attach("web", "disks[vdb]", {"source": "/srv/shared/other.qcow2", "target": "vdb"})
     assert "that on kvm2 has /srv/shared/other.qcow2 besides" in held(web.plan())
+
+
+def test_a_left_definition_that_lies_in_the_trash_is_held(web: Site) -> None:
+    there = copy(web)
+    assert there.mark is not None
+    there.mark = replace(there.mark, trashed=int(web.clock.now))
+    assert "one of them lies in the trash" in held(web.plan())
+
+
+def test_a_left_definition_that_has_a_local_disk_is_held_unless_libvirt_saw_the_vm_off(site: Site) -> None:
+    with_local_disk(site)
+    site.vms(local("hosts: [kvm1]", ""))
+    there = copy(site)
+    assert "/srv/local/" in held(site.plan())
+    assert "is not in storage that both hosts share" in held(site.plan())
+    there.reason = "migrated"
+    domain(site).live, domain(site).power = None, Power.STOPPED
+    site.vms(local("hosts: [kvm1], state: stopped", ""))
+    assert "nothing tells which one is the newer" in held(site.plan())
+
+
+def test_a_left_definition_with_a_disk_in_storage_that_its_host_does_not_share_is_held(tmp_path: Path) -> None:
+    site = Site(tmp_path, hosts=3)
+    site.write("gitvirt.yaml", (site.repository / "gitvirt.yaml").read_text() + ALONE)
+    site.world.add_directory("/srv/alone", hosts=["kvm1", "kvm3"])
+    site.vms(
+        vm_yaml("web", "=cpu: 1, memory: 96MiB, hosts: [kvm1], disks: [{name: root, size: 1GiB, storageDomain: alone}]")
+    )
+    site.settle()
+    copy(site)
+    assert "is not in storage that both hosts share" in held(site.plan())
+
+
+def test_of_three_definitions_of_ours_none_is_taken_for_a_leftover(tmp_path: Path) -> None:
+    site = Site(tmp_path, hosts=3)
+    site.vms(vm_yaml("web", "hosts: [kvm1]"))
+    site.settle()
+    copy(site, host="kvm2")
+    copy(site, host="kvm3")
+    assert "kvm1 (running), kvm2 (stopped), kvm3 (stopped): more than two hosts have it" in held(site.plan())
 
 
 def test_a_definition_of_its_uuid_that_is_not_ours_is_held(web: Site) -> None:
