@@ -1,7 +1,7 @@
 """The Reader protocol on libvirt.
 
 `read` costs one call for each kind of object, one per definition and volume, all of them side by side; the pools have
-a connection of their own and come while the definitions do. Capabilities are asked once per connection. Whatever
+a connection of their own and come while everything else does. Capabilities are asked once per connection. Whatever
 cannot be read makes the whole reading fail, but for a pool's contents: a broken folder says nothing about the VMs.
 """
 
@@ -35,11 +35,10 @@ class Reader:
     def read(self) -> SeenHost:
         """Everything; raises rather than return a partial view."""
         with self._connections.reads() as conn:
+            reading_pools = aside("read pools", lambda: storage.read_all(self._connections))
             facts = self._capabilities(conn)
             host = self._host(conn, facts)
             lists = self._lists(conn)
-            listed = [(each.name(), each.UUIDString()) for each in lists["pools"]]
-            reading_pools = aside("read pools", lambda: storage.read_all(self._connections, listed))
             seen_networks = networks.read_all(self._connections, lists["networks"])
             own_links = links.read(self._connections, conn, _bridged(seen_networks))
             given = hostdevices.addresses(self._connections, conn)
@@ -150,7 +149,6 @@ class Reader:
         calls: dict[str, Callable[[], Any]] = {
             "states": lambda: conn.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, vms.NOWAIT),
             "networks": lambda: conn.listAllNetworks(0),
-            "pools": lambda: conn.listAllStoragePools(0),
         }
         for name, flag in vms.FLAGS.items():
             calls[name] = lambda flag=flag: conn.listAllDomains(flag)  # type: ignore[misc]

@@ -7,6 +7,7 @@ long work with a deadline of its own. Only pools of files are refreshed: others 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import libvirt
 
@@ -20,33 +21,37 @@ FILE_POOLS = frozenset(("dir", "fs", "netfs"))
 REFRESH_WAIT = 15.0  # seconds
 
 
-def read_all(connections: Connections, listed: list[tuple[str, str]]) -> list[SeenPool]:
-    """The pools of these (name, uuid), in order; one that is gone meanwhile is left out."""
-    if not listed:
-        return []
-    names = [name for name, _ in listed]
+def read_all(connections: Connections) -> list[SeenPool]:
+    """Every pool of the host; one that is gone meanwhile is left out."""
     with connections.long() as conn:
-        answers = connections.gather("read the pools", lambda name: _pool(conn, name), names, REFRESH_WAIT)
-        pools: list[SeenPool] = []
-        for (name, uuid), answer in zip(listed, answers, strict=True):
-            if isinstance(answer, Missing):
-                continue
-            if isinstance(answer, DriverError):
-                pools.append(SeenPool(name=name, uuid=uuid, active=True, problem=answer.detail))
-                continue
-            pools.append(_with_volumes(connections, *answer))
-    return pools
+        return _read(connections, connections.call("list the pools", conn.listAllStoragePools, 0))
 
 
 def read_one(connections: Connections, name: str) -> SeenPool | None:
     """One pool afresh, or None."""
-    found = read_all(connections, [(name, "")])
-    return found[0] if found else None
+    with connections.long() as conn:
+        try:
+            pool = connections.call(f"look for pool/{name}", conn.storagePoolLookupByName, name)
+        except Missing:
+            return None
+        return next(iter(_read(connections, [pool])), None)
 
 
-def _pool(conn: libvirt.virConnect, name: str) -> tuple[SeenPool, list[libvirt.virStorageVol]]:
+def _read(connections: Connections, listed: Sequence[libvirt.virStoragePool]) -> list[SeenPool]:
+    answers = connections.gather("read the pools", _pool, listed, REFRESH_WAIT)
+    pools: list[SeenPool] = []
+    for pool, answer in zip(listed, answers, strict=True):
+        if isinstance(answer, Missing):
+            continue
+        if isinstance(answer, DriverError):
+            pools.append(SeenPool(name=pool.name(), uuid=pool.UUIDString(), active=True, problem=answer.detail))
+            continue
+        pools.append(_with_volumes(connections, *answer))
+    return pools
+
+
+def _pool(pool: libvirt.virStoragePool) -> tuple[SeenPool, list[libvirt.virStorageVol]]:
     """The pool and its volumes' handles, none if it is inactive."""
-    pool = conn.storagePoolLookupByName(name)
     active = bool(pool.isActive())
     autostart = bool(pool.isPersistent() and pool.autostart())
     seen = read_pool(pool.XMLDesc(0), active=active, autostart=autostart)
