@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from drivers.lab.repository import write_repository
 from drivers.libvirt.access import Access
 from drivers.libvirt.host import connect
 from tests.live.command import PROGRAM
+from tests.live.facts import wait_until
 
 pytestmark = pytest.mark.live
 
@@ -48,7 +50,17 @@ def door(lab: Lab, tmp_path: Path) -> Door:
     if not ssh.server(lab.paths):
         pytest.skip("there is no sshd (Debian: openssh-server), and its package could not be downloaded")
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "key")], check=True)
-    return Door(address=lab.hosts()[0].address, keys=lab.paths.ssh, others=tmp_path)
+    address = lab.hosts()[0].address
+    wait_until(lambda: listens(address), what="sshd")  # a host that has just booted answers by TLS, perhaps only so
+    return Door(address=address, keys=lab.paths.ssh, others=tmp_path)
+
+
+def listens(address: str) -> bool:
+    try:
+        socket.create_connection((address, 22), timeout=10).close()
+    except OSError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
