@@ -113,6 +113,22 @@ def test_more_deletions_than_the_budget_are_all_held(site: Site) -> None:
     assert all(site.domain(name)[1].mark.trashed for name in names)
 
 
+def test_a_word_for_fewer_deletions_than_there_are_allows_none_of_them(site: Site) -> None:
+    names = [f"vm{number}" for number in range(5)]
+    site.vms(*(vm_yaml(name) for name in names))
+    site.settle()
+    site.vms()
+    assert set(held(site.plan(deletions=4))) == {f"vm/{name}" for name in names}
+    assert not held(site.plan(deletions=5))
+
+
+def test_as_many_deletions_as_the_budget_says_are_done_unasked(site: Site) -> None:
+    site.vms(*(vm_yaml(f"vm{number}") for number in range(5)))
+    site.settle()
+    site.vms(vm_yaml("vm0"), vm_yaml("vm1"))
+    assert not held(site.plan())
+
+
 def test_delete_protection_counts_as_it_stands_in_the_mark(site: Site) -> None:
     site.vms(vm_yaml("web", "deleteProtection: true"))
     site.settle()
