@@ -179,7 +179,7 @@ class Outside:
 
     def kill(self, name: str) -> None:
         """QEMU dies (kill -9)."""
-        self._end(name, "failed")
+        self._end(name, "crashed")
 
     def boot(self) -> None:
         """libvirtd's part of a host's boot: autostart of networks, pools, domains; what fails stays off."""

@@ -51,7 +51,7 @@ def held(plan: Plan) -> list[HeldReason]:
     return [each.reason for each in every if each is not None]
 
 
-@pytest.mark.parametrize("reason", ["unknown", "migrated", "daemon", "destroyed"])
+@pytest.mark.parametrize("reason", ["unknown", "migrated", "daemon", "destroyed", "failed"])
 @pytest.mark.parametrize("spec", ["", "hosts: [kvm3]", "restart: always", TWO_DISKS])
 def test_a_leftover_is_not_touched_while_the_host_that_runs_the_vm_is_unseen(web: Site, reason: str, spec: str) -> None:
     leave_behind(web, reason)

@@ -257,7 +257,7 @@ def test_a_guest_takes_its_time_to_shut_down() -> None:
 
 
 @pytest.mark.parametrize(
-    ("deed", "reason"), [("guest_shutdown", "shutdown"), ("kill", "failed"), ("destroy", "destroyed")]
+    ("deed", "reason"), [("guest_shutdown", "shutdown"), ("kill", "crashed"), ("destroy", "destroyed")]
 )
 def test_a_vm_that_stops_by_itself_tells_the_reason(deed: str, reason: str) -> None:
     world = site()
