@@ -58,20 +58,29 @@ def _breaks(circle: Circle, asked: Demand, host: str, own: str, room: Room) -> s
     there = circle.counts.get(host, 0) - (own == host)
     if not circle.positive:
         return f"{circle.label}: {members(circle, asked, host, room)} is there" if there else ""
-    if there or circle.total == (own != ""):
+    if there:
         return ""
+    if circle.total == (own != ""):  # the first one of them
+        forked = circle.narrowed and not circle.allows(host) and _usable(circle, room)
+        return f"{circle.label}: not all of its VMs may run there" if forked else ""
     anchors = [each for each in circle.counts if each != own or circle.counts[each] > 1]
-    bound = [each for each in anchors if room.standing.allowed_to_all(circle, each)]
+    bound = [each for each in anchors if circle.allows(each)]
     if not bound:
         return ""  # no place where they are is left to them by rules about hosts: they have to go anyway
     at = min(bound, key=lambda each: (-circle.counts[each], each))
     return f"{circle.label}: {members(circle, asked, at, room)} is on {at}"
 
 
+def _usable(circle: Circle, room: Room) -> bool:
+    """Whether one of the hosts that may run all VMs of a circle is up."""
+    return any(each in room.seen and each not in room.unfit for each in circle.common or ())
+
+
 def members(circle: Circle, asked: Demand, host: str, room: Room) -> str:
     """The other VMs of a circle that run on a host, in words."""
-    names = [name for name, each in room.on(host).items() if name in circle.vms and each.running]
-    others = sorted(name for name in names if name != asked.name)
+    there = room.on(host)
+    names = sorted(there.keys() & circle.vms)
+    others = [name for name in names if name != asked.name and there[name].running]
     more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
     return ", ".join(f"vm/{name}" for name in others[:_SHOWN]) + more
 
@@ -123,8 +132,9 @@ def soft_score(asked: Demand, host: str, room: Room) -> float:
 
 
 def circle_hosts(asked: Demand, room: Room) -> set[str]:
-    """The hosts on which VMs of its circles run: all others are alike to rules between VMs."""
-    return {host for circle in room.standing.circles_of(asked.name) for host in circle.counts}
+    """The hosts on which VMs of its circles run, or all of them may: all others are alike to rules between VMs."""
+    circles = room.standing.circles_of(asked.name)
+    return {host for each in circles for host in (*each.counts, *(each.common or () if each.narrowed else ()))}
 
 
 def rule_hosts(asked: Demand, room: Room) -> set[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from reconciler.desired.affinity import WantedAffinity
 from specs.affinity import united
@@ -19,6 +20,8 @@ class Circle:
     """VMs that a rule wants on one host (`positive`) or each on another, and how many run on each host.
 
     `groups`: the names of the groups that it was made of. `holds`: it does not yield when a host is emptied.
+    `common`: the hosts that may run all of its VMs, as far as `hosts:` and hard rules go, None where that is of no
+    account; `narrowed`: one of its VMs may run on others, too.
     """
 
     groups: tuple[str, ...]
@@ -27,8 +30,14 @@ class Circle:
     hard: bool
     priority: int
     holds: bool
+    common: frozenset[str] | None = None
+    narrowed: bool = False
     counts: dict[str, int] = field(default_factory=dict)
     total: int = 0
+
+    def allows(self, host: str) -> bool:
+        """Whether that host may run all of its VMs."""
+        return self.common is None or host in self.common
 
     def came(self, host: str) -> None:
         """One more of its VMs runs there."""
@@ -82,7 +91,7 @@ class Standing:
     """
 
     def __init__(
-        self, groups: Iterable[WantedAffinity] = (), hosts: Mapping[str, tuple[str, ...]] | None = None
+        self, groups: Iterable[WantedAffinity] = (), hosts: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     ) -> None:
         listed = sorted(groups, key=lambda each: each.name)
         self.circles = (*_unions(listed), *_singles(listed))
@@ -91,19 +100,25 @@ class Standing:
         for circle in self.circles:
             for vm in circle.vms:
                 self._circles.setdefault(vm, []).append(circle)
-        sets: dict[tuple[str, ...], frozenset[str]] = {}  # most VMs have the same
-        self._hosts: dict[str, frozenset[str]] = {
-            vm: sets.setdefault(hosts[vm], frozenset(hosts[vm]))
-            for circle in self.circles
-            for vm in circle.vms
-            if hosts is not None and vm in hosts and circle.hard and circle.positive
-        }
         self._rules: dict[str, list[HostRule]] = {}
         for group in listed:
             if group.host_rule and group.hosts:
                 rule = _host_rule(group)
                 for vm in group.vms:
                     self._rules.setdefault(vm, []).append(rule)
+        for circle in self.circles:
+            if circle.hard and circle.positive:
+                self._narrow(circle, hosts)
+
+    def _narrow(self, circle: Circle, hosts: Mapping[str, tuple[str, ...]]) -> None:
+        """Works out where all VMs of a circle may run."""
+        sets = [frozenset(each) for each in {hosts[vm] for vm in circle.vms if vm in hosts}]
+        if not sets:
+            return
+        common = frozenset.intersection(*sets)
+        for rule in {each for vm in circle.vms for each in self.rules_of(vm) if each.hard}:
+            common = common & rule.hosts if rule.positive else common - rule.hosts
+        circle.common, circle.narrowed = common, any(each != common for each in sets)
 
     @property
     def ruled(self) -> Mapping[str, list[HostRule]]:
@@ -133,14 +148,8 @@ class Standing:
             self.ha[host] -= 1
 
     def allowed(self, vm: str, host: str) -> bool:
-        """Whether that host may run the VM, as far as hard rules and, of VMs that belong together, `hosts:` go."""
-        if vm in self._hosts and host not in self._hosts[vm]:
-            return False
+        """Whether that host may run the VM, as far as hard rules about hosts go."""
         return all(each.keeps(host) for each in self.rules_of(vm) if each.hard)
-
-    def allowed_to_all(self, circle: Circle, host: str) -> bool:
-        """Whether that host may run all VMs of a circle."""
-        return all(self.allowed(vm, host) for vm in circle.vms)
 
 
 def _unions(groups: list[WantedAffinity]) -> list[Circle]:

@@ -126,6 +126,8 @@ def _aim(wish: Wish, move: Move, home: Home, context: Context, room: Room) -> tu
         chosen = choose(asked, room, but=but, during=wish.during)
     if chosen.host:
         return None, replace(move, target=chosen.host, placement=chosen, yields=chosen.yields)
+    if not wish.must:
+        return Held(reason=HeldReason.CANNOT_MOVE, text="no other host can take it"), move  # nobody is told why
     rejected = {**chosen.rejected, **{name: why for name, why in against.items() if not wish.to or name == wish.to}}
     vain = frozenset(name for name, why in against.items() if why == _IN_VAIN)
     rejected.update(survey(asked, room, frozenset(home.wanted.hosts) - vain).rejected if vain else {})

@@ -13,7 +13,7 @@ sees what became of its wish by where the VM is then.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from reconciler.diff.context import Context
 from reconciler.place import affinity
@@ -24,7 +24,7 @@ from reconciler.place.moving.wish import Wish
 from reconciler.place.standing import Circle
 from specs.resource import Location
 
-_MOST_TRIED = 200
+_MOST_TRIED = 50
 """Steps of one kind that are tried in one pass and cluster, where many VMs cannot be moved."""
 
 Steps = Generator[Wish, None, bool]
@@ -95,7 +95,7 @@ def _unit(asked: Demand, room: Room) -> list[str]:
     for circle in room.standing.circles_of(asked.name):
         if circle.hard and circle.positive and asked.running:
             with_it = sorted(name for name in circle.vms if name != asked.name and _runs(name, room))
-            names += [name for name in with_it if not room.standing.allowed_to_all(circle, room.where[name])]
+            names += [name for name in with_it if not circle.allows(room.where[name])]
     return names
 
 
@@ -122,19 +122,44 @@ def _hard_circles(cluster: _Cluster) -> Steps:
     broken = [each for each in room.standing.circles if each.hard and each.broken]
     broken.sort(key=lambda each: (-len(each.vms), each.groups))
     stuck = []
+    better = _Better(cluster)
+    tried = 0
     for circle in broken[:_MOST_TRIED]:
-        tried = []
-        for asked in _breaking(circle, cluster):
-            among = cluster.better(asked, _hard_measure)
-            wish = Wish(vm=asked.name, why=_why(circle, asked, room), among=among, must=False,
-                        where=cluster.where(circle.groups[0]))  # fmt: skip
-            if among and (yield from _try(wish, cluster)):
+        breaking = _breaking(circle, cluster)
+        for asked in breaking:
+            among = better.hosts(asked)
+            if not among or tried >= _MOST_TRIED:
+                continue
+            tried += 1
+            if (yield from _try(_circle_wish(circle, asked, among, cluster), cluster)):
                 return True
-            tried.append((len(asked.vm.hosts), wish))
-        stuck += [max(tried, key=lambda each: each[0])[1]] if tried else []
-    for wish in stuck:  # that of each group which has the most hosts to tell of
-        yield replace(wish, must=True)
+        if breaking:  # the one which has the most hosts to tell of
+            stuck.append((circle, max(breaking, key=lambda asked: len(asked.vm.hosts))))
+    for circle, asked in stuck:
+        yield replace(_circle_wish(circle, asked, better.hosts(asked), cluster), must=True)
     return False
+
+
+def _circle_wish(circle: Circle, asked: Demand, among: tuple[str, ...], cluster: _Cluster) -> Wish:
+    why, where = _why(circle, asked, cluster.room), cluster.where(circle.groups[0])
+    return Wish(vm=asked.name, why=why, among=among, must=False, where=where)
+
+
+@dataclass(frozen=True, slots=True)
+class _Better:
+    """The hosts that are better for hard rules between VMs: the same for all VMs of one host and the same rules."""
+
+    cluster: _Cluster
+    known: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
+
+    def hosts(self, asked: Demand) -> tuple[str, ...]:
+        """In order of name; as long as nothing moves."""
+        room = self.cluster.room
+        rules = (each.label for each in room.standing.circles_of(asked.name) if each.hard)
+        key = (room.where[asked.name], *rules)
+        if key not in self.known:
+            self.known[key] = self.cluster.better(asked, _hard_measure)
+        return self.known[key]
 
 
 def _breaking(circle: Circle, cluster: _Cluster) -> list[Demand]:

@@ -204,3 +204,25 @@ def test_vms_that_belong_together_follow_their_hosts_together() -> None:
     site = paper(HOSTS + moved + together, "kvm1: a b")
     site.settle()
     assert site.where == {"a": "kvm2", "b": "kvm2"}
+
+
+BOUND = vm("a") + vm("b", "hosts: [kvm2, kvm3]") + vm("c")
+
+
+def test_the_first_of_a_group_goes_where_all_of_it_may_run() -> None:
+    site = paper(HOSTS + BOUND + group("g", TOGETHER), "")
+    room = site.room()
+    found = choose(demand(site.wanted.vms["a"]), room)
+    assert found.rejected == {"kvm1": "affinitygroup/g: not all of its VMs may run there (VmAffinityGroups)"}
+    assert {choose(demand(site.wanted.vms[name]), room).host for name in "bc"} == {found.host}
+
+
+def test_a_rule_about_hosts_counts_for_all_that_belong_together() -> None:
+    groups = group("g", TOGETHER) + group("h", "vms: [c], hosts: [kvm1, kvm2], hostRule: negative")
+    site = paper(HOSTS + VMS + groups, "")
+    assert choose(demand(site.wanted.vms["a"]), site.room()).host == "kvm3"
+
+
+def test_where_no_host_that_is_up_may_run_all_of_a_group_each_goes_where_it_may() -> None:
+    site = paper(HOSTS + BOUND + group("g", TOGETHER), "", unseen=frozenset({"kvm2", "kvm3"}))
+    assert choose(demand(site.wanted.vms["a"]), site.room()).host == "kvm1"
