@@ -195,6 +195,7 @@ TABLES: Mapping[str, Table] = {
         (Column("POLICY", wide=True), lambda item: at("spec", "schedulingPolicy", "policy")(item) or "none"),
         (Column("VMS", right=True), at("status", "vms")),
         (Column("HOSTS"), at("status", "hosts")),
+        (Column("REMARKS"), _remarks),
     ),
     "DataCenter": (
         (Column("NAME"), _name),

@@ -80,7 +80,7 @@ def _print(found: dict[str, Any]) -> None:
         ("held", _many(facts["held"], lambda each: f"{each['ref']} ({each['reason']})")),
         ("drifted", _many(facts["drifted"], lambda each: f"{each['ref']} ({', '.join(each['fields'])})")),
         ("affinity", _many(facts["affinity"], lambda each: f"{each['ref']} broken by {each['message']}")),
-        ("overrides", "; ".join(map(_override, facts["overrides"])) or "none"),
+        ("overrides", _many(facts["overrides"], _override, "; ")),
         ("trash", _trash_line(facts["trash"])),
     ]
     for key, text in rows:
@@ -122,20 +122,18 @@ def _vms_line(vms: dict[str, Any]) -> str:
     return text + (f"   ({vms['foreign']} not ours)" if vms["foreign"] else "")
 
 
-def _many(items: list[dict[str, Any]], said: Any) -> str:
+def _many(items: list[dict[str, Any]], said: Any, between: str = ", ") -> str:
     """`2   vm/a (…), vm/b (…)`; `0` of nothing."""
     if not items:
         return "0"
     more = f" and {len(items) - _MOST} more" if len(items) > _MOST else ""
-    return f"{len(items)}   {', '.join(map(said, items[:_MOST]))}{more}"
+    return f"{len(items)}   {between.join(map(said, items[:_MOST]))}{more}"
 
 
 def _override(each: dict[str, Any]) -> str:
-    what = "held" if each["kind"] == "hold" else f"{each['kind']} {each.get('value', '')}".strip()
-    text = f"{each['ref']} {what} by {each.get('author', 'an operator')}"
-    text += f" since {each['since']}" if "since" in each else ""
-    text += f" until {each['until']}" if "until" in each else ", no end"
-    return text + (f" ({each['reason']})" if "reason" in each else "")
+    from reconciler.status.values import deed_told
+
+    return f"{each['ref']} {deed_told(each)}"
 
 
 def _trash_line(trash: dict[str, Any]) -> str:

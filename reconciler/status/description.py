@@ -14,7 +14,7 @@ from reconciler.status import hostdevices, objects, telling
 from reconciler.status.kinds.vm import state, vm
 from reconciler.status.sections import Section
 from reconciler.status.situation import Machine, Situation
-from reconciler.status.values import overrides
+from reconciler.status.values import deed_told, overrides
 from specs.fields import Fields, entries, entry
 from specs.render import document
 from specs.resource import Ref, Resource
@@ -163,13 +163,7 @@ def _mark(mark: Mark) -> list[list[str]]:
     ]
     rows += [[f"removed {key}", f"{volume} (in the trash)"] for key, volume in sorted(mark.trash.items())]
     for each in overrides(mark.overrides):
-        told = [f"{each.get('value', '')} by {each.get('author', 'an operator')}"]
-        told += [f"since {each['since']}"] if "since" in each else []
-        told += [
-            f"until {each['until']}" if "until" in each else "no end",
-            *([each["reason"]] if "reason" in each else []),
-        ]
-        rows.append([f"override {each['kind']}", words.plain(", ".join(told))])
+        rows.append([f"override {each['kind']}", words.plain(deed_told(each))])
     return rows
 
 
@@ -182,8 +176,9 @@ def _other(ref: Ref, situation: Situation) -> Iterable[Section]:
     found = status.pop("conditions", [])
     for key in ("pending", "held"):
         status.pop(key, None)
+    deeds = [["override", words.plain(deed_told(each))] for each in status.pop("overrides", [])]
     places = status.pop("hosts", []) if ref.kind != "Cluster" else []
-    yield Section(title=str(ref), rows=[[key, _said(key, value)] for key, value in status.items()])
+    yield Section(title=str(ref), rows=[*([key, _said(key, value)] for key, value in status.items()), *deeds])
     if resource is not None:
         yield declared(resource)
     yield Section(title="On its hosts", rows=[_row(each) for each in places if isinstance(each, dict)])

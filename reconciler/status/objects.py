@@ -15,6 +15,7 @@ from reconciler.errors import UsageError
 from reconciler.status.kinds import affinity, cluster, declared, host, network, storage, volume
 from reconciler.status.kinds.vm import vm
 from reconciler.status.situation import VM, Situation
+from reconciler.status.values import deed
 from specs.catalog import Catalog
 from specs.errors import BadReference, did_you_mean
 from specs.kinds import API_VERSION
@@ -129,6 +130,5 @@ def remarks(item: Object) -> list[str]:
         said.append("change due")
     for each in status.get("overrides", ()):
         if each["kind"] != "hold":
-            deed = each.get("value") if each["kind"] == "power" else f"{each['kind']} {each.get('value', '')}".strip()
-            said.append(f"{deed} by {each.get('author', 'an operator')}")
+            said.append(f"{deed(each)} by {each.get('author', 'an operator')}")
     return said

@@ -54,6 +54,24 @@ def overrides(many: Iterable[Override]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def deed(override: Mapping[str, Any]) -> str:
+    """An operator's deed (one of `overrides`) in a few words, which who did it follows: `stopped`, `held on kvm2`."""
+    kind, value = override["kind"], override.get("value", "")
+    said = {
+        "hold": "held", "power": value, "migrate": f"held on {value}", "outage": "off for now",
+        "maintenance": "maintenance", "upgrade": "being upgraded", "lost": "declared lost",
+    }  # fmt: skip
+    return str(said.get(kind) or f"{kind} {value}".strip())
+
+
+def deed_told(override: Mapping[str, Any]) -> str:
+    """The same with who, since when, until when and why."""
+    since = f" since {override['since']}" if "since" in override else ""
+    until = f" until {override['until']}" if "until" in override else ", no end"
+    reason = f" ({override['reason']})" if "reason" in override else ""
+    return f"{deed(override)} by {override.get('author', 'an operator')}{since}{until}{reason}"
+
+
 _SILENT = frozenset({"record", "release", "note"})
 
 

@@ -9,11 +9,12 @@ from typing import Any
 
 from drivers.node import CpuModel
 from reconciler.desired.wanted import WantedCluster
+from reconciler.diff.power import active
 from reconciler.place.hosts import clusters as place
 from reconciler.place.hosts.clusters import Report
 from reconciler.status.kinds.declared import clusters as declared
 from reconciler.status.situation import Situation
-from reconciler.status.values import sparse
+from reconciler.status.values import overrides, sparse
 
 
 def clusters(situation: Situation) -> list[dict[str, Any]]:
@@ -23,12 +24,14 @@ def clusters(situation: Situation) -> list[dict[str, Any]]:
     for each in declared(situation.catalog):
         wanted = context.wanted.clusters[each["metadata"]["name"]]
         report = place.report(wanted, context)
+        kept = context.overrides.get(f"cluster/{wanted.name}", ())
         facts = sparse(
             emulation=report.emulation,
             cpu=_baseline(wanted, report, situation),
             versions=report.versions,
             broken=report.broken,
             remarks=list(report.remarks),
+            overrides=overrides(each for each in kept if active(each, context.now)),
         )
         found.append({**each, "status": {**each["status"], **facts}})
     return found

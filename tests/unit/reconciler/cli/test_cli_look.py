@@ -140,7 +140,7 @@ def test_declared_kinds_are_listed_without_looking_at_hosts(lens):
 
 
 def test_clusters_are_told_as_their_hosts_make_them(lens):
-    row = ["default", "default", "kvm", "Skylake-Server", "0", "kvm1,kvm2"]
+    row = ["default", "default", "kvm", "Skylake-Server", "0", "kvm1,kvm2", "-"]
     assert table(lens("get", "clusters").out)[1] == row
     lens.site.world.hosts["kvm2"].cpu_model = CpuModel(name="EPYC", vendor="AMD")
     told = lens("describe", "cluster/default").out

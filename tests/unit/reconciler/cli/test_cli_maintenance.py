@@ -76,7 +76,12 @@ def test_a_power_down_names_the_hosts_that_it_could_not_see(gitvirt: Run, overri
     assert ran.code == 4
     assert "host/nuc: what runs there is unknown" in ran.err
     assert json.loads(overrides.read_text())["cluster/default"][0]["value"] == "stopped"
-    assert gitvirt("cluster", "start", "default").code == 0
+    assert "stopped by " in gitvirt("get", "clusters").out
+    assert "(power works)" in gitvirt("describe", "cluster/default").out
+    ran = gitvirt("cluster", "start", "default")
+    assert ran.code == 4
+    assert "is not up again: host/nuc: what runs there is unknown" in ran.err
+    assert gitvirt("cluster", "start", "default", "--go-on").code == 4
     assert json.loads(overrides.read_text()) == {}
 
 
