@@ -125,5 +125,10 @@ def ended(ref: Ref, here: Session, good: bool, text: str) -> Exit:
 
 
 def told(left: Mapping[str, str]) -> str:
-    """`vm/a: why; vm/b: why`."""
-    return "; ".join(f"{ref}: {why}" for ref, why in sorted(left.items()))
+    """`vm/a, vm/b (2): why; vm/c: why`: those with one reason together."""
+    from reconciler.plan.faces.words import refs
+
+    reasons: dict[str, list[str]] = {}
+    for ref, why in sorted(left.items()):
+        reasons.setdefault(why, []).append(ref)
+    return "; ".join(f"{refs(many)}: {why}" for why, many in reasons.items())

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from specs.resource import Ref
 
 HOST = "Host"
+_GOES_ON = "the next pass goes on, or `off` takes it back"
 
 
 class Switch(StrEnum):
@@ -89,9 +90,9 @@ def drained(ref: Ref, here: Session, mine: Campaign) -> Exit:
     if found.state is State.MAINTENANCE and not settled.looked.plan.steps:
         return ended(ref, here, True, "is in maintenance")
     if mine.interrupted:
-        return ended(ref, here, False, f"interrupted; it is {found}; the next pass goes on, or `off` takes it back")
+        return ended(ref, here, False, f"interrupted; it is {found}; {_GOES_ON}")
     left = _left(settled)
-    ended(ref, here, False, f"is {found}" + (f"; {told(left)}" if left else ""))
+    ended(ref, here, False, f"is {found}" + (f"; {told(left)}" if left else "") + f"; {_GOES_ON}")
     return Exit.INCOMPLETE if settled.failed else Exit.HELD
 
 

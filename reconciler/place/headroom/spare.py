@@ -42,7 +42,8 @@ def spare(without: str, moves: Mapping[str, str], context: Context) -> Spare:
                 loads[where].append(memory)
                 free[where] -= memory if where != home.host else 0
     if len(free) < 2:
-        return Spare(enough=False, text=f"without {without} the cluster has {len(free)} host left; it cannot lose one")
+        left = f"only {next(iter(free))}" if free else "no host"
+        return Spare(enough=False, text=f"without {without} the cluster has {left} left; it cannot lose one more")
     fullest = max(sorted(free), key=lambda name: sum(loads[name]))
     homeless = _left_over(loads[fullest], [room for name, room in sorted(free.items()) if name != fullest])
     if homeless:

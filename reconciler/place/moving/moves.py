@@ -131,6 +131,9 @@ def _aim(wish: Wish, move: Move, home: Home, context: Context, room: Room) -> tu
     rejected = {**chosen.rejected, **{name: why for name, why in against.items() if not wish.to or name == wish.to}}
     vain = frozenset(name for name, why in against.items() if why == _IN_VAIN)
     rejected.update(survey(asked, room, frozenset(home.wanted.hosts) - vain).rejected if vain else {})
+    if wish.to in rejected:
+        fix = "see to that, or choose another host"
+        return Held(reason=HeldReason.CANNOT_MOVE, text=f"{wish.to} cannot take it: {rejected[wish.to]}", fix=fix), move
     told = folded(rejected)
     text = f"no other host can take it: {told}" if told else "there is no other host that may run it"
     return Held(reason=HeldReason.CANNOT_MOVE, text=text, fix="make one of them fit, or allow others"), move
