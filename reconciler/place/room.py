@@ -49,7 +49,8 @@ class Room:
     `networks` and `storage` say which (host, name) will be there when a VM is made: "" if usable, else why not.
     `held` are hosts on which an operator wants nothing new; `unfit` are hosts that are not up, with the reason.
     `loads`: measured CPU percent of hosts, where known. `changed` lists the hosts in the order in which they changed.
-    `standing`: the affinity groups, with their VMs counted by host. `rankings` belongs to place/choose.py.
+    `standing`: the affinity groups, with their VMs counted by host. `copied`: bytes that moves of this plan bring to a
+    (host, storage domain); kept by moving/moves.py. `rankings` belongs to place/choose.py.
     """
 
     hosts: Mapping[str, WantedHost]
@@ -65,6 +66,7 @@ class Room:
     where: dict[str, str] = field(default_factory=dict)
     changed: list[str] = field(default_factory=list)
     standing: Standing = field(default_factory=Standing)
+    copied: dict[tuple[str, str], int] = field(default_factory=dict)
     rankings: dict[Hashable, Any] = field(default_factory=dict)
 
     def on(self, host: str) -> Mapping[str, Demand]:

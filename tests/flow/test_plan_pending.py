@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.plan.plan import MigrateVm
 from tests.flow.leaving import LOCAL
 from tests.flow.site import Site, said, vm_yaml
 
@@ -47,3 +48,18 @@ def test_a_vm_does_not_wait_for_an_image_that_a_held_one_would_have_brought(site
     run = site.apply()
     assert run.good, [each.error for each in run.outcomes.values() if each.error]
     assert site.domain("b")[0] == "kvm1"
+
+
+def test_two_vms_whose_disks_are_copied_do_not_get_the_same_space(site: Site) -> None:
+    site.write("local.yaml", LOCAL)
+    disk = "=cpu: 1, memory: 96MiB, storageDomain: local, disks: [{name: root, size: 1GiB, format: raw}], hosts: "
+    site.vms(vm_yaml("a", f"{disk}[kvm1]"), vm_yaml("b", f"{disk}[kvm1]"))
+    site.settle()
+    for name in "ab":
+        site.world.outside("kvm1").guest_writes(name, "disks[root]", b"x" * (3 << 20))
+    site.world.outside("kvm2").fill("/srv/local", leave=5 << 20)
+    site.vms(vm_yaml("a", f"{disk}[kvm2]"), vm_yaml("b", f"{disk}[kvm2]"))
+    plan = site.plan()
+    assert sorted(step.ref.name for step in plan.steps if isinstance(step.call, MigrateVm)) == ["a"], said(plan)
+    told = "storage domain local has 2MiB free there, 3MiB would be copied"
+    assert told in "\n".join(str(each.held) for change in plan.changes for each in change.fields), said(plan)

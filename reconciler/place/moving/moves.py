@@ -14,6 +14,7 @@ from reconciler.diff.context import Context
 from reconciler.place.choose import Room, choose, demand, survey
 from reconciler.place.moving import preflight
 from reconciler.place.moving.movers import affinity, balance, drain, hosts, override, start
+from reconciler.place.moving.reach import full, reach
 from reconciler.place.moving.wish import Home, Move, Mover, Wish, home_of
 from reconciler.place.reasons import folded
 
@@ -117,7 +118,10 @@ def _aim(wish: Wish, move: Move, home: Home, context: Context, room: Room) -> tu
     against = {
         name: why
         for name in home.wanted.hosts
-        if name != home.host and (why := _elsewhere(name, wish) or preflight.against(home, name, context))
+        if name != home.host
+        and (
+            why := _elsewhere(name, wish) or preflight.against(home, name, context) or _full(home, name, context, room)
+        )
     }
     but = frozenset({home.host, *against})
     asked = demand(home.wanted, home.found, context)
@@ -125,6 +129,8 @@ def _aim(wish: Wish, move: Move, home: Home, context: Context, room: Room) -> tu
     if not chosen.host and wish.during:  # rules between VMs give way only where they would hinder the drain
         chosen = choose(asked, room, but=but, during=wish.during)
     if chosen.host:
+        for pool, size in reach(home, chosen.host, context).needs.items():
+            room.copied[chosen.host, pool] = room.copied.get((chosen.host, pool), 0) + size
         return None, replace(move, target=chosen.host, placement=chosen, yields=chosen.yields)
     if not wish.must:
         return Held(reason=HeldReason.CANNOT_MOVE, text="no other host can take it"), move  # nobody is told why
@@ -137,6 +143,11 @@ def _aim(wish: Wish, move: Move, home: Home, context: Context, room: Room) -> tu
     told = folded(rejected)
     text = f"no other host can take it: {told}" if told else "there is no other host that may run it"
     return Held(reason=HeldReason.CANNOT_MOVE, text=text, fix="make one of them fit, or allow others"), move
+
+
+def _full(home: Home, target: str, context: Context, room: Room) -> str:
+    """Why its disks do not fit beside those that other moves of this plan bring there; "" if they do."""
+    return full(reach(home, target, context).needs, target, context, room.copied) if room.copied else ""
 
 
 _IN_VAIN = "nothing is gained there"

@@ -7,8 +7,8 @@ that no storage domain declares may be anywhere, so nothing is concluded from it
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from drivers.moving import UNFINISHED
 from drivers.seen import SeenPool, SeenVolume
@@ -28,11 +28,13 @@ from specs.units import format_size
 class Reach:
     """What a move to one host takes: `copy` are entries of disks (`disks[root]`), whose content goes along.
 
+    `needs`: bytes of these by storage domain.
     `stale`: (storage domain, volume) of copies that lie there in the trash since an earlier move, and have to go first.
     `seed`: the path of the first boot's medium that has to be written there, "" if none. `why`: what cannot be.
     """
 
     copy: tuple[str, ...] = ()
+    needs: Mapping[str, int] = field(default_factory=dict)
     stale: tuple[tuple[str, str], ...] = ()
     seed: str = ""
     why: str = ""
@@ -168,12 +170,19 @@ def _roomy(found: Reach, home: Home, there: tuple[str, Context]) -> Reach:
         pool, volume = _pool(path, context), context.observed.volume_at(home.host, path)
         if pool is not None and volume is not None:
             needs[pool.name] = needs.get(pool.name, 0) + volume.volume.allocation
+    return replace(found, needs=needs, why=full(needs, target, context, {}))
+
+
+def full(needs: Mapping[str, int], target: str, context: Context, given: Mapping[tuple[str, str], int]) -> str:
+    """Why so much cannot be copied there, "" if it can; `given`: (host, storage domain) → bytes that others bring."""
     for name, size in needs.items():
-        seen = pool_on(context, context.wanted.pools[name], target)
-        if seen is not None and seen.available < size + context.wanted.pools[name].critical:
-            free, asked = (format_size(each >> 20 << 20) for each in (seen.available, size))
-            return replace(found, why=f"storage domain {name} has {free} free there, {asked} would be copied")
-    return found
+        wanted = context.wanted.pools[name]
+        seen = pool_on(context, wanted, target)
+        left = seen.available - given.get((target, name), 0) if seen is not None else 0
+        if seen is not None and left < size + wanted.critical:
+            free, asked = (format_size(max(each, 0) >> 20 << 20) for each in (left, size))
+            return f"storage domain {name} has {free} free there, {asked} would be copied"
+    return ""
 
 
 def targets(copy: tuple[str, ...], home: Home) -> tuple[str, ...]:
