@@ -19,8 +19,6 @@ Called by reconciler/app and the commands. Every fault is a SettingsError with i
     images: {hosts: [mirror.lan], proxy: "http://proxy.lan:3128", largest: 256GiB, keep: 7d}
 """
 
-from __future__ import annotations
-
 import os
 import stat
 from dataclasses import dataclass
@@ -109,6 +107,16 @@ class Concurrency(_Section):
     total: Limit = 256
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostAccess:
+    """How to reach one host, as plain values; None where libvirt and ssh shall use their own places."""
+
+    uri: str
+    pki: Path | None
+    keyfile: Path | None
+    known_hosts: Path | None
+
+
 class Settings(_Section):
     """All local settings. `files` are those that were read."""
 
@@ -169,16 +177,6 @@ class Settings(_Section):
                 f"add it to {self.files[-1] if self.files else config_file()}"
             )
         return entries[name]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostAccess:
-    """How to reach one host, as plain values; None where libvirt and ssh shall use their own places."""
-
-    uri: str
-    pki: Path | None
-    keyfile: Path | None
-    known_hosts: Path | None
 
 
 def config_file() -> Path:

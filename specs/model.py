@@ -5,10 +5,11 @@ rule (specs/effects.py) that tells what a change of it costs. The unit comes wit
 Everything that is made of the models (reference, JSON Schema, "did you mean", canonical paths) reads this, so that a
 new field is one line.
 
+This module and those of specs/kinds are without `from __future__ import annotations`: it turns every annotation into
+text, which pydantic would have to compile again at each start (a sixth of the time that importing the kinds takes).
+
 Used by specs/kinds; the shapes are used by specs/reading, specs/merge, specs/schema and specs/effects.
 """
-
-from __future__ import annotations
 
 import re
 from collections.abc import Callable

@@ -60,7 +60,8 @@ def _fields(model: type[Model]) -> dict[str, Shape]:
 
 
 def _field(name: str, attribute: str, info: Any) -> Shape:
-    form, inner = _form(info.annotation)
+    alternatives = _alternatives(info.annotation)
+    form, inner = _form(alternatives)
     extra = info.json_schema_extra or {}
     units = [each for each in (*info.metadata, *_metadata(info.annotation)) if isinstance(each, Unit)]
     return Shape(
@@ -72,16 +73,16 @@ def _field(name: str, attribute: str, info: Any) -> Shape:
         doc=info.description or "",
         effect=extra.get("effect", ""),
         required=info.is_required(),
-        type=_words(info.annotation, [each.text for each in units], inner, form),
+        type=_words(alternatives[0], [each.text for each in units], inner, form),
         empty=extra.get("empty", False),
-        many=_many(info.annotation) if form == "leaf" else None,
+        many=_many(alternatives) if form == "leaf" else None,
         written=next((each.written for each in units if each.written is not None), None),
         attribute=attribute,
     )
 
 
-def _form(annotation: Any) -> tuple[Literal["group", "named", "leaf"], type[Model] | None]:
-    for each in _alternatives(annotation):
+def _form(alternatives: tuple[Any, ...]) -> tuple[Literal["group", "named", "leaf"], type[Model] | None]:
+    for each in alternatives:
         if isinstance(each, type) and issubclass(each, Model):
             return ("leaf" if each.leaf else "group"), each
         if get_origin(each) is tuple:
@@ -92,9 +93,9 @@ def _form(annotation: Any) -> tuple[Literal["group", "named", "leaf"], type[Mode
     return "leaf", None
 
 
-def _many(annotation: Any) -> Any:
-    """The type of the members, if the annotation is a tuple of them."""
-    tuples = [each for each in _alternatives(annotation) if get_origin(each) is tuple]
+def _many(alternatives: tuple[Any, ...]) -> Any:
+    """The type of the members, if one of the types is a tuple of them."""
+    tuples = [each for each in alternatives if get_origin(each) is tuple]
     return _bare(get_args(tuples[0])[0]) if tuples else None
 
 
@@ -123,12 +124,11 @@ def _metadata(annotation: Any) -> Iterator[Any]:
             yield from _metadata(each)
 
 
-def _words(annotation: Any, units: list[str], inner: type[Model] | None, form: str) -> str:
+def _words(alternative: Any, units: list[str], inner: type[Model] | None, form: str) -> str:
     if form == "named":
         return "list of entries"
     if form == "group":
         return "group"
-    alternative = _alternatives(annotation)[0]
     single = ", ".join(dict.fromkeys(units)) or _plain_words(alternative)
     if get_origin(alternative) is tuple:
         return f"list of {single}" if units or inner is None else "list"

@@ -3,8 +3,6 @@
 To add a kind: a module with its model, a line in `KINDS`, a line in `specs.resource.SHORT_NAMES`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property

@@ -1,7 +1,5 @@
 """AffinityGroup: VMs that belong together or apart, and to hosts or away from them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 

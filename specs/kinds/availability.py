@@ -1,7 +1,5 @@
 """HighAvailability: how much it matters that a VM runs. Read by placement, the reservation check, and restarts."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar
 
 from pydantic import Field, Strict

@@ -1,7 +1,5 @@
 """Virtio channels and serial ports: pipes between a guest and its host."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator

@@ -3,10 +3,8 @@
 Keys have cloud-init's meaning, in camelCase. What has no field is written as `userData`, cloud-init's own text.
 """
 
-from __future__ import annotations
-
 import re
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, WithJsonSchema, model_validator
 
@@ -114,7 +112,7 @@ class WriteFile(Model):
         return data
 
     @model_validator(mode="after")
-    def _one_content(self) -> WriteFile:
+    def _one_content(self) -> Self:
         if self.content is not None and self.file is not None:
             raise BadValue("`file` beside `content`", "a file has one content", "take one of them away")
         return self

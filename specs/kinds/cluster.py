@@ -1,7 +1,5 @@
 """Cluster: hosts between which VMs can move. `default` is implied when none is declared."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 from specs.kinds.common import FreeMapping, Line

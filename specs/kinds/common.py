@@ -1,11 +1,9 @@
 """Parts that several kinds share: drift modes, secrets, limits, checked text."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSchema, model_validator
 
@@ -51,7 +49,7 @@ class SecretRef(Model):
     )
 
     @model_validator(mode="after")
-    def _one_source(self) -> SecretRef:
+    def _one_source(self) -> Self:
         if sum(each is not None for each in (self.file, self.env, self.secret, self.value)) != 1:
             raise BadValue(
                 "a secret needs exactly one source", fix="write `{secret: NAME/KEY}`, `{file: …}` or `{env: …}`"

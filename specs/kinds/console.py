@@ -1,7 +1,5 @@
 """Console: the graphics of a VM, and what a screen has (video card, sound, inputs, USB)."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Literal

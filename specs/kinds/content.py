@@ -4,9 +4,7 @@ Used by what a guest is told at its first boot. Files are read when the reposito
 text is that of the revision; secrets are read when they are needed.
 """
 
-from __future__ import annotations
-
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, model_validator
 
@@ -36,7 +34,7 @@ class Content(Model):
     env: str | None = declared("Environment variable of gitvirt that has the text, a secret.", effect="creation")
 
     @model_validator(mode="after")
-    def _one_source(self) -> Content:
+    def _one_source(self) -> Self:
         if sum(each is not None for each in (self.text, self.file, self.secret, self.env)) != 1:
             raise BadValue("this needs exactly one source", fix="write the text, `{file: …}` or `{secret: NAME/KEY}`")
         check_sources(self.env, self.secret)

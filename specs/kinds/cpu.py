@@ -1,7 +1,5 @@
 """Cpu: number, topology and model of virtual CPUs."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, Strict

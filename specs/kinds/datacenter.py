@@ -1,7 +1,5 @@
 """DataCenter: the outermost container. `default` is implied when none is declared."""
 
-from __future__ import annotations
-
 from specs.kinds.common import FreeMapping, Line
 from specs.model import Model, Name, declared
 

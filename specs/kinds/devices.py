@@ -1,7 +1,5 @@
 """Devices of a VM: disks, CD-ROM drives, NICs. Lists of named entries."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, Strict

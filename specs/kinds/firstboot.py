@@ -1,9 +1,7 @@
 """Ignition: the first boot of systems made for containers. Used when the VM is made; later edits are a note."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, WithJsonSchema, model_validator
 
@@ -37,7 +35,7 @@ class Ignition(Model):
     )
 
     @model_validator(mode="after")
-    def _one(self) -> Ignition:
+    def _one(self) -> Self:
         if sum(each is not None for each in (self.config, self.file, self.secret)) != 1:
             raise BadValue("Ignition needs exactly one config", fix="write `config:`, `file:` or `secret:`")
         check_sources(None, self.secret)

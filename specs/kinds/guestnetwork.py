@@ -1,7 +1,5 @@
 """GuestNic: addresses of one NIC inside the guest, in short. Becomes network-config version 2, matched by MAC."""
 
-from __future__ import annotations
-
 import ipaddress
 from typing import Annotated, Any, ClassVar, Literal
 

@@ -1,7 +1,5 @@
 """Hardware: the part of a VM that an InstanceType can give."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, Strict

@@ -4,8 +4,6 @@ A URI comes from Git and is opened by gitvirt, so it may only say where, never w
 parameters are few, and those that need a file name one by the name of a local setting.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Annotated

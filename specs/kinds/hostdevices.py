@@ -1,7 +1,5 @@
 """HostDevice: a device of the host that a VM has for itself, known by its address or asked for by its kind."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Literal
 

@@ -1,7 +1,5 @@
 """Image: a disk image or ISO that is brought into a storage domain once and never changed."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator

@@ -1,7 +1,5 @@
 """InstanceType: a hardware size. What it says lies under every VM that names it, above the defaults."""
 
-from __future__ import annotations
-
 from specs.kinds.common import Line
 from specs.kinds.hardware import Hardware
 from specs.model import declared

@@ -1,7 +1,5 @@
 """Limits of what a disk may move: bytes and operations per second, bursts and how long they may last."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field, Strict

@@ -1,7 +1,5 @@
 """The machine around CPU and memory: clock, features, what it does at its end, how it boots."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict

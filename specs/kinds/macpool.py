@@ -1,7 +1,5 @@
 """MacPool: the MAC addresses that new NICs get."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field

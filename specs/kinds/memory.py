@@ -1,7 +1,5 @@
 """Memory of a VM beyond its size: what the host does for it, the balloon, NUMA."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, Strict, WithJsonSchema

@@ -3,8 +3,6 @@
 What a VM says comes before what its cluster says, and that before what the policy says.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, Strict

@@ -1,7 +1,5 @@
 """Network: a libvirt network, alike on every host of its data center that needs it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 

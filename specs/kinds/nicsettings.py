@@ -1,7 +1,5 @@
 """Settings of a network interface that are groups of their own: limits, VLAN tags, virtual ports, PXE."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, Strict

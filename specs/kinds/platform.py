@@ -1,7 +1,5 @@
 """Platform devices of a VM: UEFI, TPM, watchdog, random numbers, IOMMU, vsock."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema

@@ -1,7 +1,5 @@
 """Custom properties, as YAML writes them (specs/properties.py has their canonical text)."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import BeforeValidator, WithJsonSchema

@@ -1,7 +1,5 @@
 """Repository: `gitvirt.yaml`, the identity of a repository and the rules for all of it."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from specs.kinds.common import Drift, FreeMapping, LimitText

@@ -3,8 +3,6 @@
 The names of filters, weights, balancers, parameters and built-in policies are oVirt's.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 

@@ -1,7 +1,5 @@
 """The controller that the SCSI disks of a VM share."""
 
-from __future__ import annotations
-
 from specs.model import Count, Model, declared
 
 

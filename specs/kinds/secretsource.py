@@ -3,7 +3,7 @@
 The keys that open it belong to the local settings (`age_keys:`), never to Git.
 """
 
-from __future__ import annotations
+from typing import Self
 
 from pydantic import model_validator
 
@@ -18,7 +18,7 @@ class SecretSource(Named):
     age: str | None = declared("File that age encrypted as a whole: one secret, or YAML with several.", effect="policy")
 
     @model_validator(mode="after")
-    def _one(self) -> SecretSource:
+    def _one(self) -> Self:
         if (self.sops is None) == (self.age is None):
             raise BadValue("a source of secrets is one file", fix="write `sops: FILE` or `age: FILE`")
         return self

@@ -1,7 +1,5 @@
 """Smbios: what the firmware tells the guest about its hardware."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator

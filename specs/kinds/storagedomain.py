@@ -1,7 +1,5 @@
 """StorageDomain: a directory with volumes, on each host (local) or shared by all of them (posix)."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from specs.kinds.common import AbsolutePath, Line

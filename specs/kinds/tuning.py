@@ -1,7 +1,5 @@
 """Checked texts of tuning: sets of CPUs, assignments, switches, options (specs/compound.py)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Annotated
 

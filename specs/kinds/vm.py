@@ -1,7 +1,5 @@
 """VirtualMachine: hardware, devices, and how its power and updates are handled."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Literal
 

@@ -1,7 +1,5 @@
 """vNIC profile: settings of NICs under one name, declared once with their network."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from specs.kinds.nicsettings import Bandwidth, Parameter, Word

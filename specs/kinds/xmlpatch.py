@@ -4,10 +4,8 @@ Only its form is checked here (bounded, well-formed, no document type, no entiti
 and libvirt's to say.
 """
 
-from __future__ import annotations
-
 import re
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from pydantic import model_validator
 
@@ -31,7 +29,7 @@ class XmlPatch(Model):
     remove: Yes | None = declared("Take it away.", effect="restart")
 
     @model_validator(mode="after")
-    def _sound(self) -> XmlPatch:
+    def _sound(self) -> Self:
         deeds = [self.add is not None, self.set is not None, self.remove is True]
         if sum(deeds) != 1 or self.remove is False:
             raise BadValue("a patch does one thing", fix="write one of `add:`, `set:` and `remove: true`")

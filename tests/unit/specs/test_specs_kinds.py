@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from conftest import BASE, ID, Faults, Read, document
 
-from specs import shape
+import specs.kinds
+from specs import model, shape
 from specs.effects import RULES, WORDS
 from specs.errors import BadReference
 from specs.fields import Secret
@@ -24,6 +26,12 @@ def field(kind: str, path: str) -> shape.Shape:
 def test_the_registry_and_the_short_names_have_the_same_kinds_in_the_same_order() -> None:
     assert list(KINDS) == list(SHORT_NAMES)
     assert [kind.short for kind in KINDS.values()] == list(SHORT_NAMES.values())
+
+
+def test_no_module_of_models_leaves_its_annotations_to_be_compiled_at_each_start() -> None:
+    modules = [Path(model.__file__), *Path(specs.kinds.__file__).parent.glob("*.py")]
+    late = "from __future__ import annotations\n"
+    assert [each.name for each in modules if late in each.read_text(encoding="utf-8")] == []
 
 
 @pytest.mark.parametrize(("kind", "path"), FIELDS)
