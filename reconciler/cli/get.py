@@ -30,7 +30,8 @@ def get(
         list[str],
         typer.Argument(
             metavar="KIND [NAME...]",
-            help="vms, hosts, networks, sds, images, clusters, dcs, macpools, instancetypes, volumes, trash, all; …",
+            help="vms, hosts, networks, sds, images, clusters, dcs, macpools, affinitygroups, schedulingpolicies, "
+            "instancetypes, volumes, trash, all; …",
         ),
     ],
     labels: SelectorOption = None,
@@ -119,7 +120,9 @@ def _chosen(
     if missing:
         from specs.errors import did_you_mean
 
-        hint = did_you_mean(missing[0].rpartition("/")[2], (each["metadata"]["name"] for each in items))
+        kinds = [] if "/" in missing[0] else [each.plural for each in objects.LISTINGS]
+        hint = did_you_mean(missing[0].rpartition("/")[2], [*(each["metadata"]["name"] for each in items), *kinds])
+        hint = hint or (f"kinds are {', '.join(kinds)}, all" if kinds else "")
         raise UsageError(f"there is no {', '.join(missing)}" + (f"; {hint}" if hint else ""))
     return found
 

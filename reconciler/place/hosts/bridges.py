@@ -110,4 +110,4 @@ def advice(wanted: WantedNetwork, host: SeenHost) -> str:
             f"on the host: `ip link add {wanted.device} type vxlan id {wanted.vni} dstport 4789` with `remote` or "
             f"`group`, `ip link add {name} type bridge`, `ip link set {wanted.device} master {name}`, and both up"
         )
-    return "make it on the host, or override its name"
+    return "make it on the host, or name the one that it has under `bridge.hosts`"
