@@ -59,5 +59,7 @@ def labels(found: dict[str, str]) -> str:
 
 
 def amount(value: Any) -> str:
-    """Bytes exactly, in the largest unit that fits."""
-    return format_size(value) if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    """Bytes in the largest unit that fits; of what is more than a GiB, whole MiB."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return str(value)
+    return format_size(value if value < 1 << 30 else value >> 20 << 20)

@@ -17,6 +17,7 @@ from reconciler.cli.exits import Exit
 from reconciler.journal import Journal
 from reconciler.observe import recorded
 from reconciler.observe.addresses import addresses
+from reconciler.status.telling import amount
 from tests.flow.site import ID, Site, vm_yaml
 
 
@@ -137,6 +138,11 @@ def test_every_kind_can_be_listed_in_every_form(settled):
 def test_declared_kinds_are_listed_without_looking_at_hosts(lens):
     lens.site.write("c.yaml", "apiVersion: gitvirt/v1\nkind: InstanceType\nmetadata: {name: small}\nspec: {cpu: 2}\n")
     assert table(lens("get", "instancetypes", look=False).out)[1][:2] == ["small", "2"]
+
+
+@pytest.mark.parametrize(("value", "said"), [(24684096 << 10, "24105MiB"), (3 << 30, "3GiB"), (1025, "1025B")])
+def test_much_memory_is_told_in_whole_mib(value, said):
+    assert amount(value) == said
 
 
 def test_clusters_are_told_as_their_hosts_make_them(lens):
