@@ -17,6 +17,7 @@ from typing import Any
 
 NAMESPACE = "https://gitvirt.dev/mark/v1"
 FORMAT = 1
+_EMPTY: tuple[Any, ...] = ("", 0, (), {})
 
 
 def kind_of(list_name: str) -> str:
@@ -115,14 +116,16 @@ def _needed(each: dataclasses.Field[Any]) -> bool:
     return each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
 
 
+_PARTS = {kind: {each.name: _needed(each) for each in dataclasses.fields(kind)} for kind in (Mark, Device, Override)}
+"""Field by field, whether it is written even if it is empty."""
+
+
 def _sparse(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            each.name: _sparse(getattr(value, each.name))
-            for each in dataclasses.fields(value)
-            if _needed(each)
-            or (getattr(value, each.name) not in ("", 0, (), False) and getattr(value, each.name) != {})
-        }
+    if isinstance(value, str | int):
+        return value
+    if (parts := _PARTS.get(type(value))) is not None:
+        found = ((name, needed, getattr(value, name)) for name, needed in parts.items())
+        return {name: _sparse(inner) for name, needed, inner in found if needed or inner not in _EMPTY}
     if isinstance(value, Mapping):
         return {key: _sparse(inner) for key, inner in value.items()}
     if isinstance(value, tuple | list):

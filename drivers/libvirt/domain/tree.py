@@ -149,7 +149,7 @@ def remove(element: Element) -> None:
 def put(element: Element, attribute: str, value: object) -> None:
     """Sets the attribute, or removes it for None."""
     if value is not None:
-        element.set(attribute, legal(str(value), f"@{attribute}"))
+        element.set(attribute, legal(str(value), attribute))
     elif attribute in element.attrib:
         del element.attrib[attribute]
 
@@ -164,10 +164,7 @@ def put_text(parent: Element, tag: str, value: object) -> None:
 
 def new(tag: str, **attributes: str) -> Element:
     """A fresh element."""
-    element = etree.Element(tag)
-    for name, value in attributes.items():
-        put(element, name, value)
-    return element
+    return etree.Element(tag, {name: legal(value, name) for name, value in attributes.items()})
 
 
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -175,6 +172,6 @@ _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 def legal(text: str, path: str) -> str:
     """The text itself; CannotWrite if XML has no way to carry it."""
-    if _ILLEGAL.search(text):
+    if not text.isprintable() and _ILLEGAL.search(text):
         raise CannotWrite(path, "has a control character, which XML cannot carry; remove it")
     return text
