@@ -40,6 +40,8 @@ SHARING: dict[Purpose, int] = {"reads": 1_000_000, "changes": 3, "long": 1}
 """Leases that share one connection; where calls go one by one on it, only those for reads share."""
 IDLE: dict[Purpose, int] = {"reads": 1, "changes": 8, "long": 3}
 """Connections that stay open between uses; opening one takes up to half a second."""
+OPENING = 4
+"""Connections that open at once where each use has its own; sshd begins to turn guests away at ten."""
 
 
 class Connections:
@@ -53,7 +55,9 @@ class Connections:
         self._where, self._workers, self._connect_wait = where, workers, connect_wait
         self._side_by_side = access.is_side_by_side(where, libvirt.getVersion())
         self._lock = threading.Lock()
-        self._opening: dict[Purpose, threading.Lock] = {purpose: threading.Lock() for purpose in DEADLINES}
+        self._opening = {
+            purpose: threading.Semaphore(1 if self._sharing(purpose) > 1 else OPENING) for purpose in DEADLINES
+        }
         self._links: dict[Purpose, list[Link]] = {purpose: [] for purpose in DEADLINES}
         self._failure: tuple[float, DriverError] | None = None
         self._places = threading.BoundedSemaphore(HOST_LIMIT)
@@ -193,10 +197,14 @@ class Connections:
                 if not link.usable:
                     self._forget(link)
                     link.retire()
-                elif link.leases < (SHARING[purpose] if self._side_by_side or purpose == "reads" else 1):
+                elif link.leases < self._sharing(purpose):
                     link.leases += 1
                     return link
         return None
+
+    def _sharing(self, purpose: Purpose) -> int:
+        """How many uses share a connection."""
+        return SHARING[purpose] if self._side_by_side or purpose == "reads" else 1
 
     def _open(self, purpose: Purpose) -> Link:
         if self._closed:

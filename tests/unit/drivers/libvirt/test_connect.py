@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -196,3 +196,23 @@ def test_all_who_wait_for_a_dead_host_fail_with_the_first_attempt() -> None:
         server.accept()[0].close()
         with pytest.raises(BlockingIOError):  # nobody else knocked
             server.accept()
+
+
+def test_connections_for_long_jobs_open_side_by_side() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=8) as server:
+        address = f"qemu+tcp://127.0.0.1:{server.getsockname()[1]}/system"
+        connections = Connections("kvm1", Access(uri=address), connect_wait=60)
+
+        def attempt() -> None:
+            with suppress(errors.Unreachable), connections.long():
+                pass
+
+        threads = [threading.Thread(target=attempt) for _ in range(2)]
+        for each in threads:
+            each.start()
+        server.settimeout(20)
+        knocks = [server.accept()[0] for _ in threads]  # the second comes although the first has no answer yet
+        for knock in knocks:
+            knock.close()
+        for each in threads:
+            each.join(20)
