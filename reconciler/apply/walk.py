@@ -2,11 +2,12 @@
 
 In: a plan and the hosts. Out: a Run. Called by reconciler/cycle.py. Nothing is retried here: the next pass observes
 and plans again. When asked to stop, running steps end and no new one begins; so too when a step raises what is no
-driver's error, which is then raised here.
+driver's error, or nobody can be told of one, which is then raised here.
 """
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -62,15 +63,25 @@ class _Walk:
         self.ended: queue.SimpleQueue[tuple[Step, Outcome | BaseException]] = queue.SimpleQueue()
 
     def run(self) -> Run:
+        try:
+            error = self._all()
+        except Exception as untold:  # whoever is told of steps cannot be told any more
+            error = untold
+        if error is not None:
+            self._drain()
+            raise error
+        return Run(plan=self.plan, outcomes=self.outcomes, stopped=self.walker.stop.is_set())
+
+    def _all(self) -> BaseException | None:
+        """Returns when no step is left or running, or with what one raised that is no driver's error."""
         while self.waiting or self.running.total():
             self._begin()
             if not self.running.total():
                 self._skip_rest()
-                break
+                return None
             if (error := self._end_one()) is not None:
-                self._drain()
-                raise error
-        return Run(plan=self.plan, outcomes=self.outcomes, stopped=self.walker.stop.is_set())
+                return error
+        return None
 
     def _end_one(self) -> BaseException | None:
         """Waits until a step ends; returns what it raised, if that is no driver's error."""
@@ -85,7 +96,8 @@ class _Walk:
         """Lets running steps end and begins no more: whoever gets the error gives up the lock that keeps others off."""
         self.walker.stop.set()
         while self.running.total():
-            self._end_one()
+            with contextlib.suppress(Exception):
+                self._end_one()
 
     def _begin(self) -> None:
         """Starts what is ready and fits the limits; skips what can never run."""
@@ -96,9 +108,9 @@ class _Walk:
                 self._note(Outcome(step=step, status=Status.SKIPPED, error=bad))
             elif self._ready(step):
                 del self.waiting[step.id]
-                self._count(step, 1)
                 self.walker.tell(step, None)
                 threading.Thread(target=self._work, args=(step,), name=f"step {step.ref}", daemon=True).start()
+                self._count(step, 1)  # once it runs: what is counted is waited for
 
     def _hindered(self, step: Step) -> str | None:
         if self.walker.stop.is_set():
