@@ -7,8 +7,8 @@ plan finds what is left.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from drivers.seen import SeenHost, SeenVm
@@ -171,9 +171,19 @@ def furnish(context: Context, networks: Mapping[tuple[str, str], str], storage: 
 
 
 def _declared(context: Context) -> Iterator[tuple[Demand, Found]]:
-    """The declared VMs that are somewhere; one that is defined twice counts where it runs."""
+    """The declared VMs that are somewhere; one that is defined twice counts where it runs, one on its way where it
+    will be, with all of its memory still to come there."""
     for vm in context.wanted.vms.values():
         there = owned(vm.ref, context)
-        if there:
+        coming = _coming(context.observed.arriving.get(vm.ref, ()), context)
+        if coming is not None:
+            yield replace(demand(vm, coming, context), present=False), coming
+        elif there:
             found = min(there, key=lambda each: (not each.vm.running, each.host))
             yield demand(vm, found, context), found
+
+
+def _coming(shells: Sequence[Found], context: Context) -> Found | None:
+    """The shell in which a VM arrives, as far as its migration is known to be under way or nobody could be asked."""
+    flight = context.flight(shells[0].vm.uuid) if shells else None
+    return shells[0] if flight is not None and (flight.progress is not None or not flight.asked) else None

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.plan.plan import MigrateVm
-from tests.flow.leaving import LOCAL
+from tests.flow.leaving import LOCAL, killed, on, placed
 from tests.flow.site import Site, said, vm_yaml
 
 OWN = """---
@@ -63,3 +63,16 @@ def test_two_vms_whose_disks_are_copied_do_not_get_the_same_space(site: Site) ->
     assert sorted(step.ref.name for step in plan.steps if isinstance(step.call, MigrateVm)) == ["a"], said(plan)
     told = "storage domain local has 2MiB free there, 3MiB would be copied"
     assert told in "\n".join(str(each.held) for change in plan.changes for each in change.fields), said(plan)
+
+
+def test_a_vm_on_its_way_to_a_host_counts_there(site: Site) -> None:
+    placed(site)
+    killed(site, "copying")
+    site.write(
+        "apart.yaml",
+        "apiVersion: gitvirt/v1\nkind: AffinityGroup\nmetadata: {name: apart}\n"
+        "spec: {vms: [web, new], vmRule: negative}\n",
+    )
+    site.vms(on("kvm2"), vm_yaml("new"))
+    plan = site.plan()
+    assert {step.host for step in plan.steps if step.ref.name == "new"} == {"kvm1"}, said(plan)
