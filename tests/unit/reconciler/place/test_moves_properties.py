@@ -160,7 +160,7 @@ def together(site: Paper) -> list[frozenset[str]]:
 
 
 def _allows(site: Paper, vm: str, host: str) -> bool:
-    return not host_breaks(replace(site, where={vm: host}), vm)
+    return host in site.wanted.vms[vm].hosts and not host_breaks(replace(site, where={vm: host}), vm)
 
 
 @MODEST
