@@ -14,8 +14,10 @@ from dataclasses import dataclass, field, replace
 
 from drivers.base import Host
 from drivers.errors import DriverError
+from drivers.node import Usage
 from drivers.seen import SeenHost
 from reconciler.desired.wanted import Wanted
+from reconciler.observe.atonce import at_once
 from reconciler.observe.observed import Observed
 from reconciler.place.policies import Policy, policy_of
 
@@ -46,10 +48,12 @@ class Loads:
         vms: dict[tuple[str, str], float] = {}
         for name in set(self._samples) - set(observed.seen):
             del self._samples[name]
+        policies = {name: _policy(name, wanted) for name in observed.seen}
+        asked = [name for name, policy in policies.items() if policy.balancer in _BY_LOAD and name in hosts]
+        usages = at_once(lambda name: _usage(hosts[name]), asked)
         for name, seen in observed.seen.items():
-            policy = _policy(name, wanted)
-            sample = self._sample(seen, hosts.get(name) if policy.balancer in _BY_LOAD else None)
-            window = policy.parameters["CpuOverCommitDurationMinutes"] * 60
+            sample = self._sample(seen, usages.get(name))
+            window = policies[name].parameters["CpuOverCommitDurationMinutes"] * 60
             base = self._base(name, sample, window)
             if base is None or not seen.cpus:
                 continue
@@ -60,17 +64,12 @@ class Loads:
                     vms[name, vm] = round((busy - base.vms[vm]) / _NANO / seconds, 3)
         return replace(observed, loads=loads, vm_loads=vms)
 
-    def _sample(self, seen: SeenHost, host: Host | None) -> _Sample:
+    def _sample(self, seen: SeenHost, usage: Usage | None) -> _Sample:
         guests = frozenset(each.uuid for each in seen.vms if each.running)
-        if host is not None:
-            try:
-                usage = host.node.usage()
-            except DriverError:
-                pass  # the host's own counter tells enough
-            else:
-                counters = {each.name: each.cpu_time for each in usage.vms}
-                return _Sample(at=self._clock(), busy=usage.cpu_time, guests=guests, vms=counters)
-        return _Sample(at=self._clock(), busy=seen.cpu_time, guests=guests)
+        if usage is None:
+            return _Sample(at=self._clock(), busy=seen.cpu_time, guests=guests)
+        counters = {each.name: each.cpu_time for each in usage.vms}
+        return _Sample(at=self._clock(), busy=usage.cpu_time, guests=guests, vms=counters)
 
     def _base(self, name: str, sample: _Sample, window: float) -> _Sample | None:
         """The youngest sample that is old enough, if the same VMs ran ever since; keeps the new one and that one on."""
@@ -81,6 +80,13 @@ class Loads:
         del kept[: max(0, len(old) - 1)]
         kept.append(sample)
         return old[-1] if old else None
+
+
+def _usage(host: Host) -> Usage | None:
+    try:
+        return host.node.usage()
+    except DriverError:
+        return None  # the host's own counter tells enough
 
 
 def _policy(host: str, wanted: Wanted) -> Policy:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -113,3 +114,23 @@ def test_vms_are_asked_for_only_where_a_cluster_is_balanced_by_load(policy, tmp_
         now[0] += 120
     assert passes[0].loads == {}
     assert passes[1].vm_loads == ({("kvm1", "web"): 0.5} if policy == "evenly_distributed" else {})
+
+
+class Patient:
+    """A host that answers for its usage when all of them were asked."""
+
+    def __init__(self, host, together):
+        self.node, self._host, self._together = self, host, together
+
+    def usage(self):
+        self._together.wait()
+        return self._host.node.usage()
+
+
+def test_hosts_are_asked_for_their_vms_side_by_side(tmp_path):
+    site = Site(tmp_path / "site", hosts=3)
+    site.write("cluster.yaml", f"{CLUSTER}{{schedulingPolicy: evenly_distributed}}")
+    looked, together = site.look(), threading.Barrier(3, timeout=30)
+    hosts = {name: Patient(host, together) for name, host in looked.hosts.items()}
+    Loads().measured(looked.context.wanted, looked.context.observed, hosts)
+    assert not together.broken
