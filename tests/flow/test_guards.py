@@ -129,6 +129,25 @@ def test_as_many_deletions_as_the_budget_says_are_done_unasked(site: Site) -> No
     assert not held(site.plan())
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "=cpu: 1, memory: 128MiB, disks: [{name: root, image: guest}], nics: [lan]",
+        "=cpu: 2, memory: 96MiB, disks: [{name: root, image: guest}], nics: [lan]",
+        "=cpu: 1, memory: 96MiB, disks: [{name: root, image: guest}]",
+        "=cpu: 1, memory: 96MiB, disks: [{name: data, size: 1GiB}], nics: [lan]",
+    ],
+    ids=["memory", "cpu", "nics", "disks"],
+)
+def test_a_vm_of_another_shape_is_not_taken_for_the_one_that_goes(spec: str, site: Site) -> None:
+    site.vms(vm_yaml("web"))
+    site.settle()
+    site.vms(vm_yaml("other"))
+    assert set(held(site.plan()).values()) == {HeldReason.RENAME_SUSPECTED}
+    site.vms(vm_yaml("other", spec))
+    assert not held(site.plan())
+
+
 def test_delete_protection_counts_as_it_stands_in_the_mark(site: Site) -> None:
     site.vms(vm_yaml("web", "deleteProtection: true"))
     site.settle()

@@ -42,6 +42,9 @@ def test_a_removed_host_is_emptied_and_then_gone(site: Site) -> None:
     replace_in(site, host_yaml("kvm1"), "")
     assert state_of(site, "kvm1") is State.PREPARING
     assert reasons(site)["host/kvm1"] is HeldReason.HOST_NOT_EMPTY
+    told = text(site.plan())
+    assert "network/lan delete on kvm1  kvm1 leaves the repository" in told
+    assert "it goes once they have left the host" in told
     site.apply()
     assert (where(site, "a"), where(site, "b"), where(site, "c")) == ("kvm2", "kvm1", "kvm2")
     assert reasons(site)["host/kvm1"] is HeldReason.HOST_NOT_EMPTY
@@ -70,8 +73,10 @@ def test_an_empty_host_goes_as_soon_as_its_networks_are_gone(site: Site) -> None
     site.settle()
     replace_in(site, host_yaml("kvm1"), "")
     assert not reasons(site)
+    assert "kvm1" in site.look().context.wanted.hosts, "a look alone does not let go of it"
     site.settle()
     assert list(site.look().context.wanted.hosts) == ["kvm2"]
+    assert not site.world.observe()["kvm1"].networks  # type: ignore[union-attr]
 
 
 def test_nobody_waits_for_an_empty_host_that_does_not_answer(site: Site) -> None:

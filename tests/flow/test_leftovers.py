@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -121,17 +122,38 @@ def pause_for(site: Site, reason: str) -> None:
     site.world.outside("kvm1").domain("web").reason = reason
 
 
+def disown(site: Site) -> None:
+    """Somebody takes our mark away."""
+    site.world.outside("kvm1").domain("web").mark = None
+
+
+def bury(site: Site) -> None:
+    """Another gitvirt puts it into the trash."""
+    vm = site.world.outside("kvm1").domain("web")
+    assert vm.mark is not None
+    vm.mark = replace(vm.mark, trashed=1)
+
+
+def vanish(site: Site) -> None:
+    """Somebody stops and undefines it."""
+    site.world.outside("kvm1").destroy("web")
+    site.world.outside("kvm1").undefine("web")
+
+
 @pytest.mark.parametrize(
     "meanwhile",
     [
+        disown,
+        bury,
+        vanish,
         hand_over,
         partial(go_off, reason="migrated"),
         partial(pause_for, reason="ioerror"),
         partial(pause_for, reason="postcopy"),
     ],
-    ids=["handed over", "moved away", "ioerror", "postcopy"],
+    ids=["disowned", "trashed", "undefined", "handed over", "moved away", "ioerror", "postcopy"],
 )
-def test_a_start_looks_again_and_leaves_alone_what_is_on_its_way_by_now(web: Site, meanwhile: Deed) -> None:
+def test_a_start_looks_again_and_leaves_alone_what_is_not_its_to_start_by_now(web: Site, meanwhile: Deed) -> None:
     web.world.host("kvm1").powers.pause(web.domain("web")[1].uuid)
     looked = web.look()
     assert looked.plan.steps[0].what == "start"

@@ -49,6 +49,12 @@ def test_a_vm_of_which_the_target_has_another_of_that_name_stays_with_the_reason
     assert "kvm2: it has a VM of that name already" in held(site)
 
 
+def test_a_vm_on_a_network_of_somebody_else_that_the_target_lacks_stays_with_the_reason(site: Site) -> None:
+    placed(site, "state: stopped")
+    site.world.outside("kvm1").attach("web", "nics[theirs]", {"network": "theirs"})
+    assert "kvm2: network theirs is not defined there" in held(site)
+
+
 @pytest.mark.parametrize(
     ("spec", "why"),
     [

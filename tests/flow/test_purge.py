@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.flow.operator import Operator
 from tests.flow.site import Site, vm_yaml
 
 LONG = 8 * 86400  # longer than anything stays in the trash
@@ -56,6 +57,21 @@ def test_a_removed_disk_that_another_vm_has_taken_is_not_purged(site: Site) -> N
     site.world.outside("kvm2").undefine("theirs")
     site.settle()
     assert site.world.outside("kvm2").file(path) is None
+
+
+def test_a_removed_disk_is_not_purged_while_everything_is_on_hold(site: Site, alice: Operator) -> None:
+    site.vms(vm_yaml("web", "=cpu: 1, memory: 96MiB, disks: [{name: root, image: guest}, {name: data, size: 1GiB}]"))
+    site.settle()
+    path = str(site.domain("web")[1].config["disks[data].source"])
+    site.vms(vm_yaml("web", "=cpu: 1, memory: 96MiB, disks: [{name: root, image: guest}]"))
+    site.settle()
+    alice.do(alice.holding.hold, "repository/site")
+    site.clock.advance(LONG)
+    site.apply()
+    assert site.world.outside("kvm1").file(path) is not None
+    alice.do(alice.holding.unhold, "repository/site")
+    site.settle()
+    assert site.world.outside("kvm1").file(path) is None
 
 
 def test_a_volume_that_is_anothers_is_neither_put_into_the_trash_nor_purged(site: Site) -> None:
