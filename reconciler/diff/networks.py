@@ -171,7 +171,11 @@ def _undeclared(context: Context) -> Iterator[Change]:
 
 
 def _deletion(ref: Ref, host: SeenHost, network: SeenNetwork, context: Context) -> Change:
-    change = Change(ref=ref, verb=Verb.DELETE, host=host.name, reason="no longer declared")
+    wanted = context.wanted.hosts.get(host.name)
+    reason, fix = "no longer declared", "move their NICs first"
+    if wanted is not None and wanted.leaving:
+        reason, fix = f"{host.name} leaves the repository", "it goes once they have left the host"
+    change = Change(ref=ref, verb=Verb.DELETE, host=host.name, reason=reason)
     users_of_it = sorted(
         vm.name
         for vm in host.vms
@@ -179,9 +183,7 @@ def _deletion(ref: Ref, host: SeenHost, network: SeenNetwork, context: Context) 
         if any(nic.get("network") == network.name for nic in entries(fields, "nics").values())
     )
     if users_of_it:
-        return change.keep_back(
-            HeldReason.IN_USE, f"used by {', '.join(dict.fromkeys(users_of_it))}", "move their NICs first"
-        )
+        return change.keep_back(HeldReason.IN_USE, f"used by {', '.join(dict.fromkeys(users_of_it))}", fix)
     if context.observed.unseen:
         return change.keep_back(HeldReason.PARTIAL_VIEW, "nothing is deleted while hosts are unseen")
     if network.mark is not None and not context.descends(network.mark.revision):
