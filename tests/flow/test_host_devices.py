@@ -78,6 +78,17 @@ def test_each_vm_gets_a_device_of_its_own_and_keeps_it(site: Site) -> None:
     assert given(site, "three") == (before[0], "0000:01:00.0")
 
 
+def test_a_vm_gets_several_devices_of_one_iommu_group_and_no_other_vm_the_rest_of_it(site: Site) -> None:
+    sound = {"product": "10f8", "pci_class": "040300", "group": 0x65}
+    plug(site, "kvm1", gpu("0000:65:00.0"), gpu("0000:65:00.1", **sound), gpu("0000:65:00.2", **sound))
+    site.vms(vm("one", way=f"{GPU}}}, {{name: sound, device: '10de:10f8'"))
+    site.settle()
+    assert given(site, "one") == ("kvm1", "0000:65:00.0")
+    assert site.domain("one")[1].config["hostDevices[sound].address"] == "0000:65:00.1"
+    site.vms(vm("one", way=f"{GPU}}}, {{name: sound, device: '10de:10f8'"), vm("two", way="device: '10de:10f8'"))
+    assert held(site, "two").startswith(HeldReason.NO_HOST)
+
+
 def test_a_device_of_a_vm_that_is_not_ours_or_off_is_not_free(site: Site) -> None:
     plug(site, "kvm1", gpu("0000:65:00.0"), gpu("0000:66:00.0"))
     fields: Fields = {"cpu.count": 1, "memory": 64 << 20, "hostDevices[x].address": "0000:65:00.0"}

@@ -15,13 +15,16 @@ _SET_ASIDE = ("", "vfio-pci", "pci-stub")
 
 
 class DeviceLedger:
-    """`there`: all devices of the host by address, a USB device under both of its names; `used`: address → its VM."""
+    """`there`: all devices of the host by address, a USB device under both of its names; `used`: address → its VM.
 
-    def __init__(self, seen: SeenHost, used: Mapping[str, str]) -> None:
+    `asking`: the VM that is to be given one, as `used` names it; it may have a whole IOMMU group.
+    """
+
+    def __init__(self, seen: SeenHost, used: Mapping[str, str], asking: str = "") -> None:
         self.there = {each.address: each for each in seen.devices or ()}
         self.used = used
         taken = [each for address, each in self.there.items() if address in used]
-        self._groups = {each.group for each in taken if each.group is not None}
+        self._groups = {each.group for each in taken if each.group is not None and used[each.address] != asking}
         self._parents = {each.parent for each in taken}
         members = (name for link in seen.links.values() for name in link.members)
         self._links = {*members, *(name for name, link in seen.links.items() if link.addresses)}

@@ -113,11 +113,11 @@ def _choose(vm: WantedVm, seen: SeenHost, taken: Taken, recorded: Mapping[str, s
         for name, choice in vm.device_choices.items()
         if (address := recorded.get(name)) and address not in taken and _keeps(choice, address, there)
     }
-    own = {str(device.get("address")): vm.name for device in entries(vm.fields, LIST).values()}
+    own = {str(device.get("address")): str(vm.ref) for device in entries(vm.fields, LIST).values()}
     for name, choice in vm.device_choices.items():
         if name not in given:
-            used = {**taken, **own, **dict.fromkeys(given.values(), vm.name)}
-            if free := next(_free(choice, seen, used), None):
+            used = {**taken, **own, **dict.fromkeys(given.values(), str(vm.ref))}
+            if free := next(_free(choice, seen, used, str(vm.ref)), None):
                 given[name] = free
     for name in vm.device_choices:
         if name not in given and recorded.get(name) and recorded[name] not in {*taken, *given.values()}:
@@ -130,9 +130,9 @@ def _keeps(choice: DeviceChoice, address: str, there: Mapping[str, NodeDevice]) 
     return not there or (address in there and choice.fits(there[address], there))
 
 
-def _free(choice: DeviceChoice, seen: SeenHost, used: Taken) -> Iterator[str]:
-    """The addresses that could be given, in their order."""
-    ledger = DeviceLedger(seen, used)
+def _free(choice: DeviceChoice, seen: SeenHost, used: Taken, asking: str) -> Iterator[str]:
+    """The addresses that could be given to a VM, in their order."""
+    ledger = DeviceLedger(seen, used, asking)
     fits = (each for each in ledger.single() if choice.fits(each, ledger.there))
     return (each.address for each in fits if not ledger.why_not(each))
 
