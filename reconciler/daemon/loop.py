@@ -67,6 +67,7 @@ class Daemon:
         self._watched: dict[str, Host] = {}
         self._begun = 0
         self._forget = False
+        self._away = 0.0
         self._finished = threading.Condition()
 
     def begin_with(self, catalog: Catalog, revision: str) -> None:
@@ -97,11 +98,19 @@ class Daemon:
 
     def _moved(self) -> bool:
         """True if the source has another revision than the one last looked at."""
+        revision = self._poll()
+        return revision is not None and revision != self._seen_revision
+
+    def _poll(self) -> str | None:
+        """The source's revision; None if it cannot be had. Then it is left alone for its pause: passes wait for it."""
+        if time.monotonic() < self._away:
+            return None
         try:
-            return self.source.poll() != self._seen_revision
+            return self.source.poll()
         except _WORLD as error:
             log.warning("source.unreachable", source=self.source.label, error=str(error))
-            return False
+            self._away = time.monotonic() + self.source.pause
+            return None
 
     def _pass(self, reasons: frozenset[str]) -> None:
         with self._finished:
@@ -110,6 +119,8 @@ class Daemon:
         if forget:
             self.backoff.forget()
         passed = Passed(number=self._begun)
+        if "sync" in reasons:
+            self._away = 0.0
         try:
             self._take()
             if self._wanted is None:
@@ -125,12 +136,8 @@ class Daemon:
 
     def _take(self) -> None:
         """Takes the newest revision if it loads; else the last good one stays wanted."""
-        try:
-            revision = self.source.poll()
-        except _WORLD as error:
-            log.warning("source.unreachable", source=self.source.label, error=str(error))
-            return
-        if revision == self._seen_revision and not self._unread:
+        revision = self._poll()
+        if revision is None or (revision == self._seen_revision and not self._unread):
             return
         self._seen_revision, self._unread = revision, False
         try:

@@ -41,9 +41,17 @@ class SimulatedApp(App):
 
 
 class Source(GitBranch):
-    """A branch of which the first so many loads fail, as on a disk that is full."""
+    """A branch of which the first so many loads fail, as on a disk that is full; or whose server is away."""
 
     failing = 0
+    away = False
+    polls = 0
+
+    def poll(self) -> str:
+        self.polls += 1
+        if self.away:
+            raise TimeoutError("the Git server does not answer")
+        return super().poll()
 
     def load(self, revision: str) -> tuple[Catalog, Repository, str]:
         self.failing -= 1
@@ -89,9 +97,9 @@ def daemon(site: Site) -> Daemon:
     return begun(site)
 
 
-def passes(daemon: Daemon) -> str:
+def passes(daemon: Daemon, reason: str = "test") -> str:
     """One pass; what was wrong with it."""
-    daemon._pass(frozenset({"test"}))
+    daemon._pass(frozenset({reason}))
     return daemon.last.problem
 
 
@@ -111,6 +119,26 @@ def test_a_commit_that_cannot_be_read_at_first_is_taken_by_the_next_pass(site: S
     assert described(site, "a") == "new"
 
 
+def test_passes_do_not_wait_each_time_for_a_git_server_that_is_away(site: Site, daemon: Daemon) -> None:
+    passes(daemon)
+    source = daemon.source
+    assert isinstance(source, Source)
+    source.pause, source.away, source.polls = 3600, True, 0
+    site.world.outside(site.domain("a")[0]).kill("a")
+    assert not daemon._moved()
+    passes(daemon, "event of kvm1")
+    assert not daemon._moved()
+    passes(daemon, "timer")
+    assert source.polls == 1
+    assert power_of(site, "a") is Power.RUNNING
+    source.away = False
+    site.vms(machine("a", "description: new"))
+    commit(site)
+    passes(daemon, "sync")
+    assert source.polls == 2
+    assert described(site, "a") == "new"
+
+
 def test_a_daemon_outlives_that_its_repository_is_away_for_a_while(site: Site, daemon: Daemon) -> None:
     passes(daemon)
     site.repository.rename(site.folder / "elsewhere")
@@ -119,8 +147,7 @@ def test_a_daemon_outlives_that_its_repository_is_away_for_a_while(site: Site, d
     (site.folder / "elsewhere").rename(site.repository)
     site.vms(machine("a", "description: new"))
     commit(site)
-    assert daemon._moved()
-    passes(daemon)
+    passes(daemon, "sync")
     assert described(site, "a") == "new"
 
 
