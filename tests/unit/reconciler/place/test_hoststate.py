@@ -73,10 +73,11 @@ def test_storage_that_gitvirt_starts_itself_does_not(context: Context) -> None:
     assert state("kvm1", with_pool(context, active=False)).up
 
 
-def test_external_storage_that_is_off_does(context: Context) -> None:
+def test_external_storage_that_is_off_does_and_that_is_on_does_not(context: Context) -> None:
     pools = {name: replace(each, external=True) for name, each in context.wanted.pools.items()}
     external = replace(context, wanted=replace(context.wanted, pools=pools))
     assert "is not gitvirt's to start" in state("kvm1", with_pool(external, active=False)).why
+    assert state("kvm1", external).up
 
 
 @pytest.mark.parametrize(
