@@ -168,10 +168,8 @@ def empty(host: str, context: Context) -> bool:
 def end(host: str, campaign: Campaign, context: Context) -> str:
     """The host may be used again, unless Git says otherwise: then Declined. Returns what was done; again: nothing."""
     wanted = context.wanted.hosts[host]
-    override = by_hand(Ref("Host", host), MAINTENANCE, context)
-    if override is not None and override.value == UPGRADE:
-        text = f"is being upgraded by {override.author or 'an operator'}"
-        raise Declined(f"{text}; `gitvirt cluster upgrade {wanted.cluster} --abort` ends that")
+    if cluster := _upgraded_with(host, context):
+        raise Declined(f"is being upgraded; `gitvirt cluster upgrade {cluster} --abort` ends that")
     dropped = campaign.overrides.drop(f"host/{host}", MAINTENANCE)
     if wanted.maintenance:
         also = "what was asked for by hand is taken back, but " if dropped else ""
@@ -180,6 +178,15 @@ def end(host: str, campaign: Campaign, context: Context) -> str:
             "take it away there, and commit"
         )
     return "is used again" if dropped else f"is not in maintenance; it is {state(host, context)}"
+
+
+def _upgraded_with(host: str, context: Context) -> str:
+    """The cluster whose upgrade keeps a host in maintenance, "" if none does."""
+    asked = by_hand(Ref("Host", host), MAINTENANCE, context)
+    if asked is None or asked.value != UPGRADE:
+        return ""
+    found = ((name, by_hand(Ref("Cluster", name), UPGRADE, context)) for name in context.wanted.clusters)
+    return next((name for name, each in found if each is not None and each.field == host), "")
 
 
 def wake(host: str, campaign: Campaign) -> Settled:

@@ -12,7 +12,7 @@ from drivers.mark import Override
 from drivers.seen import Power
 from reconciler.operations import maintenance, rolling
 from reconciler.operations.scene import Declined
-from reconciler.place.hosts.hoststate import MAINTENANCE, State
+from reconciler.place.hosts.hoststate import MAINTENANCE, UPGRADE, State
 from tests.flow.site import Site, vm_yaml
 from tests.flow.test_campaigns import campaign, upgraded
 from tests.flow.test_clusters import alter, declare
@@ -81,6 +81,13 @@ def test_a_host_is_not_used_again_by_hand_while_it_is_upgraded(three: Site) -> N
     with pytest.raises(Declined, match="`gitvirt cluster upgrade default --abort`"):
         maintenance.end("kvm1", campaign(three), three.look().context)
     assert state_of(three, "kvm1") is State.MAINTENANCE
+
+
+def test_maintenance_for_an_upgrade_that_nobody_knows_of_any_more_can_be_ended(three: Site) -> None:
+    with pytest.raises(rolling.Stuck):
+        rolling.roll("default", rolling.Task(each=fails), campaign(three))
+    overrides(three).drop("cluster/default", UPGRADE)
+    assert maintenance.end("kvm1", campaign(three), three.look().context) == "is used again"
 
 
 def test_an_upgrade_that_is_interrupted_at_a_host_gives_it_back_and_begins_no_other(three: Site) -> None:
