@@ -18,6 +18,7 @@ from drivers.libvirt.network.live import NotLive, Section, Update, updates
 from drivers.libvirt.network.read import NetworkView, read
 from drivers.libvirt.network.write import build, patch, unmarked
 from drivers.libvirt.reader import links
+from drivers.libvirt.reader.networks import definition
 from drivers.mark import dumps
 
 SECTIONS: dict[Section, int] = {
@@ -178,17 +179,6 @@ class Networks:
         active = bool(self._connections.call(operation, network.isActive))
         live = self._connections.call(operation, network.XMLDesc, 0) if active else None
         return read(self._connections.call(operation, definition, network), live)
-
-
-def definition(network: libvirt.virNetwork) -> str:
-    """The XML of the next start."""
-    try:
-        xml: str = network.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE)
-    except libvirt.libvirtError as error:
-        if not is_code(error, "INVALID_ARG"):
-            raise
-        xml = network.XMLDesc(0)  # the test driver keeps one definition only
-    return xml
 
 
 def _bears(view: NetworkView, new: NewNetwork) -> bool:
