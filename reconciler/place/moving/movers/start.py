@@ -1,6 +1,6 @@
 """Mover `start`: a VM that is to be started, on a host that could not take it if it were new. Pure.
 
-As where oVirt runs a VM: one that is off goes wherever it can be started. The least important go first, by name of
+As where oVirt runs a VM: one that is off goes wherever it can be started. The least important leave, by name of
 equals. One that can go nowhere is started where it is, as far as its host can; but never where `hosts:`, a hard
 affinity rule or the maintenance of its host forbids it: `unstartable` holds such a start, and is called by
 plan/planner.py once all moves are known.
@@ -8,7 +8,7 @@ plan/planner.py once all moves are known.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from drivers.seen import Power
@@ -24,34 +24,47 @@ HARD = frozenset({"PinToHost", "VmToHostsAffinityGroups", "VmAffinityGroups"})
 
 def wishes(context: Context, room: Room) -> Iterator[Wish]:
     """Every VM that this pass starts and that its host could not take; VMs on hosts in maintenance leave anyway."""
-    for home in sorted(homes(context), key=lambda each: (each.wanted.ha_priority, each.wanted.name)):
-        name, host = home.wanted.name, home.host
-        if not _starts_on(name, host, room) or host in room.held or maintenance(host, context):
-            continue
-        if why := refusal(name, room):  # all others that are started are counted on their hosts already
-            must = bool(refusal(name, room, HARD))
-            yield Wish(vm=name, why=f"{host} cannot start it: {why}", must=must)
+    there = {
+        home.wanted.name: home.host
+        for home in homes(context)
+        if _starts_on(home.wanted.name, home.host, room)
+        and home.host not in room.held
+        and not maintenance(home.host, context)
+    }
+    for name in _in_turn(there, context, room):
+        hard = refusal(name, room, HARD)
+        if why := hard or refusal(name, room):
+            yield Wish(vm=name, why=f"{there[name]} cannot start it: {why}", must=bool(hard))
 
 
 def unstartable(changes: list[Change], context: Context, room: Room) -> list[Change]:
-    """The changes with every start held that its host forbids; such a VM takes nothing of the room. Of VMs that must
-    not run on one host, the most important is started."""
+    """The changes with every start held that its host forbids; such a VM takes nothing of the room."""
     found = list(changes)
-    vms = context.wanted.vms
-    ranked = sorted(
-        (vms[each.ref.name].ha_priority, each.ref.name, number)
+    starting = {
+        each.ref.name: number
         for number, each in enumerate(changes)
-        if each.ref.kind == "VirtualMachine" and each.ref.name in vms
-    )
-    for _, name, number in ranked:
-        change = found[number]
-        if change.held or not any(_starts(each) for each in change.fields) or _leaves(change):
-            continue
-        if why := _forbidden(change, context, room):
-            found[number] = _held(change, why)
-            if _starts_on(name, change.host, room):
-                room.take(replace(room.leave(name), running=False), change.host)
+        if each.ref.kind == "VirtualMachine" and not each.held and any(map(_starts, each.fields)) and not _leaves(each)
+    }
+    there = {
+        name: changes[number].host for name, number in starting.items() if _starts_on(name, changes[number].host, room)
+    }
+    for name in _in_turn(there, context, room):
+        if why := _forbidden(found[starting[name]], context, room):
+            found[starting[name]] = _held(found[starting[name]], why)
+            room.take(replace(room.leave(name), running=False), there[name])
     return found
+
+
+def _in_turn(there: Mapping[str, str], context: Context, room: Room) -> Iterator[str]:
+    """VMs that are to be started where they are (name → host), the most important first, and by name backwards. Each
+    counts as running from then on; those that come after it do not yet, so that it finds what runs already."""
+    asked = {name: room.leave(name) for name in there}
+    for name, host in there.items():
+        room.take(replace(asked[name], running=False), host)
+    for name in sorted(there, key=lambda each: (context.wanted.vms[each].ha_priority, each), reverse=True):
+        room.leave(name)
+        room.take(asked[name], there[name])
+        yield name
 
 
 def _forbidden(change: Change, context: Context, room: Room) -> str:
@@ -59,8 +72,6 @@ def _forbidden(change: Change, context: Context, room: Room) -> str:
     name, host = change.ref.name, change.host
     if why := maintenance(host, context):
         return f"it is on {host}, where nothing is started: maintenance {why}"
-    if not _starts_on(name, host, room):
-        return ""
     hosts, cluster = context.wanted.hosts, context.wanted.vms[name].cluster
     drained = any(each.cluster == cluster and maintenance(other, context) for other, each in hosts.items())
     why = refusal(name, room, HARD, during="drain" if drained else "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from site_on_paper import Paper, document, host, paper, vm
+from site_on_paper import Paper, document, group, host, paper, vm
 
 HOSTS = host("kvm1") + host("kvm2")
 
@@ -53,3 +53,12 @@ def test_what_a_host_has_promised_is_out_of_reach_for_those_that_start() -> None
     assert to(full) == {"b": "kvm2"}
     told = "kvm1 cannot start it: 0B left to promise to VMs, 64MiB needed and 136MiB for QEMU (Memory)"
     assert full.moves()["b"].why == told
+
+
+@pytest.mark.parametrize(
+    "more", ["", vm("d") + group("h", "vms: [d, a], vmRule: {polarity: positive, enforcing: false}")]
+)
+def test_vms_that_start_follow_one_that_runs_and_not_each_other(more: str) -> None:
+    together = group("g", "vms: [a, b, c], vmRule: positive")
+    site = paper(HOSTS + vm("a") + vm("b") + vm("c") + together + more, "kvm1: a b, kvm2: c", off=frozenset("ab"))
+    assert to(site) == {"a": "kvm2", "b": "kvm2"}
