@@ -56,6 +56,21 @@ def test_a_vm_on_a_network_of_somebody_else_that_the_target_lacks_stays_with_the
 
 
 @pytest.mark.parametrize(
+    ("state", "reason", "why"),
+    [
+        (Power.PAUSED, "ioerror", "the hypervisor paused it (ioerror)"),
+        (Power.STOPPING, "", "it is shutting down"),
+    ],
+)
+def test_a_vm_in_trouble_stays_with_the_reason(state: Power, reason: str, why: str, site: Site) -> None:
+    placed(site, "state: manual")
+    site.world.host("kvm1").powers.start(site.domain("web")[1].uuid)
+    vm = site.world.outside("kvm1").domain("web")
+    vm.power, vm.reason = state, reason
+    assert why in held(site)
+
+
+@pytest.mark.parametrize(
     ("spec", "why"),
     [
         ("cdroms: [{name: setup, image: tools}]", "CD-ROM drive setup holds /srv/local/"),

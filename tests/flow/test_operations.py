@@ -189,6 +189,17 @@ def test_a_hold_on_everything_keeps_the_trash(site: Site, alice: Operator) -> No
     assert [each.verb for each in site.plan().changes] == [Verb.PURGE]
 
 
+def test_a_hold_on_a_vm_ends_with_its_time(site: Site, alice: Operator) -> None:
+    site.vms(vm_yaml("web"))
+    site.settle()
+    assert alice.do(alice.holding.hold, "vm/web", lasts=60).good
+    site.vms(vm_yaml("web", "description: other"))
+    assert site.plan().empty
+    site.clock.advance(61)
+    site.settle()
+    assert site.domain("web")[1].config["description"] == "other"
+
+
 def test_a_hold_follows_a_rename(site: Site, alice: Operator) -> None:
     site.vms(vm_yaml("web", "state: stopped"))
     site.settle()
