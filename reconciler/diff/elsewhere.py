@@ -15,10 +15,10 @@ from reconciler.diff.context import Context
 from reconciler.diff.power import moved_away
 
 _ENDED_HERE = frozenset({"shutdown", "crashed", "saved"})
-"""Reasons of a VM that ran here last, and ended here (`crashed`: its QEMU died). Not among them: `unknown`, which is all
-that libvirt knows after a restart, `migrated`, `daemon` (it gave up on a QEMU, maybe in the midst of a migration),
-`failed`, a start that did not come about, maybe since the image is in use on another host, and `destroyed`, since that
-is what is done to the copy that is not the real one."""
+"""Reasons of a VM that ran here last, and ended here (`crashed`: its QEMU died). Not among them: `unknown`, all that
+libvirt knows after a restart; `migrated`; `daemon` (it gave up on a QEMU, maybe in the midst of a migration); `failed`,
+a start that did not come about, maybe since the image is in use on another host; and `destroyed`, since that is what is
+done to the copy that is not the real one."""
 
 
 def may_run_elsewhere(vm: SeenVm, context: Context) -> Held | None:
