@@ -185,6 +185,19 @@ def test_another_repositorys_vm_is_foreign(site: Site) -> None:
     assert not any(each.ref.kind == "VirtualMachine" for each in site.plan().changes)
 
 
+@pytest.mark.parametrize("damaged", [False, True], ids=["marked", "with a damaged mark"])
+def test_another_repositorys_vm_is_not_adopted_by_its_uuid(damaged: bool, site: Site) -> None:
+    site.vms(vm_yaml("web"))
+    site.settle()
+    uuid = site.domain("web")[1].uuid
+    if damaged:
+        site.world.outside("kvm1").damage_mark("web")
+    text = (site.repository / "gitvirt.yaml").read_text()
+    site.write("gitvirt.yaml", text.replace("6f1d2f0e-93c8-4b7e-9d57-0c4c2f6b7a10", OTHER))
+    site.vms(vm_yaml("web", f"uuid: {uuid}"))
+    assert held(site.plan())["vm/web"] is HeldReason.UUID_TAKEN
+
+
 def test_a_disk_without_its_domain_is_never_passed_over(site: Site) -> None:
     site.vms(vm_yaml("web"))
     site.settle()

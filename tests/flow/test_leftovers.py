@@ -136,7 +136,8 @@ def bury(site: Site) -> None:
 
 def vanish(site: Site) -> None:
     """Somebody stops and undefines it."""
-    site.world.outside("kvm1").destroy("web")
+    if site.domain("web")[1].running:
+        site.world.outside("kvm1").destroy("web")
     site.world.outside("kvm1").undefine("web")
 
 
@@ -175,6 +176,17 @@ def test_by_hand_nothing_goes_on_that_is_on_its_way_by_now(web: Site, deed: Call
     outcome = perform.attempt(Ref.parse("vm/web"), scene, lambda ref, scene: deed(ref, scene, how=FORCE))
     assert not outcome.good
     assert "it is between two hosts" in outcome.text
+    assert web.world.observe()["kvm1"] == before
+
+
+@pytest.mark.parametrize("meanwhile", [disown, bury, vanish], ids=["disowned", "trashed", "undefined"])
+def test_by_hand_nothing_is_started_that_is_not_ours_to_start_by_now(web: Site, meanwhile: Deed) -> None:
+    alice = Operator(web)
+    alice.done(power.stop, "vm/web", how=PLAIN)
+    scene = alice.scene()
+    meanwhile(web)
+    before = web.world.observe()["kvm1"]
+    assert not perform.attempt(Ref.parse("vm/web"), scene, partial(power.start, how=FORCE)).good
     assert web.world.observe()["kvm1"] == before
 
 
