@@ -27,3 +27,13 @@ def test_a_damaged_state_file_stops_every_pass_and_is_left_as_it_is(file: str, c
     with pytest.raises(SettingsError, match=f"{path.name} is damaged .*; repair it, or remove it"):
         site.look()
     assert path.read_bytes() == content
+
+
+def test_nothing_is_begun_when_the_register_cannot_be_written(site: Site) -> None:
+    site.vms(vm_yaml("a"))
+    looked = site.look()
+    (site.state / f"hosts-{ID}.new").mkdir()
+    before = len(site.world.journal)
+    with pytest.raises(OSError, match="Is a directory"):
+        site.act(looked)
+    assert len(site.world.journal) == before
