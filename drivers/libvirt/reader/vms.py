@@ -158,17 +158,20 @@ def _vm(seen: Reading, bulk: Bulk, uuid: str, power: Power, reason: str) -> Seen
         agent=seen.agent,
         definition=seen.definition,
         once=seen.once,
-        migrating=_migrating(power, reason, bulk.has("persistent", uuid)),
+        migrating=_migrating(power, reason, not bulk.has("transient", uuid)),
     )
 
 
 def _migrating(power: Power, reason: str, persistent: bool) -> Literal["", "out", "in"]:
-    """Told by what libvirt itself paused: the target's shell has no definition yet, the source's VM keeps its own."""
+    """Told by what libvirt itself paused: the target's shell has no definition yet, the source's VM keeps its own.
+
+    Of a post-copy that broke the source's half stands still, while the target's counts as running.
+    """
     if power is not Power.PAUSED:
         return ""
     if not persistent:
         return "in" if reason in ("migration", "startingup") else ""
-    return "out" if reason in ("migration", "postcopy") else ""
+    return "out" if reason in ("migration", "postcopy", "postcopyfailed") else ""
 
 
 def _fits(state: tuple[int, int], seen: Reading) -> bool:

@@ -5,27 +5,33 @@ from __future__ import annotations
 import libvirt
 import pytest
 
-from drivers.libvirt.reader.vms import REASONS, _migrating
-from drivers.seen import Power
+from drivers.libvirt.domain.reading import Reading
+from drivers.libvirt.reader.vms import Bulk, _seen
 
 
 @pytest.mark.parametrize(
-    ("power", "constant", "persistent", "seen"),
+    ("constant", "transient", "migrating"),
     [
-        (Power.PAUSED, "PAUSED_MIGRATION", False, "in"),
-        (Power.PAUSED, "PAUSED_STARTING_UP", False, "in"),
-        (Power.PAUSED, "PAUSED_MIGRATION", True, "out"),
-        (Power.PAUSED, "PAUSED_POSTCOPY", True, "out"),
-        (Power.PAUSED, "PAUSED_STARTING_UP", True, ""),
-        (Power.PAUSED, "PAUSED_USER", True, ""),
-        (Power.PAUSED, "PAUSED_USER", False, ""),
-        (Power.RUNNING, "RUNNING_MIGRATED", True, ""),
-        (Power.STOPPED, "SHUTOFF_MIGRATED", True, ""),
+        ("PAUSED_MIGRATION", True, "in"),
+        ("PAUSED_STARTING_UP", True, "in"),
+        ("PAUSED_MIGRATION", False, "out"),
+        ("PAUSED_POSTCOPY", False, "out"),
+        ("PAUSED_POSTCOPY_FAILED", False, "out"),
+        ("PAUSED_STARTING_UP", False, ""),
+        ("PAUSED_USER", False, ""),
+        ("PAUSED_USER", True, ""),
+        ("RUNNING_MIGRATED", False, ""),
+        ("RUNNING_POSTCOPY_FAILED", False, ""),
+        ("SHUTOFF_MIGRATED", False, ""),
     ],
 )
 def test_only_what_libvirt_itself_paused_for_a_migration_is_on_its_way(
-    power: Power, constant: str, persistent: bool, seen: str
+    constant: str, transient: bool, migrating: str
 ) -> None:
-    state = getattr(libvirt, f"VIR_DOMAIN_{constant.partition('_')[0]}")
-    reason = REASONS[state, getattr(libvirt, f"VIR_DOMAIN_{constant}")]
-    assert _migrating(power, reason, persistent) == seen
+    power, reason = (getattr(libvirt, f"VIR_DOMAIN_{each}") for each in (constant.partition("_")[0], constant))
+    flags = {"transient": frozenset({"u"} if transient else ())}
+    live = None if constant.startswith("SHUTOFF") else {}
+    vm = _seen("u", Bulk(flags=flags, states={"u": (power, reason)}), Reading(name="x", uuid="u", config={}, live=live))
+    assert vm is not None
+    assert vm.migrating == migrating
+    assert vm.persistent is not transient
