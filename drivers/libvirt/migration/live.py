@@ -21,7 +21,7 @@ import libvirt
 from drivers.errors import Busy, Conflict, DriverError, Refused, Unknown
 from drivers.libvirt.access import LOCAL_ONLY
 from drivers.libvirt.connect import Connections
-from drivers.libvirt.migration import checks, copies, settle
+from drivers.libvirt.migration import checks, copies, direct, settle
 from drivers.libvirt.migration.copies import Copies
 from drivers.libvirt.migration.monitor import Monitor, progress_of
 from drivers.libvirt.migration.parameters import Route, Terms, address_in, terms
@@ -29,8 +29,6 @@ from drivers.libvirt.migration.refusals import explain, is_about_the_peer
 from drivers.libvirt.migration.sides import Side, look
 from drivers.moving import Migration, Progress
 
-PATIENCE = 7 * 24 * 3600.0
-"""Seconds that the call itself may take: whether it gets anywhere is the monitor's to judge."""
 COMPLETED = libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED | libvirt.VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED
 DISTRUST = 3600.0  # seconds for which a peer that could not be connected to is not tried again
 Told = Callable[[Progress], None]
@@ -111,21 +109,11 @@ class Live:
         with self.source.long() as conn:
             domain = self.source.call(self.operation, conn.lookupByUUIDString, self.request.uuid)
             arguments = (uri, dict(wanted.parameters), wanted.flags | libvirt.VIR_MIGRATE_PEER2PEER)
-            self.source.call(self.operation, domain.migrateToURI3, *arguments, deadline=PATIENCE)
+            self.source.call(self.operation, domain.migrateToURI3, *arguments, deadline=direct.PATIENCE)
 
     def _direct(self, route: Route) -> None:
-        """Both connections are this call's alone, and the target's stays open as long as the call lasts."""
-        wanted = self._terms(route, "")
-        lease = self.target.lease("long")
-        try:
-            with self.source.long() as conn:
-                domain = self.source.call(self.operation, conn.lookupByUUIDString, self.request.uuid)
-                migrate = lease.lent(
-                    lambda other: domain.migrate3(other, dict(wanted.parameters), wanted.flags) is not None
-                )
-                self.source.call(self.operation, migrate, deadline=PATIENCE)
-        finally:
-            lease.release()
+        way = direct.Way(self.source, self.target)
+        direct.lead(way, self.request.uuid, self.operation, self._terms(route, ""))
 
     def _terms(self, route: Route, uri: str) -> Terms:
         """QEMU goes the way that libvirtd goes, or that we go, unless there is a migration network."""

@@ -16,7 +16,7 @@ from drivers.libvirt.connect import Connections
 from drivers.libvirt.migration import relocate, settle
 from drivers.libvirt.migration.live import Live
 from drivers.libvirt.migration.monitor import progress_of
-from drivers.libvirt.migration.sides import migrating_out
+from drivers.libvirt.migration.sides import BROKEN, migrating_out
 
 
 class Migrations:
@@ -54,9 +54,10 @@ class Migrations:
             try:
                 domain = self._connections.call(operation, conn.lookupByUUIDString, uuid)
                 stats = self._stats(operation, domain)
+                broken = tuple(self._connections.call(operation, domain.state)) in BROKEN
             except (Missing, Conflict, Unsupported):
                 return None
-        return progress_of(stats) if migrating_out(stats) else None
+        return progress_of(stats) if migrating_out(stats) and not broken else None
 
     def settle(self, uuid: str, target: Host) -> str:
         """See drivers.base.Migrations."""

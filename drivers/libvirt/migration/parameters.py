@@ -69,6 +69,11 @@ def address_in(uri: str) -> str:
     return "" if host in LOOPBACK else host
 
 
+def tcp(address: str) -> str:
+    """The URI by which the source's QEMU reaches the target's."""
+    return f"tcp://[{address}]" if ":" in address else f"tcp://{address}"
+
+
 def _check(request: Migration, route: Route) -> None:
     operation = f"migrate vm/{request.uuid}"
     asked = {
@@ -111,8 +116,7 @@ def _flags(request: Migration, route: Route, peer_to_peer: bool) -> int:
 def _parameters(request: Migration, route: Route) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if route.address:
-        host = f"[{route.address}]" if ":" in route.address else route.address
-        found[libvirt.VIR_MIGRATE_PARAM_URI] = f"tcp://{host}"
+        found[libvirt.VIR_MIGRATE_PARAM_URI] = tcp(route.address)
     if request.bandwidth:
         found[libvirt.VIR_MIGRATE_PARAM_BANDWIDTH] = request.bandwidth
     if request.copy:

@@ -7,19 +7,31 @@ copy is ended only where the other one is proved to be the VM; both are never re
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Literal
 
 from drivers.errors import Busy, DriverError, Missing, Unknown
 from drivers.libvirt.connect import Connections
+from drivers.libvirt.migration import postcopy
 from drivers.libvirt.migration.checks import forget
-from drivers.libvirt.migration.sides import Side, look
+from drivers.libvirt.migration.sides import RUNNING, Side, look
 
 Step = Literal[
-    "none", "kill here", "kill there", "resume here", "resume there", "define there", "forget here", "forget there"
+    "none",
+    "kill here",
+    "kill there",
+    "resume here",
+    "resume there",
+    "define there",
+    "forget here",
+    "forget there",
+    "join",
 ]
 STEPS = 6
 """More than any row of the table needs."""
+LOOKS = 10
+"""A second apart: libvirt may take the old break for one of the resumed migration, while QEMU sees it to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +63,20 @@ def judge(here: Side | None, there: Side | None, source: str, target: str) -> Ve
 
 def _postcopy(here: Side | None, there: Side | None, source: str, target: str) -> Verdict:
     """Each half has what the other needs, and only a resumed migration brings them together. One alone is nothing."""
-    if there is not None and not there.split and (here is None or here.off):
+    if there is not None and (here is None or here.off) and (not there.split or _sent_all(here, there)):
         return _runs_there(here, there, target)
+    if here is not None and here.split and there is not None and not there.off:
+        return Verdict("join", f"its memory lies on {source} and on {target}, since a post-copy broke")
     if here is not None and there is not None and not there.off:
-        said = (
-            f"its memory lies on {source} and on {target}, since a post-copy broke: resume that with `virsh migrate "
-            f"--postcopy --postcopy-resume` (libvirt before 11.4 may hang), or cut its power on both and start it anew"
-        )
+        said = f"its memory goes from {source} to {target} in a post-copy: wait for its end"
     else:
         said = "a post-copy broke, and one half of its memory is gone: cut its power where it is, and start it anew"
     return Verdict("none", said, certain=False)
+
+
+def _sent_all(here: Side | None, there: Side) -> bool:
+    """Whether QEMU on the source has seen it to its end, though somebody saw it break on the target."""
+    return here is not None and here.moved_on and there.state in RUNNING
 
 
 def _runs_here(here: Side, there: Side | None, source: str, target: str) -> Verdict:
@@ -160,7 +176,7 @@ def both(source: Connections, target: Connections, uuid: str, operation: str) ->
 
 def settle(source: Connections, target: Connections, uuid: str) -> str:
     """See drivers.base.Migrations.settle."""
-    operation = f"settle vm/{uuid}"
+    operation, broken = f"settle vm/{uuid}", ""
     for _ in range(STEPS):
         here, there = _looked(source, target, uuid, operation)
         if here is None and there is None:
@@ -172,7 +188,12 @@ def settle(source: Connections, target: Connections, uuid: str) -> str:
             raise Unknown(source.host, operation, verdict.said)
         if verdict.step == "none":
             return verdict.said
-        _do(verdict.step, source, target, (uuid, operation, here or there))
+        if verdict.step != "join":
+            _do(verdict.step, source, target, (uuid, operation, here or there))
+        elif broken:
+            raise Unknown(source.host, operation, f"{verdict.said}, and it could not be resumed: {broken}")
+        else:
+            broken = _join(source, target, uuid, operation)
     raise Unknown(source.host, operation, "it changes faster than it can be settled")
 
 
@@ -182,6 +203,20 @@ def _looked(source: Connections, target: Connections, uuid: str, operation: str)
     except DriverError as error:
         detail = f"{error.host} cannot be asked ({error.detail}), and both hosts have to be looked at"
         raise Unknown(source.host, operation, detail) from error
+
+
+def _join(source: Connections, target: Connections, uuid: str, operation: str) -> str:
+    """Brings the two halves of its memory together; why not, or "". It may be through even so: that is to be seen."""
+    try:
+        postcopy.resume(source, target, uuid, operation)
+    except DriverError as error:
+        for _ in range(LOOKS):
+            here, _there = _looked(source, target, uuid, operation)
+            if here is None or not here.split:
+                break
+            time.sleep(1)
+        return error.detail
+    return ""
 
 
 def _do(step: Step, source: Connections, target: Connections, what: tuple[str, str, Side | None]) -> None:

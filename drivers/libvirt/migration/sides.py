@@ -25,10 +25,11 @@ RUNNING = (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_BLOCKED)
 OFF = (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_CRASHED)
 ARRIVING = (libvirt.VIR_DOMAIN_PAUSED_MIGRATION, libvirt.VIR_DOMAIN_PAUSED_STARTING_UP)
 _IN_POSTCOPY = (libvirt.VIR_DOMAIN_PAUSED_POSTCOPY, libvirt.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED)
-_BROKEN = (
+BROKEN = (
     (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED),
     (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_RUNNING_POSTCOPY_FAILED),
 )
+"""The halves of a VM whose post-copy broke, the source's and the target's: libvirt keeps a job that nobody is at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ class Side:
     @property
     def split(self) -> bool:
         """A post-copy that broke: libvirt keeps both halves until the migration is resumed."""
-        return (self.state, self.reason) in _BROKEN
+        return (self.state, self.reason) in BROKEN
 
     @property
     def alive(self) -> bool:

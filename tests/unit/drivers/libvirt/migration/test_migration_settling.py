@@ -39,6 +39,7 @@ def of(host: str, text: str) -> Side | None:
         "saved": side(OFF, host=host, saved=True),
         "snapshots": side(OFF, host=host, snapshots=True),
         "half": side(PAUSED, libvirt.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED, host=host),
+        "broken running half": side(RUNNING, libvirt.VIR_DOMAIN_RUNNING_POSTCOPY_FAILED, host=host),
         "running half": side(RUNNING, libvirt.VIR_DOMAIN_RUNNING_POSTCOPY, host=host),
     }
     return sides.get(text)
@@ -88,11 +89,16 @@ TABLE = [
     ("off", "foreign", None),
     ("foreign", "off", None),
     ("off", "saved", None),
-    ("half", "half", None),
-    ("half", "running half", None),
+    ("half", "half", "join"),
+    ("half", "running half", "join"),
+    ("running half", "half", None),
     ("half", "", None),
     ("half", "off", None),
     ("migrated", "running half", "forget here"),
+    ("migrated", "broken running half", "forget here"),
+    ("off", "broken running half", None),
+    ("", "broken running half", None),
+    ("migrated", "half", None),
     ("", "", None),
 ]
 
