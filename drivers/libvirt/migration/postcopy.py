@@ -61,4 +61,6 @@ def _remaining(source: Connections, uuid: str, operation: str) -> int:
 def _check(host: str, operation: str, version: int, crashes: range) -> None:
     if version < SINCE or version in crashes:
         told = f"{version // 1_000_000}.{version // 1000 % 1000}"
-        raise Unsupported(host, operation, f"its libvirt {told} cannot resume a post-copy; 9.0, and 11.4 or later, can")
+        raise Unsupported(
+            host, operation, f"its libvirt {told} cannot resume a post-copy (9.0 or later can, but for 11.2 and 11.3)"
+        )
