@@ -78,7 +78,7 @@ def refuse_if_it_answers(name: str, app: App, revision: Revision) -> None:
 
 
 def _say(name: str, entry: dict[str, object] | None, uri: str) -> None:
-    held = f"number of its VMs when it was seen last: {entry['vms']}" if entry else "it was never seen from here"
+    held = f"VMs when it was seen last: {entry['vms']}" if entry else "it was never seen from here"
     print(
         f"host/{name} ({entry['uri'] if entry else uri}); {held}.\nWhat it holds will count as gone, and may be made "
         "or started elsewhere. If it still runs, its VMs run twice and damage their disks: cut its power."
