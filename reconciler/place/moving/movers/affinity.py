@@ -14,12 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from reconciler.diff.context import Context
 from reconciler.place import affinity
 from reconciler.place.choose import Room
 from reconciler.place.demand import Demand
-from reconciler.place.moving.movers.rest import at_rest
+from reconciler.place.moving.movers.rest import at_rest, movable
 from reconciler.place.moving.wish import Wish
 from reconciler.place.standing import Circle
 from specs.resource import Location
@@ -128,7 +129,7 @@ def _hard_circles(cluster: _Cluster) -> Steps:
         breaking = _breaking(circle, cluster)
         for asked in breaking:
             among = better.hosts(asked)
-            if not among or tried >= _MOST_TRIED:
+            if not among or tried >= _MOST_TRIED or not movable(asked, cluster.context):
                 continue
             tried += 1
             if (yield from _try(_circle_wish(circle, asked, among, cluster), cluster)):
@@ -196,7 +197,8 @@ def _soft(cluster: _Cluster) -> Steps:
     scored = [(asked, _scores(asked, room)) for name in sorted(names) if (asked := cluster.vm(name)) is not None]
     worst = [each for each in scored if sum(each[1])]
     worst.sort(key=lambda each: (-each[1][0], -each[1][1], each[0].name))
-    for asked, _ in worst[:_MOST_TRIED]:
+    listed = (asked for asked, _ in worst if movable(asked, cluster.context))
+    for asked in islice(listed, _MOST_TRIED):
         among = tuple(each for each in cluster.better(asked, _soft_measure) if not _harder(asked, each, room))
         if among and (yield from _try(_soft_wish(asked, among, cluster), cluster)):
             return True

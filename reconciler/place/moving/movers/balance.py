@@ -24,7 +24,7 @@ from reconciler.diff.context import Context
 from reconciler.place import affinity
 from reconciler.place.choose import Room
 from reconciler.place.demand import Demand
-from reconciler.place.moving.movers.rest import at_rest
+from reconciler.place.moving.movers.rest import at_rest, movable
 from reconciler.place.moving.wish import Wish
 
 _MARGIN = 5
@@ -83,7 +83,8 @@ def wishes(context: Context, room: Room) -> Iterator[Wish]:
     for name, hosts in at_rest(context, room):
         policy = room.policy(name)
         cluster = _Cluster(hosts=hosts, room=room, parameters=policy.parameters, vm_loads=context.observed.vm_loads)
-        for number, each in enumerate(BALANCERS[policy.balancer](cluster)):
+        plans = (each for each in BALANCERS[policy.balancer](cluster) if movable(each.asked, context))
+        for number, each in enumerate(plans):
             before = room.where[each.asked.name]
             yield Wish(vm=each.asked.name, why=each.why, among=each.among, must=False)
             if room.where[each.asked.name] != before or number + 1 >= _MOST_TRIED:

@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from drivers.seen import SeenHost
 from reconciler.diff.context import Context
 from reconciler.place.choose import Room
+from reconciler.place.demand import Demand
 from reconciler.place.hosts.hoststate import POWER, State, by_hand, states, upgrading
+from reconciler.place.moving import preflight
+from reconciler.place.moving.wish import home_of
 from specs.resource import Ref
 
 _CALM = (State.UP, State.MAINTENANCE, State.DOWN)
@@ -34,6 +37,12 @@ def at_rest(context: Context, room: Room) -> Iterator[tuple[str, tuple[str, ...]
         busy = upgrading(cluster, context) or by_hand(Ref("Cluster", cluster), POWER, context)
         if calm and not busy and len(up) > 1 and not any(_migrates(context.observed.hosts.get(name)) for name in hosts):
             yield cluster, up
+
+
+def movable(asked: Demand, context: Context) -> bool:
+    """Whether a VM could go anywhere at all, without an operator; those that cannot are not worth a try."""
+    home = home_of(asked.vm, context) if asked.vm.migration.mode == "automatic" or not asked.present else None
+    return home is not None and preflight.stuck(home, context) is None
 
 
 def _moved(room: Room) -> Iterator[str]:

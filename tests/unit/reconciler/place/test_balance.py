@@ -196,3 +196,11 @@ def test_balancing_never_flaps_whatever_the_loads_are(policy, limits, busy, size
         been.append(dict(site.where))
         if not site.step():
             return
+
+
+def test_vms_that_must_not_move_do_not_keep_others_from_it() -> None:
+    policy = "{policy: vm_evenly_distributed, parameters: {HighVmCount: 2, MigrationThreshold: 2}}"
+    bound = [f"a{number:02}" for number in range(25)]
+    vms = "".join(vm(name, f"migration: {'never' if name < 'a12' else 'manual'}") for name in bound) + vm("z")
+    documents = document("Cluster", "default", f"{{schedulingPolicy: {policy}}}") + host("kvm1") + host("kvm2") + vms
+    assert paper(documents, f"kvm1: {' '.join(bound)} z").step() == ["z: kvm1 → kvm2"]

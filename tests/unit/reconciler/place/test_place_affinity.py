@@ -226,3 +226,12 @@ def test_a_rule_about_hosts_counts_for_all_that_belong_together() -> None:
 def test_where_no_host_that_is_up_may_run_all_of_a_group_each_goes_where_it_may() -> None:
     site = paper(HOSTS + BOUND + group("g", TOGETHER), "", unseen=frozenset({"kvm2", "kvm3"}))
     assert choose(demand(site.wanted.vms["a"]), site.room()).host == "kvm1"
+
+
+@pytest.mark.parametrize("hard", ["true", "false"])
+def test_vms_that_must_not_move_do_not_keep_others_from_being_put_right(hard: str) -> None:
+    bound = [f"a{number:02}" for number in range(60)]
+    vms = "".join(vm(name, "migration: never") for name in bound) + vm("z")
+    rule = f"vms: [{', '.join(bound)}, z], vmRule: {{polarity: negative, enforcing: {hard}}}"
+    site = paper(HOSTS + vms + group("g", rule), f"kvm1: {' '.join(bound)} z")
+    assert site.step() == ["z: kvm1 → kvm2"]
