@@ -21,9 +21,7 @@ from drivers.lab.guest import image
 from drivers.lab.lab import Lab
 from drivers.lab.paths import SHARED_IN_HOST
 from tests.live.command import Gitvirt
-from tests.live.site import LiveSite
-
-HOSTS = 3
+from tests.live.site import HOSTS, LiveSite
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from drivers.lab.lab import Lab
+from drivers.lab.paths import host_name
 from drivers.lab.repository import write_repository
 from drivers.seen import SeenVm
 from reconciler import cycle, settings
@@ -21,6 +22,8 @@ from reconciler.diff.context import Allowed
 from reconciler.plan.plan import Plan, Step
 from specs.load import load
 
+HOSTS = 3
+
 
 class LiveSite:
     """A repository beside the lab's hosts. Connections are kept between passes, as the daemon does."""
@@ -28,9 +31,19 @@ class LiveSite:
     def __init__(self, lab: Lab, folder: Path) -> None:
         self.lab, self.folder = lab, folder / "repo"
         list(write_repository(lab, self.folder))
+        self._leave_out_others()
         loaded = settings.load().model_copy(update={"state": str(folder / "state")})
         self.settings = loaded
         self.app = self._app()
+
+    def _leave_out_others(self) -> None:
+        """A lab may have more hosts than its tests speak of: a developer's, or one to which a test has added."""
+        ours = {host_name(number) for number in range(1, HOSTS + 1)}
+        others = [file for file in (self.folder / "hosts").iterdir() if file.stem not in ours]
+        for file in others:
+            file.unlink()
+        if others:
+            self.commit("Leave the others out")
 
     def _app(self) -> App:
         from drivers.git import open_repository
