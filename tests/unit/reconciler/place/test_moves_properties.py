@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from site_on_paper import GIB, Paper, document, group, host, vm, wanted
 
 from reconciler.desired.affinity import WantedAffinity
+from reconciler.diff.compare import compare
 from reconciler.place.choose import choose, demand
+from reconciler.plan import planner
+from reconciler.plan.plan import MigrateVm, RelocateVm, StartVm
 from specs.affinity import united
 from specs.errors import LoadFailed
 
@@ -192,3 +195,21 @@ def test_a_pass_makes_few_moves(site: Paper) -> None:
     for_better = [move for move in moved if move.mover in ("affinity", "balance")]
     assert not for_better or len(moved) == len(for_better)
     assert len(for_better) <= 1 or all("affinitygroup/" in move.why for move in for_better)
+
+
+@MODEST
+@given(sites(), st.sets(st.sampled_from(VMS)))
+def test_no_plan_starts_a_vm_where_it_must_not_run(site: Paper, down: set[str]) -> None:
+    site.off |= down & site.where.keys()
+    context = site.context()
+    plan = planner.make(compare(context), context)
+    started = {step.ref.name: step.host for step in plan.steps if isinstance(step.call, StartVm)}
+    moved = {step.ref.name: step.call.target for step in plan.steps if isinstance(step.call, MigrateVm | RelocateVm)}
+    site.where |= moved | started
+    site.off -= started.keys()
+    for name, at in started.items():
+        assert at in site.wanted.vms[name].hosts
+        assert host_breaks(site, name) == 0, name
+        for each in site.wanted.affinity.values():
+            if each.vm_rule == "negative":
+                assert not [pair for pair in pairs(site, each, site.where) if name in pair], each.name
