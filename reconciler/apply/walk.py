@@ -58,6 +58,7 @@ class _Walk:
         self.plan, self.walker = plan, walker
         self.waiting = {each.id: each for each in plan.steps}
         self.running: Counter[str] = Counter()
+        self.under_way = 0
         self.moving: Counter[tuple[str, str]] = Counter()
         self.outcomes: dict[str, Outcome] = {}
         self.ended: queue.SimpleQueue[tuple[Step, Outcome | BaseException]] = queue.SimpleQueue()
@@ -74,9 +75,9 @@ class _Walk:
 
     def _all(self) -> BaseException | None:
         """Returns when no step is left or running, or with what one raised that is no driver's error."""
-        while self.waiting or self.running.total():
+        while self.waiting or self.under_way:
             self._begin()
-            if not self.running.total():
+            if not self.under_way:
                 self._skip_rest()
                 return None
             if (error := self._end_one()) is not None:
@@ -95,13 +96,15 @@ class _Walk:
     def _drain(self) -> None:
         """Lets running steps end and begins no more: whoever gets the error gives up the lock that keeps others off."""
         self.walker.stop.set()
-        while self.running.total():
+        while self.under_way:
             with contextlib.suppress(Exception):
                 self._end_one()
 
     def _begin(self) -> None:
         """Starts what is ready and fits the limits; skips what can never run."""
         for step in list(self.waiting.values()):
+            if self._full(step.host):
+                continue  # most of a long plan, each time that a step ends: asked first
             bad = self._hindered(step)
             if bad is not None:
                 del self.waiting[step.id]
@@ -121,10 +124,11 @@ class _Walk:
                 return f"needs `{before.step.what}` of {before.step.ref}, which {before.status}"
         return None
 
-    def _ready(self, step: Step) -> bool:
+    def _full(self, host: str) -> bool:
         limits = self.walker.limits
-        if self.running[step.host] >= limits.host or self.running.total() >= limits.total:
-            return False
+        return self.running[host] >= limits.host or self.under_way >= limits.total
+
+    def _ready(self, step: Step) -> bool:
         return all(each in self.outcomes for each in step.after) and self._may_move(step)
 
     def _may_move(self, step: Step) -> bool:
@@ -135,6 +139,7 @@ class _Walk:
 
     def _count(self, step: Step, change: int) -> None:
         self.running[step.host] += change
+        self.under_way += change
         if isinstance(step.call, MigrateVm):
             for end in _ends(step, step.call):
                 self.moving[end] += change

@@ -1,0 +1,50 @@
+"""Walks: how many steps run at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from reconciler.apply.dispatch import Tools
+from reconciler.apply.outcome import Outcome, Status
+from reconciler.apply.walk import Limits, Walker, walk
+from reconciler.plan.plan import Plan, StartVm, Step
+from specs.resource import Ref
+
+
+def plan(hosts: tuple[str, ...], count: int) -> Plan:
+    """A plan that starts that many VMs on each host; nobody is connected, so that each step fails at once."""
+    steps = [
+        Step(id=f"{host}/{number}", ref=Ref("VirtualMachine", "web"), host=host, what="start", call=StartVm(uuid="u"))
+        for number in range(count)
+        for host in hosts
+    ]
+    return Plan(repository="r", name="test", revision="", taken=0, steps=tuple(steps))
+
+
+def never(*_: object) -> None:
+    raise AssertionError("no step here needs it")
+
+
+class NoTime:
+    """Time that no step here asks for."""
+
+    now = wait = never
+
+
+@pytest.mark.parametrize(("limits", "in_all"), [(Limits(host=3, total=64), 6), (Limits(host=8, total=5), 5)])
+def test_as_many_steps_run_at_once_as_the_limits_allow_and_all_of_them_in_the_end(limits: Limits, in_all: int) -> None:
+    running: Counter[str] = Counter()
+    most: Counter[str] = Counter()
+
+    def tell(step: Step, outcome: Outcome | None) -> None:
+        running[step.host] += 1 if outcome is None else -1
+        most[step.host] = max(most[step.host], running[step.host])
+        most["all"] = max(most["all"], running.total())
+
+    tools = Tools(open_image=never, pause=NoTime())  # type: ignore[arg-type]
+    run = walk(plan(("kvm1", "kvm2"), 20), Walker(hosts={}, tools=tools, limits=limits, tell=tell))
+    assert run.count(Status.FAILED) == 40
+    assert most["all"] == in_all
+    assert max(most["kvm1"], most["kvm2"]) <= limits.host
