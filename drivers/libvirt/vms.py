@@ -86,7 +86,7 @@ class Vms:
             domain = self._define(conn, xml, operation, patched=bool(new.xml))
             edits = tuple(Edit(path=path, after=value) for path, value in new.fields.items())
             found = self._again(domain, operation)
-            self._prove(found, VmEdit(uuid=new.uuid, expects=None, mark=new.mark, config=edits, xml=new.xml), ())
+            self._prove(found, VmEdit(uuid=new.uuid, expects=None, mark=new.mark, config=edits, xml=new.xml))
 
     def check(self, request: NewVm | VmEdit) -> str:
         """See drivers.base.Vms."""
@@ -132,7 +132,7 @@ class Vms:
             self._define(conn, write(found.config), operation, patched=bool(edit.xml))
             if found.running:
                 self._mark_live(found, written, operation)
-            self._prove(self._again(found.domain, operation), edit, refusals)
+            self._prove(self._again(found.domain, operation), edit)
             return refusals
 
     def mark(self, uuid: str, expects: int | None, mark: Mark | None) -> None:
@@ -289,7 +289,7 @@ class Vms:
             if self._call(operation, found.domain.isActive):
                 raise  # else it stopped meanwhile, and the definition has the mark
 
-    def _prove(self, found: _Found, edit: VmEdit, refusals: tuple[Refusal, ...]) -> None:
+    def _prove(self, found: _Found, edit: VmEdit) -> None:
         """Reads back: the mark, every field of the definition, the patches."""
         operation = f"verify vm/{found.name}"
         if found.mark is None or found.mark.generation != edit.mark.generation:

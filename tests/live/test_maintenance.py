@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from drivers.lab.lab import Lab
 from drivers.seen import Power
 from tests.live import counting
 from tests.live.command import Gitvirt
@@ -18,13 +16,6 @@ from tests.live.site import LiveSite, machine
 pytestmark = pytest.mark.live
 
 HOSTS = ("kvm1", "kvm2", "kvm3")
-
-
-@pytest.fixture
-def site(lab: Lab, tmp_path: Path) -> Iterator[LiveSite]:
-    found = LiveSite(lab, tmp_path)
-    yield found
-    found.close()
 
 
 def where(site: LiveSite, name: str) -> str:
