@@ -36,6 +36,7 @@ def asking(wanted: Wanted) -> frozenset[str]:
 def settle(wanted: Wanted, observed: Observed) -> Wanted:
     """The same, with an address for every device of a VM that exists; what its host cannot give is a text in words."""
     settled: dict[str, WantedVm] = {}
+    given: dict[str, dict[str, str]] = {}  # in this pass, by host
     for name, vm in sorted(wanted.vms.items()):
         there = _there(vm, observed) if vm.device_choices else ()
         if not there:
@@ -43,8 +44,10 @@ def settle(wanted: Wanted, observed: Observed) -> Wanted:
         found = min(there, key=lambda each: (not each.vm.running, each.host))
         seen = observed.seen[found.host]
         others = [each for each in seen.vms if each.uuid != found.vm.uuid]
-        taken = {**_held(others), **_given(settled.values(), found.host, observed)}
+        taken = {**_held(others), **given.get(found.host, {})}
         settled[name] = _with(vm, _choose(vm, seen, taken, _recorded(vm, found, seen)))
+        for host in {each.host for each in there}:
+            given.setdefault(host, {}).update(dict.fromkeys(_addresses(settled[name].fields), f"vm/{name}"))
     return replace(wanted, vms={**wanted.vms, **settled}) if settled else wanted
 
 
@@ -164,15 +167,6 @@ def _taken(asked: Demand, host: str, room: Room) -> Taken:
         **_held(each for each in room.seen[host].vms if each.name != name),
         **{address: f"vm/{vm.name}" for vm in planned for address in _addresses(vm.fields)},
     }
-
-
-def _given(vms: Iterable[WantedVm], host: str, observed: Observed) -> Taken:
-    """What was given to others of that host in this pass."""
-    found: dict[str, str] = {}
-    for vm in vms:
-        if any(each.host == host for each in _there(vm, observed)):
-            found.update(dict.fromkeys(_addresses(vm.fields), f"vm/{vm.name}"))
-    return found
 
 
 def _held(vms: Iterable[SeenVm]) -> Taken:
