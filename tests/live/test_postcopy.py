@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from drivers.lab.lab import Lab
@@ -43,13 +40,6 @@ def state(lab: Lab, host: str) -> str:
     return inside(lab, host, "virsh domstate --reason web || true")
 
 
-@pytest.fixture
-def site(lab: Lab, tmp_path: Path) -> Iterator[LiveSite]:
-    found = LiveSite(lab, tmp_path)
-    yield found
-    found.close()
-
-
 def test_a_post_copy_that_broke_is_resumed_or_told_to_be_lost(site: LiveSite, lab: Lab) -> None:
     """QEMU on the target may hang over a page that it lacks, sooner on a slow machine: then nobody can resume it."""
     web = Traveller(site)
@@ -63,10 +53,11 @@ def test_a_post_copy_that_broke_is_resumed_or_told_to_be_lost(site: LiveSite, la
         assert doubles.settles(change)
         (outcome,) = site.apply().outcomes.values()
         hangs = "could not be resumed" in outcome.error
+        print(f"QEMU on the target {'hangs' if hangs else 'answers'}: {outcome}")
         if hangs:
             inside(lab, "kvm2", "virsh destroy web")
             inside(lab, "kvm1", "virsh destroy web && virsh undefine --keep-nvram web")
-        web.settled()
+        web.settled()  # it runs, once
     if not hangs:
         assert web.host == "kvm2"
         web.went_on()

@@ -45,10 +45,9 @@ def _answers(source: Connections, target: Connections, uuid: str, operation: str
             domain = target.call(operation, conn.lookupByUUIDString, uuid)
             target.call(operation, domain.memoryStats, deadline=ANSWER)
     except Unknown as error:
-        detail = (
-            f"QEMU on {target.host} waits for a page of memory and answers no more: cut the VM's power on both hosts"
-        )
-        raise Unknown(error.host, error.operation, f"{detail}, and start it anew") from error
+        lost = f"QEMU on {target.host} waits for a page of memory and answers no more, so its memory is lost"
+        way = f"`virsh destroy` it on both hosts and `virsh undefine --keep-nvram` it on {source.host}"
+        raise Unknown(error.host, error.operation, f"{lost}: {way}; the next pass starts it anew") from error
 
 
 def _remaining(source: Connections, uuid: str, operation: str) -> int:
