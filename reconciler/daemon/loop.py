@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -39,6 +40,10 @@ _WORLD = (DriverError, SpecError, OSError)
 """What the source, the hosts and this machine may raise: no reason to end."""
 
 
+Key = tuple[str, ...]
+"""What a log line that tells a state is about: its event, the object, and why, without the figures of the moment."""
+
+
 @dataclass(slots=True)
 class Passed:
     """The last pass, as `gitvirt sync` and `status` hear of it."""
@@ -65,6 +70,7 @@ class Daemon:
         self._wanted: cycle.Revision | None = None
         self._seen_revision, self._unread = "", False
         self._watched: dict[str, Host] = {}
+        self._kept_back: frozenset[Key] = frozenset()
         self._begun = 0
         self._forget = False
         self._away = 0.0
@@ -218,16 +224,12 @@ class Daemon:
                 host.watch(lambda where, ref: self.wakes.wake(f"event of {where}"))
 
     def _tell_plan(self, plan: Plan, reasons: frozenset[str]) -> None:
-        for change in plan.changes:
-            if change.held:
-                log.warning(
-                    "change.held", ref=str(change.ref), host=change.host, verb=change.verb, why=str(change.held)
-                )
-            for each in change.fields:
-                if each.held:
-                    log.warning("field.held", ref=str(change.ref), field=each.path, why=str(each.held))
-        for warned in plan.warnings:
-            log.warning("plan.warning", text=warned.text)
+        """What is kept back is told when that begins or its reason changes, not in every pass."""
+        found = dict(_kept_back(plan))
+        for key, facts in found.items():
+            if key not in self._kept_back:
+                log.warning(key[0], **facts)
+        self._kept_back = frozenset(found)
         if plan.steps:
             log.info("plan", steps=len(plan.steps), digest=plan.digest, why=sorted(reasons))
 
@@ -272,3 +274,18 @@ def _not_taken(before: Catalog, catalog: Catalog) -> str:
     if not same(before, catalog):
         return "the repository's id changed; start the daemon anew for another repository"
     return lost(before, catalog)
+
+
+def _kept_back(plan: Plan) -> Iterator[tuple[Key, dict[str, str]]]:
+    """What the plan does not do, and what it warns of."""
+    for change in plan.changes:
+        ref = str(change.ref)
+        if change.held:
+            facts = {"ref": ref, "host": change.host, "verb": str(change.verb), "why": str(change.held)}
+            yield ("change.held", ref, change.verb, change.held.reason), facts
+        for each in change.fields:
+            if each.held:
+                facts = {"ref": ref, "field": each.path, "why": str(each.held)}
+                yield ("field.held", ref, each.path, each.held.reason), facts
+    for warned in plan.warnings:
+        yield ("plan.warning", warned.text), {"text": warned.text}

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import structlog
 
 from drivers.base import Host
 from drivers.git import Repository
@@ -177,6 +178,25 @@ def test_a_revision_that_lost_all_vms_is_not_taken(again: bool, site: Site, daem
     commit(site)
     passes(running)
     assert described(site, "a") == "new"
+
+
+def test_what_is_held_is_logged_when_that_begins_and_again_only_after_it_ended(site: Site, daemon: Daemon) -> None:
+    def told() -> list[str]:
+        with structlog.testing.capture_logs() as lines:
+            passes(daemon)
+        return [f"{each['ref']} {each['why'].partition(':')[0]}" for each in lines if each["event"] == "change.held"]
+
+    huge = machine("b").replace("96MiB", "900GiB")
+    site.vms(machine("a"), huge)
+    commit(site)
+    assert told() == ["vm/b NoHost"]
+    assert told() == []
+    site.vms(machine("a"))
+    commit(site)
+    assert told() == []
+    site.vms(machine("a"), huge)
+    commit(site)
+    assert told() == ["vm/b NoHost"]
 
 
 def test_a_daemon_that_is_started_for_another_repository_takes_it(site: Site, daemon: Daemon) -> None:
