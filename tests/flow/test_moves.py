@@ -113,6 +113,7 @@ def test_how_far_it_is_is_told(site: Site) -> None:
     tools = Tools(open_image=site.open_image, pause=NoWait(site.clock))
     walker = Walker(hosts=looked.hosts, tools=tools, moved=lambda step, *how: told.append(how))
     assert cycle.act(looked, walker).good
-    what, done, total = told[-1]
+    (what, done, total), *_, last = told
     assert what.startswith("copying")
     assert 0 < done < total == 96 << 20
+    assert last == ("done", total, total)

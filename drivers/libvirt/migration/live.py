@@ -108,7 +108,7 @@ class Live:
         wanted = self._terms(route, uri)
         with self.source.long() as conn:
             domain = self.source.call(self.operation, conn.lookupByUUIDString, self.request.uuid)
-            arguments = (uri, dict(wanted.parameters), wanted.flags | libvirt.VIR_MIGRATE_PEER2PEER)
+            arguments = (uri, dict(wanted.parameters), wanted.flags)
             self.source.call(self.operation, domain.migrateToURI3, *arguments, deadline=direct.PATIENCE)
 
     def _direct(self, route: Route) -> None:
