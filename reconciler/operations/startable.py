@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.diff import outage
 from reconciler.diff.context import Context
 from reconciler.diff.power import moved_away
 from reconciler.operations.scene import Target
+from reconciler.place.choose import refusal
 from reconciler.place.hosts.hoststate import maintenance
+from reconciler.place.moving.movers.start import HARD
+from reconciler.place.room import furnish
 from specs.attachment import is_network
 from specs.fields import entries
 
@@ -57,6 +60,20 @@ def _moved_away(target: Target, context: Context) -> Iterator[Obstacle]:
 def _maintenance(target: Target, context: Context) -> Iterator[Obstacle]:
     if why := maintenance(target.where, context):
         yield Obstacle(text=f"{target.where} is in maintenance ({why})", risk=True)
+
+
+def _declared_elsewhere(target: Target, context: Context) -> Iterator[Obstacle]:
+    """Its `hosts:` and hard affinity rules, as a plan minds them; the room is furnished only where there are any."""
+    name, wanted = target.ref.name, target.wanted
+    ruled = any(name in each.vms for each in context.wanted.affinity.values())
+    if wanted is None or (target.where in wanted.hosts and not ruled):
+        return
+    room = furnish(context, networks={}, storage={})
+    if room.where.get(name) != target.where:
+        return
+    room.take(replace(room.leave(name), running=True), target.where)
+    if why := refusal(name, room, HARD):
+        yield Obstacle(text=f"it must not run on {target.where}: {why}; `gitvirt apply` moves it if it can", risk=True)
 
 
 def _powered_down(target: Target, context: Context) -> Iterator[Obstacle]:
@@ -137,4 +154,5 @@ CHECKS: tuple[Check, ...] = (
     _unseen,
     _moved_away,
     _maintenance,
+    _declared_elsewhere,
 )

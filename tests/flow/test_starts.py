@@ -9,8 +9,10 @@ import pytest
 
 from drivers.seen import Power
 from reconciler.diff.change import HeldReason
+from reconciler.operations import power
 from reconciler.plan.plan import MigrateVm, Plan, RelocateVm, StartVm
 from tests.flow.leaving import LOCAL
+from tests.flow.operator import FORCE, PLAIN, Operator
 from tests.flow.site import BASE, Site, host_yaml, said, vm_yaml
 
 
@@ -131,3 +133,24 @@ def test_a_start_that_is_held_is_not_forgotten_when_something_else_changes(site:
     emptied(site)
     site.settle()
     assert site.domain("a")[1].power == Power.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("rule", "spec", "told"),
+    [
+        ("vms: [a], hosts: [kvm2], hostRule: positive", "state: manual", "affinitygroup/rule wants it on kvm2"),
+        ("vms: [a, b], vmRule: negative", "state: manual", "vm/b is there"),
+        ("", "state: manual, hosts: [kvm2]", "its `hosts:` does not name it"),
+    ],
+)
+def test_a_start_by_hand_where_it_must_not_run_needs_a_word(site: Site, rule: str, spec: str, told: str) -> None:
+    alice = Operator(site)
+    off(site, "a", "b")
+    alice.done(power.start, "vm/b", how=PLAIN)
+    site.write("rule.yaml", group(rule) if rule else "")
+    site.vms(vm_yaml("a", spec), vm_yaml("b", "hosts: [kvm1]"))
+    text = alice.declined(power.start, "vm/a", how=PLAIN)
+    assert "it must not run on kvm1" in text
+    assert told in text
+    assert "--force" in text
+    assert alice.do(power.start, "vm/a", how=FORCE).good
