@@ -8,6 +8,8 @@ number noted once and in order, the same bytes. Used by the live tests of moves.
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests import emulator
@@ -60,27 +62,44 @@ def look(guest: Guest) -> Count:
 
 
 def assert_went_on(guest: Guest, before: Count) -> Count:
-    """It is the same boot and process, its memory is whole, and it goes on counting from where it was.
+    """It is the same boot and process, its memory is whole, and it goes on counting from where it was."""
+    with _emulated(guest):
+        now = _same(guest, before)
+        give_up = 50
+        while look(guest).number == now.number:
+            give_up -= 1
+            assert give_up, f"{guest.name} does not count any more"
+        return now
 
-    Where the VM was not booted anew by anybody and yet is another, its emulator is at fault (tests/emulator.py).
-    """
-    assert emulator.boots(guest.name) == before.boots, f"{guest.name} was started anew"
+
+def stop(guest: Guest) -> Count:
+    """It counts no more, and is idle; what it has noted and its bytes stay in its memory."""
+    guest.run("kill $(cat /run/count/pid)")
+    return look(guest)
+
+
+def assert_kept(guest: Guest, before: Count) -> None:
+    """It is the same boot, and has in its memory what it had when it stopped counting."""
+    with _emulated(guest):
+        assert _same(guest, before) == before
+
+
+@contextmanager
+def _emulated(guest: Guest) -> Iterator[None]:
+    """Where the VM was not booted anew by anybody and yet is another, its emulator is at fault (tests/emulator.py)."""
     try:
-        guest.wait_for_agent()  # its channel opens a moment after the guest runs on
-        return _went_on(guest, before)
+        yield
     except (AssertionError, subprocess.CalledProcessError):
         emulator.damaged(guest.name)
         raise
 
 
-def _went_on(guest: Guest, before: Count) -> Count:
+def _same(guest: Guest, before: Count) -> Count:
+    assert emulator.boots(guest.name) == before.boots, f"{guest.name} was started anew"
+    guest.wait_for_agent()  # its channel opens a moment after the guest runs on
     now = look(guest)
     assert (now.boot, now.process) == (before.boot, before.process), f"{guest.name} has booted itself"
     assert now.number >= before.number, f"{guest.name} went back from {before.number} to {now.number}"
-    give_up = 50
-    while look(guest).number == now.number:
-        give_up -= 1
-        assert give_up, f"{guest.name} does not count any more"
     return now
 
 

@@ -21,7 +21,7 @@ SINCE = 9_000_000
 """8.5 and later have the flag, but until 9.0 refuse it where the source saw the migration break."""
 CRASHES = range(11_002_000, 11_004_000)
 """With these versions the target's daemon crashes of it."""
-ANSWER, BEGINNING = 20.0, 60.0  # seconds for QEMU to answer, and for the migration to begin
+BEGINNING = 60.0  # seconds for the hosts to come to terms
 SLOWEST = 16 << 20
 """Bytes a second. What goes slower is given up and begun again at the next pass, with what is there by then."""
 
@@ -31,23 +31,24 @@ def resume(source: Connections, target: Connections, uuid: str, operation: str) 
     for side, crashes in ((source, range(0)), (target, CRASHES)):
         with side.changes() as conn:
             _check(side.host, operation, side.call(operation, conn.getLibVersion), crashes)
-    _answers(source, target, uuid, operation)
     address = address_in(target.where)
     parameters = {libvirt.VIR_MIGRATE_PARAM_URI: tcp(address)} if address else {}
     way = direct.Way(source, target, deadline=BEGINNING + _remaining(source, uuid, operation) / SLOWEST)
-    direct.lead(way, uuid, operation, Terms(flags=FLAGS, parameters=parameters))
-
-
-def _answers(source: Connections, target: Connections, uuid: str, operation: str) -> None:
-    """Raises Unknown if the target's QEMU hangs."""
     try:
-        with target.changes() as conn:
-            domain = target.call(operation, conn.lookupByUUIDString, uuid)
-            target.call(operation, domain.memoryStats, deadline=ANSWER)
+        direct.lead(way, uuid, operation, Terms(flags=FLAGS, parameters=parameters))
     except Unknown as error:
-        lost = f"QEMU on {target.host} waits for a page of memory and answers no more, so its memory is lost"
-        way = f"`virsh destroy` it on both hosts and `virsh undefine --keep-nvram` it on {source.host}"
-        raise Unknown(error.host, error.operation, f"{lost}: {way}; the next pass starts it anew") from error
+        if _hangs(target, uuid, operation):
+            lost = f"QEMU on {target.host} waits for a page of memory and answers no more, so its memory is lost"
+            after = f"`virsh destroy` it on both hosts and `virsh undefine --keep-nvram` it on {source.host}"
+            raise Unknown(target.host, operation, f"{lost}: {after}; the next pass starts it anew") from error
+        raise
+
+
+def _hangs(target: Connections, uuid: str, operation: str) -> bool:
+    """Whether libvirt waits for an answer of the target's QEMU all the while. Asks QEMU itself nothing."""
+    with target.changes() as conn:
+        domain = target.call(operation, conn.lookupByUUIDString, uuid)
+        return bool(target.call(operation, domain.controlInfo, 0)[0] == libvirt.VIR_DOMAIN_CONTROL_OCCUPIED)
 
 
 def _remaining(source: Connections, uuid: str, operation: str) -> int:
