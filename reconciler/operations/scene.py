@@ -86,6 +86,8 @@ def locate(ref: Ref, scene: Scene, *, trashed: bool = False) -> Target:
         raise Declined(nowhere(ref, scene.looked.context))
     if len(found) > 1:
         places = ", ".join(f"{each.host} ({each.vm.power})" for each in found)
+        if any(each.vm.migrating for each in found):  # each may have half of its memory: neither is one too many
+            raise Declined(f"is between hosts, on {places}; let it arrive, or `gitvirt apply` settles where it is")
         raise Declined(f"defined twice, on {places}; undefine the copy that is not the real one, then try again")
     where = found[0]
     assert where.vm.mark is not None

@@ -77,6 +77,10 @@ def _ready(machine: Machine, changes: Sequence[Change], situation: Situation) ->
         return Condition(type="Ready", status="False", reason="Absent", message="no host has it")
     if machine.twice:
         where = ", ".join(each.host for each in machine.twice)
+        if any(each.migrating for each in (vm, *(each.vm for each in machine.twice))):
+            return Condition(
+                type="Ready", status="False", reason="Migrating", message=f"between hosts, also on {where}"
+            )
         return Condition(type="Ready", status="False", reason="DefinedTwice", message=f"also defined on {where}")
     if machine.mark and machine.mark.trashed:
         return Condition(type="Ready", status="False", reason="InTrash", message="it lies in the trash")

@@ -14,9 +14,12 @@ from reconciler.observe.again import overlooked, sure
 from reconciler.observe.collect import collect
 from reconciler.operations import power
 from reconciler.plan.plan import Plan
+from reconciler.status import objects
+from reconciler.status.objects import condition
 from tests.flow.leaving import local, with_local_disk
-from tests.flow.operator import PLAIN, Operator
+from tests.flow.operator import FORCE, PLAIN, Operator
 from tests.flow.site import ID, Site, said, vm_yaml
+from tests.flow.test_status import situation
 
 ALONE = """---
 apiVersion: gitvirt/v1
@@ -277,3 +280,15 @@ def test_a_shell_is_not_resumed_beside_two_other_copies(tmp_path: Path) -> None:
     site.apply()
     assert shell.power is Power.PAUSED
     assert domain(site).power is Power.RUNNING
+
+
+def test_the_halves_of_a_vm_whose_post_copy_broke_are_neither_called_two_nor_touched(web: Site) -> None:
+    copy(web, off=False)
+    domain(web).power, domain(web).reason = Power.PAUSED, "migration"
+    [step] = web.plan().steps
+    assert step.what == "settle where it is"
+    for deed in (power.start, power.stop, power.reboot):
+        text = Operator(web).declined(deed, "vm/web", how=FORCE)
+        assert text.startswith("is between hosts, on kvm1 (paused), kvm2 (running)")
+    [shown] = objects.machines(situation(web))
+    assert condition(shown, "Ready")["reason"] == "Migrating"
