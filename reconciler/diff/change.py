@@ -110,7 +110,7 @@ class FieldChange:
         return self.config or self.live or self.make or self.restart or self.kind in ("record", "release")
 
     @property
-    def settles(self) -> bool:
+    def waits_for_guest(self) -> bool:
         """True for memory that the balloon of a booting guest has not given back yet: it follows without a restart."""
         return self.kind == "pending" and self.path == "memory" and self.effect is Effect.HOTPLUG
 

@@ -146,7 +146,9 @@ def _changes(fields: list[FieldChange]) -> str:
 def pending(target: Target, scene: Scene) -> list[FieldChange]:
     """What the definition has, and the running machine only after a power cycle."""
     changes = (each for each in scene.looked.plan.changes if each.ref == target.ref and each.host == target.where)
-    return [field for change in changes for field in change.fields if field.kind == "pending" and not field.settles]
+    return [
+        field for change in changes for field in change.fields if field.kind == "pending" and not field.waits_for_guest
+    ]
 
 
 def _cycle(target: Target, scene: Scene, how: How) -> str:

@@ -169,7 +169,7 @@ def pending_restart(changes: Sequence[Change]) -> Condition:
 
 def waits(field: FieldChange) -> bool:
     """True for a field that the definition has right, and the running machine not; not for a balloon on its way."""
-    return field.kind == "pending" and not field.settles
+    return field.kind == "pending" and not field.waits_for_guest
 
 
 def on_hold(ref: Ref, host: str, situation: Situation) -> Condition:

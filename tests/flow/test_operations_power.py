@@ -231,7 +231,7 @@ def test_a_balloon_that_has_not_answered_yet_is_no_reason_for_a_power_cycle(site
     outside.destroy("web")
     site.settle()
     [field] = [each for change in site.plan().changes for each in change.fields]
-    assert field.settles
+    assert field.waits_for_guest
     assert alice.done(power.reboot, "vm/web", how=PLAIN) == "was asked to reboot on kvm1"
 
 

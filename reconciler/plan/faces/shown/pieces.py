@@ -26,7 +26,7 @@ class Title(StrEnum):
     CHANGES = "Changes without interruption"
     DRIFT = "Changed outside gitvirt"
     PENDING = "Waits for a power cycle"
-    SETTLES = "Waits for the guest"
+    GUEST = "Waits for the guest"
     NOTES = "No effect on what exists"
     ANYWAY = "Not from this branch"
     HELD = "Held"
@@ -102,7 +102,7 @@ def _place(field: FieldChange) -> tuple[Title, bool]:
     if field.kind == "drift":
         return Title.DRIFT, False
     if not field.acts:
-        return (Title.SETTLES if field.settles else Title.PENDING), False
+        return (Title.GUEST if field.waits_for_guest else Title.PENDING), False
     if field.effect in _HARD:
         return Title.INTERRUPTS, False
     return (Title.MOVES if field.path == "host" else Title.CHANGES), False

@@ -67,8 +67,8 @@ def _rest(plan: Plan) -> list[str]:
             f"{drifted} drifted and left as it is" if drifted == 1 else f"{drifted} drifted and left as they are"
         )
     pending = [(each.ref, field) for each in plan.changes if not each.held for field in each.fields if pends(field)]
-    for settles, what in ((False, "next power cycle"), (True, "guest")):
-        if waiting := [ref for ref, field in pending if field.settles is settles]:
+    for by_guest, what in ((False, "next power cycle"), (True, "guest")):
+        if waiting := [ref for ref, field in pending if field.waits_for_guest is by_guest]:
             one = len(set(waiting)) == 1
             told.append(f"{words.refs(waiting)} {'waits for its' if one else 'wait for their'} {what}")
     return told

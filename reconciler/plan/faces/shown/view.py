@@ -129,7 +129,7 @@ def _row(group: Sequence[Piece], deeds: Deeds) -> Row:
 def _sign(piece: Piece) -> str:
     if piece.held:
         return words.HELD_SIGN
-    quiet = piece.title in (Title.PENDING, Title.SETTLES, Title.NOTES)
+    quiet = piece.title in (Title.PENDING, Title.GUEST, Title.NOTES)
     return words.SIGNS[Verb.NOTE if quiet else piece.change.verb]
 
 
