@@ -10,7 +10,6 @@ against both.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from drivers.mark import Mark
@@ -21,14 +20,14 @@ from drivers.moving import Relocation as Relocation
 from drivers.node import CpuModel, NodeDevice, Usage
 from drivers.seen import Address, Rest, SeenHost, SeenNetwork, SeenPool, SeenVm, SeenVolume
 from specs.fields import Fields, Scalar
+from specs.structs import Struct
 
 ShutdownMode = Literal["agent", "acpi"]
 WakeUp = Callable[[str, str], None]
 """(host, ref of what to look at again, or "" for everything); carries no data, must not block."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
+class Edit(Struct, frozen=True, kw_only=True):
     """One difference to make true. A scalar field: `path`, before → after (None: not set).
 
     A whole device: the path is its entry (`disks[data]`), `before` and `after` its fields, None for "is not there".
@@ -39,8 +38,7 @@ class Edit:
     after: Scalar | Fields = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewVm:
+class NewVm(Struct, frozen=True, kw_only=True):
     """A domain to define: every field that it starts with, and its mark. Xml patches: see `VmEdit.xml`."""
 
     name: str
@@ -50,8 +48,7 @@ class NewVm:
     xml: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VmEdit:
+class VmEdit(Struct, frozen=True, kw_only=True):
     """Changes of one domain that belong together and end with the new mark (generation + 1).
 
     `expects` is the generation of the mark that was planned with (None: the domain bears no mark); anything else on
@@ -70,16 +67,14 @@ class VmEdit:
     xml_before: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Refusal(Struct, frozen=True, kw_only=True):
     """A live edit that the host or the guest would not take; the definition has it, so it waits for the next boot."""
 
     path: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewNetwork:
+class NewNetwork(Struct, frozen=True, kw_only=True):
     """A network to define, with all its fields and its mark."""
 
     name: str
@@ -88,8 +83,7 @@ class NewNetwork:
     mark: Mark
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewPool:
+class NewPool(Struct, frozen=True, kw_only=True):
     """A directory pool; `build` makes the directory if it is not there."""
 
     name: str
@@ -98,8 +92,7 @@ class NewPool:
     build: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewVolume:
+class NewVolume(Struct, frozen=True, kw_only=True):
     """A volume to create. `capacity` in bytes (0 with `backing` or `copy_of`: theirs). At most one of:
 
     `backing`: the volume's path it is a linked clone of (format `backing_format`); `copy_of`: the name of a volume of
@@ -172,8 +165,7 @@ class Vms(Protocol):
         """Removes the stopped domain's definition with its NVRAM and saved state; never its disks."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Once:
+class Once(Struct, frozen=True, kw_only=True):
     """One run with other settings: `fields` by canonical path (None: not set) in place of the definition's.
 
     `paused`: the vCPUs stand still until the VM is resumed.

@@ -9,15 +9,15 @@ Read by reconciler/observe and diff; written by drivers/libvirt and drivers/memo
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
+
+from specs.structs import Struct, field
 
 NAMESPACE = "https://gitvirt.dev/mark/v1"
 FORMAT = 1
-_EMPTY: tuple[Any, ...] = ("", 0, (), {})
 
 
 def kind_of(list_name: str) -> str:
@@ -30,8 +30,7 @@ def list_of(kind: str) -> str:
     return kind + "s"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Device:
+class Device(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """How one declared device is found again: by alias if gitvirt added it, else by MAC (nic) or `target` (all else).
 
     `target` is what tells an adopted device from its like: a disk's target, a channel's name, a host device's address.
@@ -48,8 +47,7 @@ class Device:
     pending: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Override:
+class Override(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """An operator's deed that the reconciler obeys: `kind` is power, hold, cdrom/DRIVE, maintenance or migrate.
 
     `value` is what was done ("stopped", an image, "" for an empty drive), `field` the declared value at that time (a
@@ -65,8 +63,9 @@ class Override:
     until: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class Mark(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag_field="format", tag=FORMAT
+):
     """One object's mark. `declared` holds canonical fields (secrets as `hmac:…`); `trashed` is unix seconds or 0.
 
     `devices` maps "disk/root", "cdrom/setup", "nic/lan" to how the device is found; `trash` maps "disk/NAME" of
@@ -86,7 +85,6 @@ class Mark:
     overrides: tuple[Override, ...] = ()
     trashed: int = 0
     protected: bool = False
-    format: int = FORMAT
 
     def override(self, kind: str) -> Override | None:
         """The override of that kind, ended ones included: the caller knows the time."""
@@ -95,39 +93,16 @@ class Mark:
 
 def dumps(mark: Mark) -> str:
     """Canonical JSON: sorted keys, no spaces, defaults left out; equal marks give equal text."""
-    return json.dumps(_sparse(mark), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(mark).decode()
 
 
 def loads(text: str) -> Mark | None:
     """The mark in `text`, or None if it is not one that this version understands (then the object is foreign)."""
     try:
-        data = json.loads(text)
-        if data.get("format", FORMAT) != FORMAT:
-            return None
-        data["devices"] = {key: Device(**value) for key, value in data.get("devices", {}).items()}
-        data["overrides"] = tuple(Override(**value) for value in data.get("overrides", ()))
-        return Mark(**data)
-    except (ValueError, TypeError, AttributeError):
+        return _DECODER.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
 
 
-def _needed(each: dataclasses.Field[Any]) -> bool:
-    """True for what cannot be left out, since it has no default."""
-    return each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
-
-
-_PARTS = {kind: {each.name: _needed(each) for each in dataclasses.fields(kind)} for kind in (Mark, Device, Override)}
-"""Field by field, whether it is written even if it is empty."""
-
-
-def _sparse(value: Any) -> Any:
-    if isinstance(value, str | int):
-        return value
-    if (parts := _PARTS.get(type(value))) is not None:
-        found = ((name, needed, getattr(value, name)) for name, needed in parts.items())
-        return {name: _sparse(inner) for name, needed, inner in found if needed or inner not in _EMPTY}
-    if isinstance(value, Mapping):
-        return {key: _sparse(inner) for key, inner in value.items()}
-    if isinstance(value, tuple | list):
-        return [_sparse(inner) for inner in value]
-    return value
+_ENCODER = msgspec.json.Encoder(order="sorted")
+_DECODER = msgspec.json.Decoder(Mark)

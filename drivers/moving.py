@@ -8,10 +8,10 @@ also hands `Progress` to whoever wants to show it. drivers/base.py has all of it
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from drivers.mark import Mark
+from specs.structs import Struct
 
 if TYPE_CHECKING:
     from drivers.base import Host
@@ -21,8 +21,7 @@ UNFINISHED = ".incoming"
 LastResort = Literal["abort", "suspend", "postcopy"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Migration:
+class Migration(Struct, frozen=True, kw_only=True):
     """A running VM that shall run on another host. `expects` is the generation of the mark on the source.
 
     `target_uri` is the libvirt URI by which the source's libvirtd reaches the target's (peer-to-peer); "", or a peer
@@ -55,8 +54,7 @@ class Migration:
     timeout: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Relocation:
+class Relocation(Struct, frozen=True, kw_only=True):
     """A VM that is off and shall be defined on another host: the same definition, with `mark` in place of its own.
 
     `expects` is the generation of the mark on the source. The disks must be where the target reaches them.
@@ -67,8 +65,7 @@ class Relocation:
     mark: Mark
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class Progress(Struct, frozen=True, kw_only=True):
     """How far a migration is: bytes of memory and of copied disks together; `iteration` of passes over the memory.
 
     `phase` is "starting", "copying", "post-copy", or "done": the figures of the whole.

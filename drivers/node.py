@@ -7,11 +7,11 @@ Facts (Topology, Cell, CpuModel) are part of SeenHost; devices and usage are ask
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from specs.structs import Struct, field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Topology:
+class Topology(Struct, frozen=True, kw_only=True):
     """A host's processors: `cores` of a socket, `threads` of a core."""
 
     sockets: int
@@ -19,8 +19,7 @@ class Topology:
     threads: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class Cell(Struct, frozen=True, kw_only=True):
     """A NUMA cell of a host: its CPUs, its memory in bytes, and its free huge pages by their size in bytes.
 
     `hugepages` has a size only if the cell has pages of it.
@@ -33,8 +32,7 @@ class Cell:
     hugepages: Mapping[int, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CpuModel:
+class CpuModel(Struct, frozen=True, kw_only=True):
     """What `host-model` means on a host: a named model, with features added to it and taken from it."""
 
     name: str
@@ -43,8 +41,7 @@ class CpuModel:
     disables: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeDevice:
+class NodeDevice(Struct, frozen=True, kw_only=True):
     """A device of a host that a VM could be given; `kind` is pci, usb or mdev, ids are of four hex digits.
 
     `pci_class` has six of them. `parent` is the address of the physical function of a virtual one, or of the card that
@@ -66,8 +63,7 @@ class NodeDevice:
     cell: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VmUsage:
+class VmUsage(Struct, frozen=True, kw_only=True):
     """What a running VM uses: CPU time in ns since its start, memory in bytes, vCPUs that are online."""
 
     name: str
@@ -77,8 +73,7 @@ class VmUsage:
     cpus: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(Struct, frozen=True, kw_only=True):
     """What a host uses: CPU time in ns since its boot, of all its CPUs; memory in bytes; its running VMs."""
 
     cpu_time: int

@@ -1,6 +1,6 @@
 """Seen: what a host reported, as values in the vocabulary of the specs.
 
-Frozen dataclasses without behaviour. Made by the readers (drivers/libvirt, drivers/memory), read by every stage of
+Frozen structs without behaviour. Made by the readers (drivers/libvirt, drivers/memory), read by every stage of
 a pass. The hardware of a VM is in `Fields` (specs/fields.py): `config` is the definition of the next boot, `live`
 that of the running machine. See docs/fields.md for every path.
 
@@ -10,7 +10,6 @@ An unreachable host is data too: `Unseen` with the reason.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
@@ -20,6 +19,7 @@ from drivers.node import CpuModel as CpuModel
 from drivers.node import NodeDevice as NodeDevice
 from drivers.node import Topology as Topology
 from specs.fields import Fields
+from specs.structs import Struct, field
 
 
 class Power(StrEnum):
@@ -49,8 +49,7 @@ class Address(str):
         return made
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenVm:
+class SeenVm(Struct, frozen=True, kw_only=True):
     """One domain. `reason` is libvirt's reason for the state, lower case ("shutdown", "failed", "ioerror" …).
 
     Devices are named by the mark's table or by our alias (`ua-disk-root` → `disks[root]`); a device that is neither
@@ -88,8 +87,7 @@ class SeenVm:
         return self.live is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patch:
+class Patch(Struct, frozen=True, kw_only=True):
     """An `xml:` patch: at that XPath there is (or shall be) an element, or a text if `add` is ""."""
 
     at: str
@@ -101,8 +99,7 @@ class Patch:
         return {"at": self.at, "add": self.add} if self.add else {"at": self.at, "set": self.set}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rest:
+class Rest(Struct, frozen=True, kw_only=True):
     """What a domain's definition holds that no field tells, for an import.
 
     `patches` are true of it already; `kept` are words for what no patch can tell; `devices` is the XML of each entry
@@ -116,8 +113,7 @@ class Rest:
     usual: Fields = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenNetwork:
+class SeenNetwork(Struct, frozen=True, kw_only=True):
     """One virtual network; `live` is None while it is inactive."""
 
     name: str
@@ -131,8 +127,7 @@ class SeenNetwork:
     definition: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenVolume:
+class SeenVolume(Struct, frozen=True, kw_only=True):
     """One volume; sizes in bytes; `backing` is the path of the file it is an overlay of, or ""."""
 
     name: str
@@ -143,8 +138,7 @@ class SeenVolume:
     backing: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenPool:
+class SeenPool(Struct, frozen=True, kw_only=True):
     """One storage pool; `volumes` by name, only known while it is active; sizes in bytes."""
 
     name: str
@@ -159,8 +153,7 @@ class SeenPool:
     problem: str = ""  # why its volumes could not be read (directory vanished …)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capabilities:
+class Capabilities(Struct, frozen=True, kw_only=True):
     """What a host can do, as far as planning asks. `kvm`: hardware virtualization works for the host's arch.
 
     `offers` is what libvirt lists of QEMU's devices: `tpm.backendModel` → {"emulator", …}, `tpm.supported` → {"yes"};
@@ -178,8 +171,7 @@ class Capabilities:
     devices: frozenset[str] | None = None  # addresses of devices that VMs can be given; None where they cannot be read
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class Link(Struct, frozen=True, kw_only=True):
     """A link of the host itself. `mtu` in bytes, 0 if not told; `tag` is the VLAN of a VLAN interface, else 0.
 
     `up` is None where the kernel does not say; `members` are what a bridge or bond consists of, guests' taps left out.
@@ -193,8 +185,7 @@ class Link:
     addresses: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenHost:
+class SeenHost(Struct, frozen=True, kw_only=True):
     """A complete reading of one host. Versions as libvirt's integers (9000000 = 9.0.0); memory in bytes.
 
     `cpu_time` is ns that its CPUs were busy since it booted: a statistic, of no account in any comparison. `cpu_model`
@@ -224,8 +215,7 @@ class SeenHost:
     pools: tuple[SeenPool, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unseen:
+class Unseen(Struct, frozen=True, kw_only=True):
     """A host that could not be read completely, and why; nothing may be concluded about what it holds.
 
     `twin`: it answers, as the same libvirt host as another one. `lost`: declared gone for good by an operator, with

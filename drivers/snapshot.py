@@ -8,11 +8,13 @@ under the given key and comes back as that digest ("hmac:…"), which is what ma
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
+
+from msgspec import NODEFAULT
+from msgspec.structs import FieldInfo, fields
 
 from drivers import mark as marks
 from drivers.seen import (
@@ -128,7 +130,7 @@ def _by_name(things: Iterable[Any], write: Any) -> dict[str, Any]:
 def _sparse(seen: Any, *leave: str) -> dict[str, Any]:
     """A Seen object's own values, without its name, those in `leave`, and those that have their default."""
     data: dict[str, Any] = {}
-    for each in dataclasses.fields(seen):
+    for each in fields(seen):
         value = getattr(seen, each.name)
         if each.name == "name" or each.name in leave or value == _default(each):
             continue
@@ -144,8 +146,8 @@ def _plain(value: Any) -> Any:
     return {key: _plain(each) for key, each in value.items()} if isinstance(value, Mapping) else value
 
 
-def _default(each: dataclasses.Field[Any]) -> Any:
-    return each.default_factory() if each.default_factory is not dataclasses.MISSING else each.default
+def _default(each: FieldInfo) -> Any:
+    return each.default_factory() if each.default_factory is not NODEFAULT else each.default
 
 
 def _some(**values: Any) -> dict[str, Any]:
@@ -220,7 +222,7 @@ def _read_fields(data: Mapping[str, Any]) -> dict[str, Scalar]:
 
 def _make(kind: type[_Seen], data: Mapping[str, Any], **more: Any) -> _Seen:
     values = {**data, **more}
-    for each in dataclasses.fields(kind):
+    for each in fields(kind):
         if isinstance(values.get(each.name), list):
             values[each.name] = frozenset(values[each.name])
     return kind(**values)

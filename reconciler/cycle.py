@@ -7,7 +7,6 @@ else; each stage is a package of its own. `think` is pure: the same inputs give 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 
 from drivers.base import Host
 from drivers.mark import Override
@@ -32,10 +31,10 @@ from reconciler.plan import planner
 from reconciler.plan.plan import Plan
 from specs.catalog import Catalog
 from specs.fields import Secret
+from specs.structs import Struct, field, replace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Revision:
+class Revision(Struct, frozen=True, kw_only=True):
     """A revision as it was loaded: the catalog, its name, and a question about history.
 
     `ancestors` takes commit ids and returns those that this revision descends from (itself included), or None where
@@ -48,8 +47,7 @@ class Revision:
     ancestors: Callable[[Iterable[str]], frozenset[str] | None] = lambda ids: None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outside:
+class Outside(Struct, frozen=True, kw_only=True):
     """The world as a pass reaches it: hosts by declaration, time, our key, our memory of hosts, of holds and overrides.
 
     `silent`: since when each host that was not read does not answer; `measured`: an observation with what is known of
@@ -70,8 +68,7 @@ class Outside:
     measured: Callable[[Wanted, Observed, Mapping[str, Host]], Observed] = lambda wanted, observed, hosts: observed
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pass:
+class Pass(Struct, frozen=True, kw_only=True, dict=True):
     """What a pass found out: everything that the faces show, and what `act` needs."""
 
     context: Context

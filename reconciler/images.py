@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -17,6 +16,7 @@ from drivers.errors import Missing
 from reconciler.desired.resolve import FileFacts
 from reconciler.settings import Settings
 from specs.catalog import Catalog
+from specs.structs import Struct
 
 if TYPE_CHECKING:
     from drivers.images.store import Store
@@ -28,8 +28,7 @@ Locate = Callable[[str], Path | None]
 """A repository path → the file that may be read; None if it leads out of what is allowed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Images:
+class Images(Struct, frozen=True, kw_only=True):
     """Opens images. `wait(seconds)` is true if we were asked to stop."""
 
     locate: Locate
@@ -50,14 +49,13 @@ class Images:
             yield FileSource(file=file, checksum="" if ready.verified else call.checksum, name=wanted.shown)
 
 
-@dataclass(slots=True, kw_only=True)
-class FileSource:
+class FileSource(Struct, kw_only=True):
     """A file of `size` bytes, read from first to last; with a `checksum` it is verified on the way."""
 
     file: BinaryIO
     name: str
     checksum: str = ""
-    size: int = field(init=False)
+    size: int = 0
 
     def __post_init__(self) -> None:
         self.size = self.file.seek(0, 2)

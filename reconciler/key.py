@@ -15,11 +15,11 @@ import contextlib
 import os
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reconciler.errors import SettingsError
 from specs.fields import Secret
+from specs.structs import Struct, replace
 
 NAME = "key"
 LENGTH = 32
@@ -38,16 +38,18 @@ def private_folder(folder: Path) -> Path:
     return folder
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keys:
+class Keys(Struct, frozen=True, kw_only=True):
     """The key, and those that were before it, youngest first, as long as a mark may have a digest under them.
 
     `done` are the repositories whose marks have been written anew since.
     """
 
-    current: bytes = field(repr=False)
-    former: tuple[bytes, ...] = field(default=(), repr=False)
+    current: bytes
+    former: tuple[bytes, ...] = ()
     done: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Keys({len(self.former)} former)"  # never the keys
 
     def digest(self, secret: Secret) -> str:
         """A secret as marks and plans hold it."""

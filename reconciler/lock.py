@@ -16,16 +16,17 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
+from msgspec.structs import asdict
+
 from reconciler.errors import LockedError
 from reconciler.key import private_folder
+from specs.structs import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
+class Holder(Struct, frozen=True, kw_only=True):
     """A process. `started` is its start in clock ticks since boot: with the pid it names a process for good.
 
     `since` is in unix seconds. `socket` is where a daemon listens, else "".

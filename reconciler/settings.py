@@ -21,7 +21,6 @@ Called by reconciler/app and the commands. Every fault is a SettingsError with i
 
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode
@@ -29,6 +28,7 @@ from urllib.parse import parse_qsl, urlencode
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from reconciler.errors import SettingsError
+from specs.structs import Struct
 from specs.units import parse_duration, parse_size
 from specs.yaml import Node, parse
 
@@ -107,8 +107,7 @@ class Concurrency(_Section):
     total: Limit = 256
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostAccess:
+class HostAccess(Struct, frozen=True, kw_only=True):
     """How to reach one host, as plain values; None where libvirt and ssh shall use their own places."""
 
     uri: str

@@ -6,9 +6,9 @@ Pure. Used by specs/checks/affinity (before any host is touched) and by reconcil
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from specs.resource import Resource
+from specs.structs import Struct
 
 DEFAULT_PRIORITY = 1
 
@@ -53,8 +53,7 @@ def _bears(resource: Resource, labels: Mapping[str, str]) -> bool:
     return all(own.get(key) == value for key, value in labels.items())
 
 
-@dataclass(frozen=True, slots=True)
-class Union:
+class Union(Struct, frozen=True):
     """VMs that hard positive groups hold together, and the names of these groups."""
 
     vms: frozenset[str]

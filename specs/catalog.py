@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 
 from specs.errors import Finding
 from specs.resource import Ref, Resource
+from specs.structs import Struct, field
 
 
-@dataclass(frozen=True, kw_only=True)
-class Catalog:
+class Catalog(Struct, frozen=True, kw_only=True, dict=True):
     """`resources` holds all but the repository itself, in order of their refs; `warnings` did not prevent loading.
 
     `contents` are the files of the same revision that the resources take texts and secrets from, by path.
@@ -19,8 +18,11 @@ class Catalog:
 
     repository: Resource
     resources: Mapping[Ref, Resource]
-    warnings: tuple[Finding, ...] = field(default=())
-    contents: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    warnings: tuple[Finding, ...] = ()
+    contents: Mapping[str, bytes] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Catalog({self.repository.name}, {len(self.resources)} resources)"  # no contents: there may be secrets
 
     @cached_property
     def _by_kind(self) -> Mapping[str, tuple[Resource, ...]]:

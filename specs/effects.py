@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from typing import TypeAlias
@@ -19,6 +18,7 @@ from typing import TypeAlias
 from specs.errors import SpecError
 from specs.fields import Fields, Scalar
 from specs.kinds import KINDS
+from specs.structs import Struct, field
 
 
 class Effect(StrEnum):
@@ -45,8 +45,7 @@ _ENTRY_NAME = re.compile(r"\[[^\]]*\]")
 _EASED = frozenset((Effect.HOTPLUG, Effect.MIGRATE, Effect.RESTART, Effect.OFFLINE))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(Struct, frozen=True, kw_only=True):
     """What rules may know of the observed object: its canonical fields now and at the next boot."""
 
     running: bool

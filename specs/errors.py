@@ -12,8 +12,9 @@ A `Finding` is one fault with its place. Functions that may meet many faults ret
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+from specs.structs import Struct
 
 Severity = Literal["error", "warning"]
 
@@ -45,8 +46,7 @@ class BadReference(SpecError, ValueError):
     """A text that does not name a resource."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """One fault: where, which field (path as in `disks[root].size`), what is wrong, why, and what to do about it."""
 
     severity: Severity = "error"

@@ -49,7 +49,7 @@ class Secret:
         return "***"
 
 
-Scalar: TypeAlias = "str | int | bool | Secret | None"
+Scalar: TypeAlias = str | int | bool | Secret | None
 Fields: TypeAlias = Mapping[str, Scalar]
 
 

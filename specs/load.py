@@ -10,7 +10,6 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 
 from pydantic import ValidationError
 
@@ -24,6 +23,7 @@ from specs.model import Model
 from specs.reading import files, invalid
 from specs.reading.documents import Document, Reader
 from specs.resource import Metadata, Ref, Resource
+from specs.structs import replace
 from specs.tree import Tree, within
 from specs.yaml import Node
 

@@ -7,10 +7,10 @@ read (`vm/web`); marks, plans and messages use the same text.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from specs.errors import BadReference, Location, did_you_mean
+from specs.structs import Struct, field
 
 __all__ = ["SHORT_NAMES", "Location", "Metadata", "Ref", "Resource", "kind_named"]
 
@@ -52,8 +52,7 @@ def kind_named(word: str) -> str:
     return kind
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Ref:
+class Ref(Struct, frozen=True, order=True):
     """A resource by kind and name: `Ref("VirtualMachine", "web")`, written `vm/web`."""
 
     kind: str
@@ -71,8 +70,7 @@ class Ref:
         return cls(kind_named(word), name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metadata:
+class Metadata(Struct, frozen=True, kw_only=True):
     """`metadata:` of a document. `renamed_from` is the name that the object had before, "" if it was not renamed."""
 
     name: str
@@ -80,8 +78,7 @@ class Metadata:
     renamed_from: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resource:
+class Resource(Struct, frozen=True, kw_only=True):
     """One declared object.
 
     `spec` is the kind's model (specs/kinds) with the effective values: what the object says, over its instance type,

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from specs.model import Model, Named, Unit
+from specs.structs import Struct, field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
+class Shape(Struct, frozen=True, kw_only=True):
     """One field, or a whole spec (then `name` is "").
 
     `form` is "group" (a mapping of known fields), "named" (a list of entries that have a name; `fields` are those of

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from specs.errors import Finding, Location, did_you_mean
 from specs.kinds.content import Content
 from specs.reading.files import Listing
 from specs.resource import Resource
+from specs.structs import Struct
 from specs.tree import within
 
 LARGEST = 2**20
@@ -23,8 +23,7 @@ LARGEST = 2**20
 Format = Literal["user-data", "text", "json", "xml"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """One text of a VM: where it is declared, what it is, and its path from the tree's root if it is a file."""
 
     path: str

@@ -10,15 +10,14 @@ import os
 import posixpath
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from specs.errors import SpecError
+from specs.structs import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TreeFile:
+class TreeFile(Struct, frozen=True, kw_only=True):
     """One file: `path` with forward slashes from the tree's root, `size` in bytes, `link` the target if it is one."""
 
     path: str

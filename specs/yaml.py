@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from _ruamel_yaml import (  # type: ignore[import-not-found]
@@ -26,6 +25,7 @@ from ruamel.yaml.error import YAMLError
 
 from specs.errors import BadValue, Finding, Location
 from specs.reading import events
+from specs.structs import Struct, field
 
 LARGEST_FILE = 2**20
 """Bytes; some 1,500 VMs."""
@@ -55,8 +55,7 @@ class Filled(Node):
     __slots__ = ()
 
 
-@dataclass(slots=True)
-class Parsed:
+class Parsed(Struct):
     """The documents of one file (empty ones left out) and what was wrong with it."""
 
     documents: list[Node] = field(default_factory=list)

@@ -13,13 +13,14 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 from ruamel.yaml import YAML
+
+from specs.structs import Struct
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "ci"
 WORKFLOWS = {
@@ -35,8 +36,7 @@ _EXPRESSIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     shell: tuple[str, ...]
     script: str
     env: Mapping[str, str]
@@ -104,8 +104,7 @@ def _own(work: Path) -> dict[str, str]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(Struct, frozen=True):
     path: str
     token: str
     body: str

@@ -9,12 +9,12 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from drivers.images.rules import Rules, Stop, Wanted
 from drivers.images.store import Store
+from specs.structs import Struct, field
 
 Answer = Callable[["Request"], None]
 
@@ -68,8 +68,7 @@ class Server(ThreadingHTTPServer):
         """A client that goes away is part of the game."""
 
 
-@dataclass
-class Shop:
+class Shop(Struct, dict=True):
     """A store with rules for tests, and what it told of its progress."""
 
     folder: Path

@@ -7,15 +7,14 @@ In: a repository's folder, a full commit hash. Out: `Commit`. Used for the daemo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from drivers.errors import Missing
 from drivers.git import program
+from specs.structs import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
+class Commit(Struct, frozen=True, kw_only=True):
     """`time` in unix seconds; `trailers` by key, each with its values in order."""
 
     author: str

@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import re
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 
 from drivers.errors import Denied, Missing, Refused
 from drivers.git import program
 from drivers.git.checkout import Checkout
 from drivers.git.repository import Repository
+from specs.structs import Struct
 
 _SCHEME = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)(?:://|::)")
 _SCP = re.compile(r"^(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9][A-Za-z0-9._-]*:(?!/{2})[^:].*$")
@@ -26,8 +26,7 @@ _LOCAL_REF = "refs/gitvirt/followed"
 _BEFORE_REF = "refs/gitvirt/before"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
+class Credentials(Struct, frozen=True, kw_only=True):
     """How to log in, as paths and names from the local settings; never the secret itself.
 
     `keyfile` and `known_hosts` are for ssh, `username` and `token_file` (its first line is the token) for https.
@@ -39,8 +38,7 @@ class Credentials:
     token_file: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
+class Fetched(Struct, frozen=True, kw_only=True):
     """`commit` is what the ref points to; `before` what it did at the last fetch, "" at the first.
 
     `forced` is true if `before` is no ancestor of `commit`: somebody rewrote the history.

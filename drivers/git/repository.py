@@ -7,10 +7,10 @@ reconciler/app and the commands of the command line; the mirror of a remote (dri
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from specs.structs import Struct
 from specs.tree import Tree
 
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ DIRTY = "+dirty"
 FOLDER = "folder-"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Revision:
+class Revision(Struct, frozen=True, kw_only=True):
     """`commit` is the full hash, `folder-<digest>` for a plain folder, or `unborn` before the first commit."""
 
     commit: str
@@ -37,8 +36,7 @@ class Revision:
         return commit + (DIRTY if self.dirty else "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blame:
+class Blame(Struct, frozen=True, kw_only=True):
     """Who wrote a line last; `time` in unix seconds."""
 
     commit: str

@@ -6,14 +6,13 @@ In: a directory. Out: a `Status`. Called by drivers/git/repository.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from drivers.git import program
+from specs.structs import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
+class Status(Struct, frozen=True, kw_only=True):
     """`head` is the commit, "" before the first one. Paths are from the top of the work tree, without end slash."""
 
     head: str

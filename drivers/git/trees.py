@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from drivers.errors import DriverError
 from drivers.git import program
+from specs.structs import Struct
 from specs.tree import Folder, TreeFile
 
 LARGEST_FILE = 16 * 2**20
@@ -24,8 +24,7 @@ LARGEST_AT_ONCE = 128 * 2**20
 YAML = (".yaml", ".yml")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """One line of `git ls-tree`: mode `120000` is a link."""
 
     name: str

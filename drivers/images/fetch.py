@@ -12,7 +12,6 @@ import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -20,6 +19,7 @@ from urllib.parse import urlsplit
 from drivers.errors import DriverError, NoSpace, Refused, Unreachable
 from drivers.images.gate import HOPS, Gate
 from drivers.images.rules import Rules, Stop, Tell, shown
+from specs.structs import Struct
 
 if TYPE_CHECKING:
     import httpx
@@ -34,8 +34,7 @@ class _Broke(Exception):
     """The connection or the server failed in a way that another try may get past."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Fetch:
+class Fetch(Struct, kw_only=True):
     """One file being fetched."""
 
     url: str

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
 
 from drivers.errors import Refused
 from drivers.images.rules import shown
+from specs.structs import Struct, field
 
 HOPS = 10
 _ADVICE = "if that is meant, add it to `images.hosts` of the local settings"
 
 
-@dataclass(slots=True)
-class Gate:
+class Gate(Struct):
     """For one fetch: where it began decides where it may be led to."""
 
     operation: str

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from drivers.errors import Busy
+from specs.structs import Struct
 
 Tell = Callable[[str, int, int], None]
 """(what is under way: `fetch`, `unpack` …; how much of it is done; of how much, 0 if nobody knows), often."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class Rules(Struct, frozen=True, kw_only=True):
     """Bounds. `hosts`: servers that may have any address; `stall`: seconds; `largest`: bytes of any file or disk."""
 
     hosts: frozenset[str] = frozenset()
@@ -26,8 +25,7 @@ class Rules:
     reserve: int = 256 << 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(Struct, frozen=True, kw_only=True):
     """One image: from `url`, or from the file `path`. `checksum` is `sha256:…` or `sha512:…` of the source as it is.
 
     `format`: qcow2 or raw, what it shall be in the end; `iso`: it has to be a CD or DVD.
@@ -45,8 +43,7 @@ class Wanted:
         return shown(self.url) if self.url else str(self.path)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
+class Stop(Struct, frozen=True, kw_only=True):
     """How to wait, and whether we were asked to stop. `wait(seconds)` is true if the request came."""
 
     wait: Callable[[float], bool]

@@ -7,12 +7,12 @@ but an image is published, pinned and read-only, so its first bytes say what it 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from drivers.images import qcow2, vmdk
 from drivers.images.qcow2 import Unsound
+from specs.structs import Struct
 
 _HEAD = 36 * 1024
 _PACKED = ((b"\xfd7zXZ\x00", "xz"), (b"\x1f\x8b\x08", "gz"), (b"\x28\xb5\x2f\xfd", "zst"), (b"BZh", "bz2"))
@@ -27,8 +27,7 @@ _VHD = b"conectix"
 _FIXED, _DYNAMIC = 2, 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(Struct, frozen=True, kw_only=True):
     """`format` as QEMU calls it, or `xz`, `gz`, `bz2`, `zst`; `capacity` of the disk in bytes, 0 if not known yet."""
 
     format: str

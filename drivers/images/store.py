@@ -14,7 +14,6 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from drivers.errors import Missing, NoSpace, Refused
@@ -24,20 +23,19 @@ from drivers.images.qcow2 import Unsound
 from drivers.images.rules import Rules, Stop, Tell, Wanted
 from drivers.images.sniff import Found, sniff
 from drivers.images.unpack import unpack
+from specs.structs import Struct
 
 _PIECE = 4 << 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ready:
+class Ready(Struct, frozen=True, kw_only=True):
     """A file that is ready. `verified` is false for a file of the repository, which is used as it lies there."""
 
     path: Path
     verified: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Store:
+class Store(Struct, frozen=True, kw_only=True):
     """`folder` is made on first use and readable by its owner only; `keep`: seconds that an unused file stays."""
 
     folder: Path

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from drivers.lab.command import run
 from drivers.lab.errors import CommandFailed, PackagesNotHad
+from specs.structs import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Archive:
+class Archive(Struct, frozen=True):
     """apt with some package lists; `options` choose them."""
 
     options: tuple[str, ...] = ()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import TypeVar
@@ -24,12 +23,12 @@ from drivers.lab.host import boot
 from drivers.lab.paths import BRIDGE, LINK_PREFIX, MAX_HOSTS, LabPaths, host_index, host_name
 from drivers.lab.settings_entry import Transport
 from drivers.lab.state import LabRecord
+from specs.structs import Struct, replace
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class HostStatus:
+class HostStatus(Struct, frozen=True):
     """One host as it is now. `power` is on, off, or "no answer" when it runs and libvirtd does not answer."""
 
     name: str
@@ -49,8 +48,7 @@ class HostStatus:
     """The service root of its Redfish BMC, empty when that does not run."""
 
 
-@dataclass(frozen=True, slots=True)
-class LabStatus:
+class LabStatus(Struct, frozen=True):
     """`hosts` is empty when there is no lab."""
 
     state: Path

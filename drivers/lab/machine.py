@@ -8,18 +8,17 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from drivers.lab.command import run
 from drivers.lab.errors import LabError, MachineUnfit
+from specs.structs import Struct
 
 APT = "apt-get install -y --no-install-recommends"
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What is there. Nothing of this stops a lab; the host configuration is the same everywhere."""
 
     cgroup: str

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
 
 from drivers.lab.command import run
 from drivers.lab.errors import CommandFailed, LabConflict, MachineUnfit
 from drivers.lab.paths import BRIDGE, LINK_PREFIX, host_index, link_name
+from specs.structs import Struct
 
 MARK = "gitvirt-lab "
 CARD = "eth0"
@@ -24,8 +24,7 @@ NOBODY = "02:00:00:00:de:ad"
 CANDIDATES = tuple(IPv4Network(f"10.98.{third}.0/24") for third in range(0, 256, 8))
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """A link whose name starts with our prefix. `state` is the lab it belongs to; None: made, but not yet marked."""
 
     name: str

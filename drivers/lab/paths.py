@@ -14,8 +14,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from specs.structs import Struct
 
 DEFAULT_STATE = Path("/var/lib/gitvirt-lab")
 STATE_VARIABLE = "GITVIRT_LAB"
@@ -58,8 +59,7 @@ def link_name(host: str) -> str:
     return LINK_PREFIX + host
 
 
-@dataclass(frozen=True, slots=True)
-class LabPaths:
+class LabPaths(Struct, frozen=True):
     """The files of one lab, below its state directory (absolute)."""
 
     state: Path
@@ -128,8 +128,7 @@ class LabPaths:
         return HostPaths(self.hosts / name)
 
 
-@dataclass(frozen=True, slots=True)
-class HostPaths:
+class HostPaths(Struct, frozen=True):
     """The folder of one host; `etc`, `lib`, `log`, `cache` become its /etc/libvirt, /var/lib/libvirt …"""
 
     root: Path

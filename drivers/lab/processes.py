@@ -12,16 +12,16 @@ import os
 import select
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from specs.structs import Struct
 
 MARK = "gitvirt-lab-host"
 """In the command line of host/init.py: python -I -S init.py MARK STATE HOST."""
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(Struct, frozen=True):
     """Any process, of whatever pid namespace; `pid` is the machine's number."""
 
     pid: int
@@ -40,8 +40,7 @@ class Killable(Protocol):
     def start(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class HostProcess:
+class HostProcess(Struct, frozen=True):
     """One keeper or init. `start` is the start time in clock ticks since boot: with the pid it is unique."""
 
     pid: int

@@ -12,20 +12,19 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from drivers.lab.errors import LabConflict, MachineUnfit, StateDamaged
 from drivers.lab.paths import LabPaths, host_index
+from specs.structs import Struct, field
 
 FORMAT = 1
 PATIENCE = 60
 """Seconds to wait for another process that is changing the lab."""
 
 
-@dataclass(frozen=True, slots=True)
-class LabRecord:
+class LabRecord(Struct, frozen=True):
     """What one lab is. `hosts` maps a host's name to its libvirt host UUID, `systems` to a Debian release if it has
     another than the machine."""
 

@@ -15,12 +15,12 @@ import struct
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from drivers.lab import processes
 from drivers.lab.errors import MachineUnfit, StorageFaultFailed
 from drivers.lab.paths import SHARED_IN_HOST
+from specs.structs import Struct
 
 if TYPE_CHECKING:
     from drivers.lab.lab import Lab
@@ -37,8 +37,7 @@ Kind = Literal["slow", "fail", "full", "hang", "lost"]
 What = Literal["reads", "writes", "all"]
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """slow: every read and write waits `delay` ms. fail: `what` ends with an input/output error. full: nothing can be
     written, no room is left. hang: no answer. lost: the server is dead, open files stay dead after healing."""
 

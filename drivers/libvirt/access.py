@@ -13,11 +13,11 @@ import functools
 import shlex
 import shutil
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlencode
 
 from drivers.errors import Refused
+from specs.structs import Struct
 
 LOCAL_ONLY = frozenset(
     (
@@ -33,8 +33,7 @@ SSH_OPTIONS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class Access(Struct, frozen=True, kw_only=True):
     """`uri` as in the spec; `pki` a folder with cacert.pem, clientcert.pem and clientkey.pem (None: libvirt's own
 
     places); `keyfile` a private ssh key and `known_hosts` an OpenSSH file (None: those of the user's ssh).

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from lxml import etree
 
@@ -18,14 +17,14 @@ from drivers.libvirt.domain.tree import without_passwords
 from drivers.libvirt.network.read import read as read_network
 from drivers.libvirt.storage.document import read_pool
 from drivers.seen import Power, Rest, SeenHost, SeenNetwork, SeenPool, SeenVm
+from specs.structs import Struct, field
 
 _HEAD = re.compile(r"\s*(?:<\?xml[^>]*\?>)?\s*(?:<!--.*?-->\s*)*<(?P<tag>[A-Za-z]+)(?P<rest>[^>]*)>", re.DOTALL)
 _HEAD_LENGTH = 20_000
 _DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
 
 
-@dataclass(slots=True, kw_only=True)
-class Exported:
+class Exported(Struct, kw_only=True):
     """What the files hold. `passed`: label → why nothing was taken from it. `running`: uuids exported while running."""
 
     vms: list[SeenVm] = field(default_factory=list)

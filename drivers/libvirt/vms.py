@@ -11,7 +11,6 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import libvirt
@@ -37,6 +36,7 @@ from drivers.libvirt.domain.visible import unseen
 from drivers.libvirt.errors import is_code
 from drivers.libvirt.running import RunningVm
 from drivers.mark import Mark
+from specs.structs import Struct
 
 _NEXT_BOOT = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE
 _CONFIG = libvirt.VIR_DOMAIN_AFFECT_CONFIG
@@ -53,8 +53,7 @@ UNDEFINE_SINCE = (
 """Flag, its number, and the daemon's version that knows it; an older one refuses the whole call."""
 
 
-@dataclass(slots=True)
-class _Found:
+class _Found(Struct):
     """A domain and its definition as read right before the change."""
 
     domain: libvirt.virDomain

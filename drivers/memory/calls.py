@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from drivers.errors import Conflict, Denied, Unreachable
@@ -16,6 +15,7 @@ from drivers.mark import Mark
 from drivers.memory.model.domain import Domain
 from drivers.memory.model.places import HostState, Network
 from drivers.memory.model.said import Said
+from specs.structs import Struct, field
 
 if TYPE_CHECKING:
     from drivers.memory.faults import Rule
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 Moment = Literal["before", "midway", "after"]
 
 
-@dataclass(slots=True, eq=False, kw_only=True)
-class Call:
+class Call(Struct, eq=False, kw_only=True):
     """One call. `object` is a VM's, network's or pool's name, or "pool/volume"; `mark` the mark that it bore before.
 
     `outcome` is "done", or the name of the error or crash that the caller got. `phase` is how far a migration is.
@@ -55,8 +54,7 @@ class Call:
         return f"{self.host}: {self.operation}: {self.outcome}"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """The connection of one driver to one host of the world."""
 
     world: World

@@ -8,7 +8,6 @@ which every host reads back as in the data; a path that several hosts have a poo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from drivers.mark import kind_of
@@ -22,6 +21,7 @@ from drivers.memory.world import World
 from drivers.seen import Power, SeenHost, SeenPool, SeenVm
 from drivers.snapshot import from_data, to_data
 from specs.fields import Fields, entries, entry
+from specs.structs import replace
 
 
 def dump(world: World, key: bytes = b"world") -> dict[str, Any]:

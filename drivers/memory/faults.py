@@ -8,10 +8,10 @@ method returns its Rule; `fired` tells whether its turn ever came, which ends "k
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from drivers.errors import Busy, DriverError, Unknown, Unreachable
 from drivers.memory.calls import Call, Moment
+from specs.structs import Struct
 
 Where = Callable[[Call], bool]
 
@@ -30,8 +30,7 @@ def every(call: Call) -> bool:
     return True
 
 
-@dataclass(slots=True, eq=False)
-class Rule:
+class Rule(Struct, eq=False):
     """Strikes the `nth` call (from 1, counted since it was armed) that `where` accepts, at `moment`."""
 
     nth: int

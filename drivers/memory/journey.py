@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from drivers.errors import Busy, Conflict, DriverError, NoSpace, Refused, Unreachable
@@ -24,6 +23,7 @@ from drivers.memory.model.said import Said
 from drivers.memory.running import chain, halt, plug
 from drivers.moving import UNFINISHED, Migration, Progress
 from drivers.seen import Power
+from specs.structs import Struct, field, replace
 
 if TYPE_CHECKING:
     from drivers.memory.world import World
@@ -34,8 +34,7 @@ INCOMING = "migration"
 _PAGES = 1 << 20
 
 
-@dataclass(slots=True, eq=False, kw_only=True)
-class Journey:
+class Journey(Struct, eq=False, kw_only=True):
     """One migration under way. `due` is when libvirt would be through with it, if nobody attends it any more."""
 
     world: World

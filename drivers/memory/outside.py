@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import posixpath
 import uuid
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from drivers.errors import Missing
@@ -22,6 +21,7 @@ from drivers.memory.running import halt, launch, unplug
 from drivers.node import NodeDevice
 from drivers.seen import Link, Power
 from specs.fields import Fields, Scalar, entries, entry, entry_of
+from specs.structs import replace
 
 if TYPE_CHECKING:
     from drivers.memory.world import World

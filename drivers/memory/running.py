@@ -6,7 +6,6 @@ Used by the power calls, by a host's boot and by tests that act outside of gitvi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from drivers.errors import Busy, Conflict, DriverError, Unsupported
@@ -17,13 +16,13 @@ from drivers.memory.model.places import HostState
 from drivers.memory.model.said import Said
 from drivers.seen import Power
 from specs.attachment import is_network
+from specs.structs import Struct
 
 if TYPE_CHECKING:
     from drivers.memory.world import World
 
 
-@dataclass(frozen=True, slots=True)
-class Double:
+class Double(Struct, frozen=True):
     """One domain uuid, or one writable image, was running twice from `time` on; `where` are the hosts."""
 
     time: float
@@ -31,8 +30,7 @@ class Double:
     where: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Damage:
+class Damage(Struct, frozen=True):
     """Data that somebody needs was lost: an image deleted in use, or a backing file under an overlay."""
 
     time: float

@@ -17,7 +17,6 @@ import random
 import threading
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 
 from drivers.errors import Denied, DriverError
 from drivers.memory.calls import Call
@@ -31,6 +30,7 @@ from drivers.memory.protocols.console import MemoryConsole
 from drivers.memory.running import Damage, Double, halt
 from drivers.node import Cell, Topology
 from drivers.seen import Capabilities, Power, SeenHost, Unseen
+from specs.structs import Struct, replace
 
 GIB = 1 << 30
 CAPABILITIES = Capabilities(
@@ -43,8 +43,7 @@ CAPABILITIES = Capabilities(
 )
 
 
-@dataclass(slots=True)
-class Clock:
+class Clock(Struct):
     """A clock that stands still until it is told: `clock()` is unix seconds."""
 
     now: float = 1_700_000_000.0

@@ -16,12 +16,12 @@ import hmac
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from drivers.secrets import age
 from drivers.secrets.errors import Damaged, NotForUs
+from specs.structs import Struct
 from specs.yaml import Node, parse
 
 METADATA = "sops"
@@ -33,8 +33,7 @@ _ONLY_ENCRYPTED = hashlib.sha256(b"sops").digest()
 _CHANGED = "it was changed without SOPS, or merged badly; edit it with `sops FILE`"
 
 
-@dataclass(frozen=True, slots=True)
-class Clear:
+class Clear(Struct, frozen=True):
     """A value that the file holds in clear text."""
 
     text: str

@@ -6,22 +6,24 @@ Made by reconciler/sources with the files of one revision. Raises drivers.secret
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from drivers.secrets import age, identities, sops
 from drivers.secrets.errors import Damaged, NoSuchSecret
+from specs.structs import Struct
 from specs.yaml import Node, parse
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(Struct, frozen=True, kw_only=True):
     """One encrypted file: what encrypted it, its path for messages, its bytes."""
 
     kind: Literal["sops", "age"]
     label: str
-    data: bytes = field(repr=False)
+    data: bytes
+
+    def __repr__(self) -> str:
+        return f"Source({self.kind}, {self.label})"  # `age` may be given what was not encrypted
 
 
 class Vault:

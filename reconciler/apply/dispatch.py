@@ -7,7 +7,6 @@ Raises drivers.errors only.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from drivers.base import Host
@@ -18,10 +17,10 @@ from reconciler.apply.stop import Pause, stop
 from reconciler.desired.identity import kept_by, ready_marker, trash_marker, trashed_since
 from reconciler.diff import power
 from reconciler.plan import plan
+from specs.structs import Struct, field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
+class Tools(Struct, frozen=True, kw_only=True):
     """What steps need beside a host: images, a way to wait that a stop request ends, and who hears of progress.
 
     `hosts` are all hosts of the pass by name, for steps that concern two.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from reconciler.plan.plan import Plan, Step
+from specs.structs import Struct, field
 
 
 class Status(StrEnum):
@@ -23,8 +23,7 @@ class Status(StrEnum):
 GOOD = (Status.DONE, Status.UNCHANGED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, frozen=True, kw_only=True):
     """The end of one step. `notes`: live edits that wait for the next boot; `permanent`: do not try again as it is."""
 
     step: Step
@@ -35,8 +34,7 @@ class Outcome:
     permanent: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Run:
+class Run(Struct, frozen=True, kw_only=True, dict=True):
     """All outcomes of one walk over a plan, by step id, in the order in which they ended."""
 
     plan: Plan

@@ -13,7 +13,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from functools import partial
 
 from drivers.base import Host
@@ -21,6 +20,7 @@ from drivers.errors import Conflict, DriverError, Missing, Unknown
 from reconciler.apply.dispatch import Tools, execute
 from reconciler.apply.outcome import GOOD, Outcome, Run, Status
 from reconciler.plan.plan import MigrateVm, Plan, Step
+from specs.structs import Struct, field, replace
 
 Tell = Callable[[Step, "Outcome | None"], None]
 """Called when a step begins (None) and when it ends."""
@@ -28,16 +28,14 @@ Moved = Callable[[Step, str, int, int], None]
 """(step, what is under way in it, bytes done, bytes in all or 0): called often while long work goes on."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """How many steps may run at once, on one host and altogether."""
 
     host: int = 8
     total: int = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Walker:
+class Walker(Struct, frozen=True, kw_only=True):
     """What a walk needs: the hosts by name, tools for steps, limits, who is told, and the request to stop."""
 
     hosts: Mapping[str, Host]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +12,7 @@ from reconciler.cli.context import Output, OutputOption, Place, RepoOption
 from reconciler.cli.exits import Exit
 from reconciler.cli.sight import ObservedOption, Sight, sight, tell_unseen
 from reconciler.errors import UsageError
+from specs.structs import Struct, replace
 
 if TYPE_CHECKING:
     from reconciler.desired.wanted import WantedVm
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 PROBE = "capacity-probe"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Size:
+class Size(Struct, frozen=True, kw_only=True):
     """What is asked for: an instance type or a VM's like, CPUs and memory beside or instead of them; "" for unsaid."""
 
     cpu: int | None

@@ -7,7 +7,6 @@ A verb about a repository takes `repo: RepoArgument = None, repo_option: RepoOpt
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler.errors import UsageError
+from specs.structs import Struct
 
 if TYPE_CHECKING:
     from drivers.git import Repository
@@ -47,8 +47,7 @@ Targets = Annotated[list[str], typer.Argument(metavar="TARGET...", help="NAME, o
 Target = Annotated[str, typer.Argument(metavar="TARGET", help="NAME, or KIND/NAME such as vm/web.")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """A repository and the folder in it that has gitvirt.yaml, as a path from the repository's root (`.` for it)."""
 
     repository: Repository

@@ -77,7 +77,7 @@ def status(
 
 
 def _as_json(seen: LabStatus) -> dict[str, object]:
-    from dataclasses import asdict
+    from msgspec.structs import asdict
 
     return {**asdict(seen), "state": str(seen.state)}
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.cli.context import Place
 from reconciler.errors import UsageError
+from specs.structs import Struct
 
 if TYPE_CHECKING:
     from reconciler.app import App
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from reconciler.diff.context import Allowed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(Struct, frozen=True, kw_only=True):
     """The options that change what a plan does. They are part of a saved plan."""
 
     targets: tuple[str, ...] = ()
@@ -60,7 +59,7 @@ class Asked:
 
     def data(self) -> dict[str, object]:
         """As a saved plan holds them."""
-        from dataclasses import asdict
+        from msgspec.structs import asdict
 
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
@@ -76,8 +75,7 @@ class Asked:
         return Allowed(deletions=self.deletions, refs=refs, force_revision=self.force_revision, targets=targets)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class Recorded(Struct, frozen=True, kw_only=True):
     """An observation in a file, and what is demanded of it besides what the settings demand."""
 
     file: Path
@@ -117,11 +115,10 @@ def look(app: App, revision: Revision, asked: Asked, observed: Recorded | None =
     allowed = asked.allowed(revision)
     if observed is None:
         return cycle.look(revision, app.outside(), allowed)
-    from dataclasses import replace
-
     from reconciler.desired.resolve import resolve
     from reconciler.observe.recorded import Demands, read
     from reconciler.sources import unrevealed
+    from specs.structs import replace
 
     wanted = resolve(revision.catalog, revision.name, replace(revision.sources, reveal=unrevealed))
     settled, outside = app.settings.observations, app.outside()

@@ -6,7 +6,6 @@ Exit codes: 0 nothing to do, 2 something to do, 3 only held changes, 1 an error.
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +16,7 @@ from reconciler.cli.context import RepoArgument, RepoOption, repository_at
 from reconciler.cli.exits import Exit, of_plan
 from reconciler.cli.passes import Asked, Recorded, application, load_revision, look
 from reconciler.errors import UsageError
+from specs.structs import replace
 
 if TYPE_CHECKING:
     from reconciler.app import App

@@ -5,7 +5,6 @@ Run it again if it was interrupted or a host was away: it goes on where it was. 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +14,7 @@ from reconciler.cli.context import RepoArgument, RepoOption, YesOption, confirm,
 from reconciler.cli.exits import Exit
 from reconciler.cli.interrupt import interruptible
 from reconciler.cli.passes import Asked, application, load_revision, look
+from specs.structs import replace
 
 if TYPE_CHECKING:
     from pathlib import Path

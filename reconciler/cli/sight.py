@@ -42,28 +42,25 @@ class Sight:
 
     def with_addresses(self, only: Iterable[Found] | None = None) -> Situation:
         """The situation with the addresses of its running guests (or of `only` those), asked for within seconds."""
-        from dataclasses import replace
-
         from reconciler.observe.addresses import addresses
+        from specs.structs import replace
 
         asked = self.situation.context.observed.vms() if only is None else only
         return replace(self.situation, addresses=addresses(self.looked.hosts, asked))
 
     def with_devices(self, situation: Situation, host: str) -> Situation:
         """The situation with the devices of that host."""
-        from dataclasses import replace
-
         from reconciler.observe.devices import with_devices
+        from specs.structs import replace
 
         observed = with_devices(situation.context.observed, self.looked.hosts, (host,))
         return replace(situation, context=replace(situation.context, observed=observed))
 
     def with_baselines(self, situation: Situation) -> Situation:
         """The situation with the CPU that all hosts of each cluster have; a host is asked where their CPUs differ."""
-        from dataclasses import replace
-
         from reconciler.observe.baselines import Baselines
         from reconciler.place.hosts import clusters
+        from specs.structs import replace
 
         kept = Baselines(self.app.settings.state_folder)
         found = {}

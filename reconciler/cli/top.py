@@ -71,11 +71,10 @@ def top(
 
 
 def _hosts(app: App, revision: Revision, only: frozenset[str]) -> dict[str, Host]:
-    from dataclasses import replace
-
     from reconciler.desired.resolve import resolve
     from reconciler.errors import UsageError
     from reconciler.sources import unrevealed
+    from specs.structs import replace
 
     wanted = resolve(revision.catalog, revision.name, replace(revision.sources, reveal=unrevealed))
     if missing := sorted(only - wanted.hosts.keys()):

@@ -7,15 +7,14 @@ the journal, each change of a state with its reason. Called by reconciler/daemon
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from reconciler.diff.context import Context
 from reconciler.observe.observed import Observed
 from reconciler.place.hosts.hoststate import HostState, State, states
+from specs.structs import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class Turn(Struct, frozen=True, kw_only=True):
     """A host's state is another one than in the pass before ("" in the first pass)."""
 
     host: str

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 
 from drivers.base import Host
 from drivers.errors import DriverError
@@ -20,13 +19,13 @@ from reconciler.desired.wanted import Wanted
 from reconciler.observe.atonce import at_once
 from reconciler.observe.observed import Observed
 from reconciler.place.policies import Policy, policy_of
+from specs.structs import Struct, field, replace
 
 _BY_LOAD = ("OptimalForEvenDistribution", "OptimalForPowerSaving")
 _NANO = 1e9
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sample:
+class _Sample(Struct, frozen=True, kw_only=True):
     """Counters at one moment: `at` in seconds, `busy` and those of `vms` (by name) in ns of CPU time."""
 
     at: float

@@ -11,7 +11,6 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -33,6 +32,7 @@ from reconciler.plan.backoff import Backoff, without
 from reconciler.plan.plan import Plan, Step
 from specs.catalog import Catalog
 from specs.errors import LoadFailed, SpecError
+from specs.structs import Struct, field, replace
 
 log = structlog.get_logger()
 
@@ -44,8 +44,7 @@ Key = tuple[str, ...]
 """What a log line that tells a state is about: its event, the object, and why, without the figures of the moment."""
 
 
-@dataclass(slots=True)
-class Passed:
+class Passed(Struct):
     """The last pass, as `gitvirt sync` and `status` hear of it."""
 
     number: int = 0

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from specs import affinity
 from specs.catalog import Catalog
 from specs.resource import Location, Ref, Resource
+from specs.structs import Struct
 
 Polarity = Literal["", "positive", "negative"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedAffinity:
+class WantedAffinity(Struct, frozen=True, kw_only=True):
     """An affinity group of one cluster. `vm_rule` and `host_rule` are "" where there is none.
 
     `vms` and `hosts` in order of name. `holds`: a hard rule between its VMs does not yield when a host is emptied.

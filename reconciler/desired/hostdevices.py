@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from drivers.node import NodeDevice
+from specs.structs import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceChoice:
+class DeviceChoice(Struct, frozen=True, kw_only=True):
     """One of these is set: vendor:product, a PCI class (its first hex digits), an mdev type, a NIC with functions."""
 
     device: str = ""

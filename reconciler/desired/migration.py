@@ -7,10 +7,10 @@ guest writes faster than is sent: (pass over the memory beyond which, downtime i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from drivers.moving import LastResort
+from specs.structs import Struct, replace
 
 Ladder = tuple[tuple[int, int], ...]
 Mode = Literal["automatic", "manual", "never"]
@@ -18,8 +18,7 @@ Mode = Literal["automatic", "manual", "never"]
 _STEADY: Ladder = ((0, 100), (1, 150), (2, 200), (3, 300), (4, 400), (6, 500))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MigrationRules:
+class MigrationRules(Struct, frozen=True, kw_only=True):
     """How one VM migrates. `bandwidth` in MiB/s for all migrations of a host together, 0 for no limit.
 
     `concurrent`: how many may leave a host, and come to one, at once. `timeout` in seconds, 0 for the built-in one.

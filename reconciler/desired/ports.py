@@ -5,7 +5,6 @@ Called by vm.py. The fields of a profile are declared fields of the NIC, with th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.desired.hardware import flat
@@ -16,10 +15,10 @@ from specs.fields import Fields, Scalar, entry
 from specs.kinds.network import ON_BRIDGES
 from specs.kinds.vnicprofile import VnicProfile
 from specs.resource import Location, Ref, Resource
+from specs.structs import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profiled:
+class Profiled(Struct, frozen=True, kw_only=True):
     """Fields that the VM's NICs get, and where each was written."""
 
     fields: dict[str, Scalar]

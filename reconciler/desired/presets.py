@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from specs.fields import Fields, Scalar
+from specs.structs import Struct, field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preset:
+class Preset(Struct, frozen=True, kw_only=True):
     """`fields` of the VM, `accelerated` those that make sense with KVM only, `devices` by list."""
 
     fields: Fields = field(default_factory=dict)

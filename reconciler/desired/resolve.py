@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,10 +27,10 @@ from specs.catalog import Catalog
 from specs.fields import Secret
 from specs.kinds.common import Limit
 from specs.resource import Location, Resource
+from specs.structs import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileFacts:
+class FileFacts(Struct, frozen=True, kw_only=True):
     """An image that can be read here: size in bytes, sha256 in hex ("" if declared anyway).
 
     `format` is what a storage domain gets of it if nothing is declared: `qcow2` or `raw`.
@@ -48,8 +47,7 @@ Reveal = Callable[[object, Location], Secret]
 """(SecretRef, where it is written) → the secret."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
+class Sources(Struct, frozen=True, kw_only=True):
     """What is read from outside the YAML: images by repository path or URL, and secrets."""
 
     files: Mapping[str, FileFacts]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from specs.resource import Resource
+from specs.structs import Struct, field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedPolicy:
+class WantedPolicy(Struct, frozen=True, kw_only=True):
     """A declared scheduling policy. None means that nothing is said: what the built-in policy `none` has.
 
     `parameters` by oVirt's names: percents, minutes, numbers, bytes.
@@ -23,8 +22,7 @@ class WantedPolicy:
     parameters: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterScheduling:
+class ClusterScheduling(Struct, frozen=True, kw_only=True):
     """The policy that a cluster names, built-in or declared, with parameters that go before the policy's own."""
 
     policy: str = "none"

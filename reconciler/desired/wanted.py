@@ -8,7 +8,6 @@ volume number, which MAC of a new NIC) are not in here; those stages add them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from reconciler.desired.affinity import WantedAffinity
@@ -17,12 +16,12 @@ from reconciler.desired.migration import MigrationRules
 from reconciler.desired.scheduling import ClusterScheduling, WantedPolicy
 from specs.fields import Fields, Scalar, Secret
 from specs.resource import Location, Ref
+from specs.structs import Struct, field
 
 DriftMode = Literal["enforce", "warn", "accept", "ignore"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drift:
+class Drift(Struct, frozen=True, kw_only=True):
     """What to do about a difference that nobody declared: a default, and exceptions by field path."""
 
     default: DriftMode = "enforce"
@@ -34,8 +33,7 @@ class Drift:
         return self.fields[best] if best else self.default
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedCluster:
+class WantedCluster(Struct, frozen=True, kw_only=True):
     """A set of hosts between which VMs move, and the policies that hold in it. `memory_overcommit` in percent.
 
     `cpu`: the CPU model of new VMs that name none.
@@ -51,8 +49,7 @@ class WantedCluster:
     cpu: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedHost:
+class WantedHost(Struct, frozen=True, kw_only=True):
     """A declared libvirt host. `migration_address`: where the data of migrations shall go to, "" for no matter.
 
     `leaving`: why a host that is declared no more is here still (reconciler/observe/leaving.py), "" for all others;
@@ -71,8 +68,7 @@ class WantedHost:
     declared_cluster: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedPool:
+class WantedPool(Struct, frozen=True, kw_only=True):
     """A storage domain on its hosts. `shared`: all its hosts see the same files (type posix).
 
     Nothing is made or grown with less than `critical` bytes free; below `warning` percent the plan says so.
@@ -90,8 +86,7 @@ class WantedPool:
     critical: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedNetwork:
+class WantedNetwork(Struct, frozen=True, kw_only=True):
     """A network on its hosts. `fields` as in docs/fields.md; `bridges` overrides the bridge's name per host.
 
     `kind` is the type as declared. What libvirt's definition cannot say of a bridge that the host brings, but what it
@@ -124,8 +119,7 @@ class WantedNetwork:
         return {**self.fields, "bridge": self.bridges[host]} if host in self.bridges else self.fields
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedMacPool:
+class WantedMacPool(Struct, frozen=True, kw_only=True):
     """Where new NICs get their MACs: `ranges` of (first, last) as numbers, taken in their order."""
 
     ref: Ref
@@ -135,8 +129,7 @@ class WantedMacPool:
     location: Location
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedImage:
+class WantedImage(Struct, frozen=True, kw_only=True):
     """An image that its storage domain shall hold, from `file` (relative to the repository) or from `url`.
 
     `checksum` is that of the source, `format` that of the volume; `iso`: it has to be one.
@@ -160,8 +153,7 @@ class WantedImage:
         return self.url or self.file
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedDisk:
+class WantedDisk(Struct, frozen=True, kw_only=True):
     """A disk of a VM; `size` in bytes or None (the image's). `volume`: an existing one by name (adopted, external).
 
     `path`: a block device of the host instead of a volume; then there is no pool, and nothing of it is made or removed.
@@ -178,8 +170,7 @@ class WantedDisk:
     path: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seed:
+class Seed(Struct, frozen=True, kw_only=True):
     """The medium of the first boot: volume label, files by name (some of which may hold secrets).
 
     `meta` and `nics` are what meta-data and network-config are made of once the UUID and the MACs are known
@@ -195,16 +186,14 @@ class Seed:
     declaration: Scalar
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Update:
+class Update(Struct, frozen=True, kw_only=True):
     """When an effect that interrupts may happen: `wait` for the next power cycle, or `now`."""
 
     restart: Literal["wait", "now"] = "wait"
     offline: Literal["wait", "now"] = "wait"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedVm:
+class WantedVm(Struct, frozen=True, kw_only=True):
     """A virtual machine.
 
     `fields`: declared canonical fields, without disk sources and sizes of disks that do not say one. `cdroms` maps
@@ -254,8 +243,7 @@ class WantedVm:
         return next((each for each in self.disks if each.name == name), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
+class Budget(Struct, frozen=True, kw_only=True):
     """How many of a kind one revision may delete: `count`, and `percent` of those that exist; the larger rules."""
 
     count: int = 3
@@ -266,8 +254,7 @@ class Budget:
         return max(self.count, existing * self.percent // 100)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(Struct, frozen=True, kw_only=True):
     """Everything that one revision declares. `revision` is a commit, "commit+dirty", or a folder's digest.
 
     `ancestors`: those of the revisions found in marks that ours descends from; None where there is no history to ask.

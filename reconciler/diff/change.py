@@ -5,13 +5,13 @@ Frozen values made by `reconciler.diff`, turned into steps by `reconciler.plan`,
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
 from specs.effects import Effect
 from specs.fields import Fields, Scalar
 from specs.resource import Location, Ref
+from specs.structs import Struct, replace
 
 
 class Verb(StrEnum):
@@ -66,8 +66,7 @@ class HeldReason(StrEnum):
     MAC_POOL = "MacPoolEmpty"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class Held(Struct, frozen=True, kw_only=True):
     """Kept back: a typed reason, the facts in words, and what the reader can do."""
 
     reason: HeldReason
@@ -78,8 +77,7 @@ class Held:
         return f"{self.reason}: {self.text}" + (f"; {self.fix}" if self.fix else "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldChange:
+class FieldChange(Struct, frozen=True, kw_only=True):
     """One field of a change. For a whole device the path is its entry and the values are its fields.
 
     `kind`: `change` (the YAML moved), `drift` (the world moved), `pending` (the definition is right, the running
@@ -121,8 +119,7 @@ class FieldChange:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Struct, frozen=True, kw_only=True):
     """Everything that differs for one object, or why nothing may be done about it.
 
     `host` is where it is (or "" before placement, or for objects of several hosts, then each host is a change of its

@@ -7,8 +7,6 @@ partial view.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from drivers.mark import Mark
 from reconciler.desired.wanted import WantedVm
 from reconciler.diff import doubles, elsewhere, hosts, kept, networks, outage, pools, vms
@@ -17,6 +15,7 @@ from reconciler.diff.context import Context
 from reconciler.diff.holding import on_hold, owned
 from reconciler.observe.observed import Found
 from specs.resource import Ref
+from specs.structs import replace
 
 
 def compare(context: Context) -> list[Change]:

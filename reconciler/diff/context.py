@@ -6,16 +6,15 @@ Pure values; made once per pass by `reconciler.cycle`, handed to diff, place and
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from drivers.mark import Override
 from reconciler.desired.wanted import Wanted
 from reconciler.observe.observed import Flight, Observed, between
 from specs.fields import Scalar, Secret
+from specs.structs import Struct, field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allowed:
+class Allowed(Struct, frozen=True, kw_only=True):
     """What the person at the command line spoke out: see `--allow`, `--force-revision`, `--target`."""
 
     deletions: int | None = None
@@ -24,8 +23,7 @@ class Allowed:
     targets: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(Struct, frozen=True, kw_only=True):
     """One pass. `now` in unix seconds; `digest` hides a secret; `ancestors`: revisions that ours descends from.
 
     `ancestors` is None where there is no history (a plain folder): then every mark's revision is accepted.

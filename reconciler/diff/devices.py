@@ -6,8 +6,6 @@ nor in the mark's device table is somebody else's and is not looked at.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from drivers.mark import Mark, kind_of
 from reconciler.desired.defaults import new_entry
 from reconciler.desired.hardware import device_lists
@@ -20,6 +18,7 @@ from reconciler.observe.observed import Found
 from specs.effects import Effect, effect_of
 from specs.fields import Fields, Scalar, entries, entry
 from specs.resource import Location
+from specs.structs import replace
 
 SEED_DRIVE = "cloud-init"
 

@@ -9,7 +9,6 @@ over. One that bears no marker of ours (brought by hand, or by a version without
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from drivers.seen import SeenPool
 from reconciler.desired.identity import IMAGES, is_marker, kept_by, ready_marker, trashed_since
@@ -19,10 +18,10 @@ from reconciler.diff.context import Context
 from reconciler.diff.pools import pool_on
 from reconciler.observe import backing
 from specs.resource import Ref
+from specs.structs import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
+class _Place(Struct, frozen=True, kw_only=True):
     """A storage domain as one host shows it, and what the markers in it say."""
 
     pool: WantedPool

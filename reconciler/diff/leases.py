@@ -7,17 +7,16 @@ DNS of the network answers the name of the VM with it; that of a second NIC on t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 
 from reconciler.desired.wanted import Wanted, WantedNetwork, WantedVm
 from reconciler.diff.context import Context
 from reconciler.place.macs import Assigned, assign
 from specs.fields import Scalar, entry
 from specs.resource import Location
+from specs.structs import Struct, field, replace
 
 
-@dataclass(frozen=True, slots=True)
-class Leases:
+class Leases(Struct, frozen=True):
     """The leases on one network, and where each was asked for."""
 
     fields: dict[str, Scalar] = field(default_factory=dict)

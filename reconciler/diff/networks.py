@@ -8,7 +8,6 @@ with the VMs named.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from drivers.seen import SeenHost, SeenNetwork
 from reconciler.desired.wanted import Drift, WantedNetwork
@@ -20,6 +19,7 @@ from reconciler.place.hosts import bridges
 from specs.effects import Effect
 from specs.fields import Fields, entries
 from specs.resource import Ref
+from specs.structs import replace
 
 
 def compare(context: Context) -> list[Change]:

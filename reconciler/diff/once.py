@@ -6,12 +6,11 @@ the definition's value there, and a change of it in Git goes into the definition
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from drivers.seen import SeenVm
 from reconciler.diff.change import FieldChange
 from specs.effects import Effect
 from specs.fields import Fields
+from specs.structs import replace
 
 
 def live(vm: SeenVm) -> Fields | None:

@@ -10,8 +10,6 @@ the mark, and by the faces.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from drivers.mark import Mark, Override
 from drivers.seen import Power, SeenVm
 from reconciler.desired.wanted import WantedVm
@@ -23,6 +21,7 @@ from reconciler.observe.observed import Found
 from reconciler.place.hosts import hoststate
 from specs.effects import Effect
 from specs.resource import Ref
+from specs.structs import replace
 
 _UP = (Power.RUNNING, Power.PAUSED, Power.ASLEEP, Power.STOPPING)
 

@@ -7,13 +7,12 @@ is over, or until Git changes `state`.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from drivers.mark import Mark, Override
 from drivers.seen import Power, SeenVm
 from reconciler.desired.wanted import WantedVm
 from reconciler.diff.change import FieldChange, HeldReason
 from specs.effects import Effect
+from specs.structs import replace
 
 OUTAGE = "outage"  # the kind of override that remembers what ran before an outage (reconciler/diff/outage.py)
 PAUSED_BY_HAND = ("user", "")  # libvirt's reasons of a pause that may simply be ended

@@ -12,7 +12,6 @@ Pure; the one mechanism for VMs and networks. Called by diff/vms.py and diff/net
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from reconciler.desired.wanted import Drift
@@ -21,13 +20,13 @@ from reconciler.diff.context import Context
 from specs.effects import Effect, Facts, effect_of
 from specs.fields import Fields, Scalar, Secret
 from specs.resource import Location, Ref
+from specs.structs import Struct
 from specs.units import format_size
 
 LIVE = frozenset({Effect.LIVE, Effect.HOTPLUG})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sides:
+class Sides(Struct, frozen=True, kw_only=True):
     """The three sides of one object. `kind` names its effect rules; `declared` is what the mark remembers."""
 
     kind: str

@@ -7,7 +7,6 @@ every question of whose object it is are decided there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from drivers.mark import Mark
 from drivers.seen import Power, SeenVm
@@ -21,6 +20,7 @@ from reconciler.place.hosts import gates
 from specs.effects import Effect
 from specs.fields import Fields, Scalar
 from specs.resource import Location
+from specs.structs import replace
 
 _TOPOLOGY = ("cpu.sockets", "cpu.cores", "cpu.threads")
 

@@ -11,7 +11,6 @@ import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +25,12 @@ from specs.load import load
 from specs.reading.documents import Reader
 from specs.resource import Ref, Resource
 from specs.shape import Shape
+from specs.structs import Struct
 from specs.tree import Tree, TreeFile
 from specs.yaml import Node, parse
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Struct, frozen=True, kw_only=True):
     """One value in one file; `before` and `after` as plain data, None if it was not written there.
 
     A group is a mapping from the paths below it. Clear texts of secrets are `Secret` values.

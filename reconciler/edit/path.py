@@ -8,12 +8,12 @@ what cannot be read as such is text.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from reconciler.errors import UsageError
 from specs.merge import bare
 from specs.render import scalar
+from specs.structs import Struct
 from specs.yaml import parse
 
 _STEP = re.compile(r"(?P<key>[A-Za-z_][A-Za-z0-9_]*)(?:\[(?P<entry>[^\[\]]+)\])?(?:\.|$)")
@@ -29,8 +29,7 @@ class Step(NamedTuple):
     entry: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
+class Assignment(Struct, frozen=True, kw_only=True):
     """`steps` start with `spec` or `metadata`; `text` is the value as written, `value` what it means."""
 
     path: str

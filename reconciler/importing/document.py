@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from drivers.seen import Rest, SeenHost, SeenVm
 from specs.model import NAME_PATTERN
 from specs.resource import Ref
+from specs.structs import Struct, field
 
 _NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST = 60
@@ -26,8 +26,7 @@ _FOLDERS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(Struct, frozen=True, kw_only=True):
     """What one URI has, or a folder of exported files (then `uri` is "").
 
     `rests`: by uuid, what no field tells. `declared`: the repository has this host already. `running`: domains that
@@ -52,8 +51,7 @@ class Source:
         return self.uri or "exported files"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecretWanted:
+class SecretWanted(Struct, frozen=True, kw_only=True):
     """A secret that the host has and the YAML refers to: where it belongs, and the variable that shall hold it."""
 
     ref: Ref
@@ -61,8 +59,7 @@ class SecretWanted:
     variable: str
 
 
-@dataclass(slots=True, kw_only=True)
-class Machine:
+class Machine(Struct, kw_only=True):
     """The VM that a document describes: as it was seen, and which seen device each entry is (`disks[root]` → seen)."""
 
     source: Source
@@ -71,8 +68,7 @@ class Machine:
     entries: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(slots=True, kw_only=True)
-class Document:
+class Document(Struct, kw_only=True):
     """One object: its spec as plain YAML data, and comments that stand above it."""
 
     ref: Ref

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from drivers.seen import SeenVm
@@ -19,10 +18,10 @@ from reconciler.importing.networks import networks
 from reconciler.importing.places import places
 from specs.fields import entries
 from specs.resource import Ref
+from specs.structs import Struct, field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(Struct, frozen=True, kw_only=True):
     """`names`: only VMs whose name matches one of these patterns. `cluster`: where hosts and VMs belong."""
 
     names: tuple[str, ...] = ()
@@ -33,8 +32,7 @@ class Options:
         return not self.names or any(fnmatchcase(name, each) for each in self.names)
 
 
-@dataclass(slots=True, kw_only=True)
-class Drawn:
+class Drawn(Struct, kw_only=True):
     """What is to be written, and, in words, what is not and why (`vm/x on kvm1: …`)."""
 
     documents: list[Document] = field(default_factory=list)

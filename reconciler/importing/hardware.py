@@ -8,7 +8,6 @@ change). Pure. Called by machine.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -18,6 +17,7 @@ from reconciler.diff.threeway import same
 from specs.fields import Fields, Scalar, Secret, entries, entry, entry_of, pattern
 from specs.kinds import KINDS
 from specs.shape import Shape
+from specs.structs import Struct, field
 
 _TOPOLOGY = ("sockets", "cores", "threads")
 
@@ -25,8 +25,7 @@ Refer = Callable[[str], dict[str, str]]
 """Path of a secret → what stands for it in the YAML."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hardware:
+class Hardware(Struct, frozen=True, kw_only=True):
     """`spec`: plain YAML data without the named lists. `lists`: list → seen entry name → its data.
 
     `unsettled`: fields that differ between now and the next boot, with both values.
@@ -52,8 +51,7 @@ def hardware(config: Fields, live: Fields | None, usual: Fields, refer: Refer) -
     return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _View:
+class _View(Struct, frozen=True, kw_only=True):
     config: Fields
     live: Fields | None
     usual: Fields

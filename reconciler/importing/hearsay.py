@@ -8,11 +8,11 @@ is connected, the plan says what of it is not so. Called by reconciler/cli/impor
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from drivers.seen import SeenHost, SeenNetwork, SeenPool
 from reconciler.importing.document import Source
 from specs.fields import entries
+from specs.structs import replace
 
 
 def completed(source: Source) -> Source:

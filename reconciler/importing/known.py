@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from specs.catalog import Catalog
+from specs.structs import Struct, field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Known(Struct, frozen=True, kw_only=True):
     """`hosts`: (server, port, path) → name. `domains`: path → name. `media`: (domain, volume) → image."""
 
     repository: str

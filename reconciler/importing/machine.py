@@ -7,7 +7,6 @@ an `xml:` patch that is true already. Pure. Called by documents.py; proof.py use
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from drivers.seen import Rest, SeenVm
@@ -17,6 +16,7 @@ from reconciler.importing.places import Places
 from specs.fields import Fields, entries, entry
 from specs.model import ENTRY_PATTERN
 from specs.resource import Ref
+from specs.structs import Struct
 from specs.units import format_size
 
 _NO_VARIABLE = re.compile(r"[^A-Z0-9]+")
@@ -24,8 +24,7 @@ _USER = "user"  # QEMU's own network
 PREFIX = "GITVIRT_SECRET_"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True, kw_only=True):
     """What VMs refer to: storage domains and images, networks by name, MACs that nobody may declare again."""
 
     places: Places

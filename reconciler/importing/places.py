@@ -8,18 +8,17 @@ which paths the VMs use, so each folder of a disk becomes a domain.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 from drivers.seen import SeenPool
 from reconciler.importing.document import Document, Source, name_for
 from reconciler.importing.known import Known
 from specs.resource import Ref
+from specs.structs import Struct, field
 
 _OF_FILES = frozenset(("dir", "fs", "netfs", ""))
 
 
-@dataclass(slots=True, kw_only=True)
-class Places:
+class Places(Struct, kw_only=True):
     """Which domain serves which folder of which host, and the documents that say so."""
 
     known: Known

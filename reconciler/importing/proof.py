@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from drivers.seen import SeenHost, SeenVm
@@ -31,6 +30,7 @@ from specs.errors import Finding, LoadFailed, SpecError
 from specs.fields import Secret, entry_of
 from specs.load import load
 from specs.resource import Location
+from specs.structs import Struct, replace
 from specs.tree import Tree, TreeFile
 
 _ROUNDS = 30
@@ -46,8 +46,7 @@ class ImportRefused(SpecError):
     """What would be written cannot stand beside what the repository has."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
+class Ground(Struct, frozen=True, kw_only=True):
     """Where the documents go: the repository's tree, its folder with gitvirt.yaml, and the folder of new files.
 
     `own`: files that are about to be written besides the documents (a new gitvirt.yaml).

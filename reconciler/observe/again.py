@@ -7,7 +7,6 @@ the plan's steps, and the hosts. Out: the observation put right; or whether ever
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from drivers.base import Host
 from drivers.errors import DriverError
@@ -15,6 +14,7 @@ from drivers.seen import SeenHost, SeenVm
 from reconciler.observe.atonce import at_once
 from reconciler.observe.observed import Observed
 from reconciler.plan.plan import DefineVm, Step
+from specs.structs import replace
 
 Place = tuple[str, str]  # host, uuid
 

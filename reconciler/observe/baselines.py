@@ -7,21 +7,21 @@ of the hosts is asked, once as long as their CPUs stay the same: the answer is k
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import asdict
 
 from drivers.base import Host
 from drivers.errors import DriverError, Refused
 from drivers.node import CpuModel
+from specs.structs import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Baseline:
+class Baseline(Struct, frozen=True, kw_only=True):
     """The CPU, or why there is none."""
 
     model: CpuModel | None
@@ -84,10 +84,7 @@ def _text(model: CpuModel) -> str:
 
 
 def _plain(model: CpuModel) -> dict[str, Any]:
-    return {
-        key: sorted(value) if isinstance(value, frozenset) else value
-        for key, value in dataclasses.asdict(model).items()
-    }
+    return {key: sorted(value) if isinstance(value, frozenset) else value for key, value in asdict(model).items()}
 
 
 def _data(found: Baseline) -> dict[str, Any]:

@@ -7,13 +7,13 @@ is mostly waiting; the drivers keep their own limits on calls.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from drivers.base import Host
 from drivers.errors import Denied, DriverError
 from drivers.seen import SeenHost, Unseen
 from reconciler.observe.atonce import at_once
 from reconciler.observe.observed import Observed
+from specs.structs import replace
 
 
 def collect(hosts: Mapping[str, Host], repository: str, now: int) -> Observed:

@@ -7,13 +7,13 @@ cannot tell has no devices to give.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 
 from drivers.base import Host
 from drivers.errors import DriverError
 from drivers.node import NodeDevice
 from reconciler.observe.atonce import at_once
 from reconciler.observe.observed import Observed
+from specs.structs import replace
 
 
 def with_devices(observed: Observed, hosts: Mapping[str, Host], names: Collection[str]) -> Observed:

@@ -9,7 +9,6 @@ lost holds nothing any more, until it answers again. Pure; called by reconciler/
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from drivers.mark import Override
 from drivers.seen import Unseen
@@ -17,6 +16,7 @@ from reconciler.desired.wanted import Wanted, WantedHost
 from reconciler.observe.observed import Observed
 from reconciler.place.hosts.hoststate import LOST
 from specs.resource import Location, Ref
+from specs.structs import replace
 
 Entries = Mapping[str, Mapping[str, object]]
 """The register: name → {uri, uuid, cluster, vms, networks}; the last two: how many of ours it has, or may have now."""

@@ -6,25 +6,23 @@ Pure. Made by reconciler/observe/collect.py from drivers' SeenHosts, or from a f
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 
 from drivers.mark import Mark
 from drivers.moving import Progress
 from drivers.seen import SeenHost, SeenNetwork, SeenPool, SeenVm, SeenVolume, Unseen
 from specs.resource import Ref
+from specs.structs import Struct, field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(Struct, frozen=True, kw_only=True):
     """A VM and the host that reported it."""
 
     host: str
     vm: SeenVm
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flight:
+class Flight(Struct, frozen=True, kw_only=True):
     """A VM between two hosts ("": one that was not read). `asked`: the source said whether it is at it: `progress`."""
 
     source: str = ""
@@ -49,8 +47,7 @@ def between(there: Iterable[Found]) -> Flight:
     return Flight(source=source, target=target)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundVolume:
+class FoundVolume(Struct, frozen=True, kw_only=True):
     """A volume and where it was reported."""
 
     host: str
@@ -58,8 +55,7 @@ class FoundVolume:
     volume: SeenVolume
 
 
-@dataclass(frozen=True, kw_only=True)
-class Observed:
+class Observed(Struct, frozen=True, kw_only=True, dict=True):
     """Every declared host, read or not. `taken` is unix seconds; `recorded`: read from a file, without secrets.
 
     `loads`: the CPU load of hosts in percent over the minutes that their cluster's policy says, where it is known;

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from drivers.seen import SeenHost, Unseen
 from reconciler.desired.wanted import Wanted
 from reconciler.errors import ReconcilerError
 from reconciler.observe.observed import Observed
+from specs.structs import Struct
 from specs.units import format_duration
 
 LARGEST = 256 * 1024 * 1024
@@ -30,8 +30,7 @@ class RecordError(ReconcilerError):
     """The file is not an observation that can be used here."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Demands:
+class Demands(Struct, frozen=True, kw_only=True):
     """What an observation has to be like. `signers`: an allowed-signers file of ssh; `max_age`: seconds."""
 
     signers: Path | None = None

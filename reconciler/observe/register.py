@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from drivers.seen import Unseen
@@ -19,6 +18,7 @@ from reconciler import statefile
 from reconciler.desired.wanted import WantedHost
 from reconciler.errors import SettingsError
 from reconciler.observe.observed import Observed
+from specs.structs import replace
 
 
 class Register:

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from drivers.base import Host
 from drivers.errors import DriverError
 from drivers.node import Usage
 from reconciler.observe.atonce import at_once
+from specs.structs import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sampled:
+class Sampled(Struct, frozen=True, kw_only=True):
     """One host twice, `elapsed` seconds apart."""
 
     first: Usage
@@ -25,8 +24,7 @@ class Sampled:
     elapsed: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
+class Watch(Struct, frozen=True, kw_only=True):
     """How time passes between the samples; tests have their own."""
 
     now: Callable[[], float] = time.monotonic

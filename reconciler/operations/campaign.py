@@ -9,7 +9,6 @@ only asks and watches. Used by the other modules of this package; the commands b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Protocol
 
 from drivers.mark import Override
@@ -24,6 +23,7 @@ from reconciler.observe.overrides import Overrides
 from reconciler.operations.scene import By
 from reconciler.plan import planner
 from reconciler.plan.plan import Plan
+from specs.structs import Struct, replace
 
 POLL = 2.0
 """Seconds between looks while somebody else is at work, or a host boots."""
@@ -37,8 +37,7 @@ class Act(Protocol):
     def __call__(self, looked: Pass) -> Run | Mapping[str, str]: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Campaign:
+class Campaign(Struct, frozen=True, kw_only=True):
     """What such a deed works with. `look` is fresh each time, with all overrides as they are then.
 
     `tell` gets lines for people.
@@ -80,8 +79,7 @@ class Campaign:
         return narrowed(looked, chosen(looked.context))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class Settled(Struct, frozen=True, kw_only=True):
     """How passes ended: the last look, with the narrow plan of what was left, and what failed in the last pass."""
 
     looked: Pass

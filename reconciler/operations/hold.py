@@ -6,18 +6,16 @@ A hold on a VM that exists is in its mark, where every gitvirt sees it; any othe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reconciler.diff.holding import KIND, owned
 from reconciler.observe.holds import Holds
 from reconciler.operations.overrides import put, until, write
 from reconciler.operations.scene import Declined, Scene, locate
 from reconciler.place.moving.movers.override import KIND as PLACED
 from specs.resource import Ref
+from specs.structs import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holding:
+class Holding(Struct, frozen=True, kw_only=True):
     """The two deeds, with the place for holds that no mark can bear."""
 
     holds: Holds

@@ -8,7 +8,6 @@ rolling upgrade of a cluster.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from drivers.mark import Override
 from drivers.seen import SeenVm
@@ -25,14 +24,14 @@ from reconciler.place.hosts.hoststate import MAINTENANCE, UPGRADE, State, by_han
 from reconciler.place.moving.wish import homes
 from reconciler.plan.plan import MigrateVm
 from specs.resource import Ref
+from specs.structs import Struct
 
 USUAL = 112 << 20
 """Bytes in a second that a migration is taken to have where no bandwidth is declared: a network of 1 Gbit/s."""
 _NOT_DECLARED = "not declared here"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leaving:
+class Leaving(Struct, frozen=True, kw_only=True):
     """What becomes of one VM: `how` is migrates, moves (it is off), stops or stays. `seconds`: a guess, 0 for none."""
 
     vm: str
@@ -43,8 +42,7 @@ class Leaving:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
+class Outlook(Struct, frozen=True, kw_only=True):
     """What maintenance of a host would bring: its VMs, the time all migrations take, and what is left to lose.
 
     `foreign`: running VMs that stay since they are not ours, or not declared any more.

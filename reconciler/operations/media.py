@@ -5,8 +5,6 @@ The override `cdrom/DRIVE` in the mark has the reconciler leave the drive until 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from drivers.base import Edit, VmEdit
 from drivers.errors import Conflict
 from drivers.mark import Mark
@@ -17,6 +15,7 @@ from reconciler.operations.scene import Declined, Scene, Target, locate
 from specs.errors import did_you_mean
 from specs.fields import Scalar, entries, entry
 from specs.resource import Ref
+from specs.structs import replace
 
 _ATTEMPTS = 4
 

@@ -8,7 +8,6 @@ not repeated and not undone; with `hold` an override on the VM tells placement t
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
 from drivers.mark import Mark
 from reconciler.diff import doubles
@@ -27,10 +26,10 @@ from reconciler.plan.steps import vm_move
 from reconciler.plan.steps.work import Work
 from specs.effects import Effect
 from specs.resource import Ref
+from specs.structs import Struct, replace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(Struct, frozen=True, kw_only=True):
     """What was asked for: a host or "" for the scheduler's choice; `hold`: the VM shall stay there."""
 
     to: str = ""
@@ -45,8 +44,7 @@ def plan(refs: Iterable[Ref], scene: Scene, asked: Asked) -> Plan:
     return assemble(settled, builder, planner.placements, [])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Planner:
+class _Planner(Struct, frozen=True, kw_only=True):
     builder: Builder
     room: Room
     scene: Scene

@@ -6,7 +6,6 @@ the run is over; any other start has everything as declared. A deed on one VM of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from drivers.base import Once
@@ -18,6 +17,7 @@ from reconciler.operations.power import How, refuse_obstacles, seen_now
 from reconciler.operations.scene import Declined, Scene, Target, locate
 from specs.fields import Fields, Scalar, entries, entry
 from specs.resource import Ref
+from specs.structs import Struct
 
 Boot = Literal["", "cdrom", "disk", "network"]
 _LISTS = {"cdrom": "cdroms", "disk": "disks", "network": "nics"}
@@ -26,8 +26,7 @@ _LAST = 1 << 16  # behind every place that a device can have
 _KERNEL = ("kernel.path", "kernel.initrd", "kernel.cmdline")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """What is different in this run; "" for as declared.
 
     `boot`: what is tried first. `image`: the name of an image for `drive` ("": the only drive). `kernel` and `initrd`

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 
 from drivers.errors import Conflict, DriverError, Missing, Unknown, Unreachable
 from drivers.mark import Mark, Override
 from reconciler.operations.scene import By, Declined, Scene, Target
+from specs.structs import replace
 
 POWER = "power"
 _ATTEMPTS = 4

@@ -6,20 +6,19 @@ In: refs, a scene, the deed. Out: an Outcome per ref, told as each ends. Called 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from drivers.errors import DriverError, Unknown
 from reconciler.observe.atonce import as_answered
 from reconciler.operations.scene import Declined, Scene
 from specs.resource import Ref
+from specs.structs import Struct
 
 Deed = Callable[[Ref, Scene], str]
 """Does it and returns one line of what was done, which begins behind the ref ("stopped on kvm1"). Raises Declined
 or drivers.errors."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, frozen=True, kw_only=True):
     """How it ended for one object: one line for people."""
 
     ref: Ref

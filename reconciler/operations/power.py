@@ -6,8 +6,6 @@ no pass that runs meanwhile works against the operator; see reconciler/diff/powe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from drivers.errors import Busy, DriverError, Refused
 from drivers.mark import Override
 from drivers.seen import Power, SeenVm
@@ -19,13 +17,13 @@ from reconciler.operations.scene import By, Declined, Scene, Target, locate
 from reconciler.operations.startable import obstacles
 from reconciler.plan.plan import StopVm
 from specs.resource import Ref
+from specs.structs import Struct
 
 _STOP_TIMEOUT = 180  # seconds that a guest has to shut down, where nothing is declared
 _COVER = 600  # seconds beyond a power cycle's own time in which a pass would finish it, were it interrupted
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class How:
+class How(Struct, frozen=True, kw_only=True):
     """Options: `timeout` in seconds for the guest to go down (None: as declared); `force`: take risks, cut power."""
 
     timeout: int | None = None

@@ -8,7 +8,6 @@ what is down by then: it never starts a VM in order to stop it again, nor the ot
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 from reconciler.diff import outage
@@ -20,6 +19,7 @@ from reconciler.operations.scene import Declined
 from reconciler.place.hosts.hoststate import POWER, by_hand
 from reconciler.place.moving.wish import Home, homes
 from specs.resource import Ref
+from specs.structs import replace
 
 _HIGHEST = 100
 """The highest priority that a VM can have."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from drivers.mark import Mark
@@ -22,6 +21,7 @@ from reconciler.plan.plan import MarkVm, Plan, Step
 from specs.effects import Effect
 from specs.fields import Secret
 from specs.resource import Ref
+from specs.structs import replace
 
 
 def plan(context: Context) -> Plan:

@@ -6,8 +6,6 @@ at the medium again, and when, is its own affair.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from drivers.base import Edit, VmEdit
 from drivers.errors import Conflict
 from reconciler.apply.dispatch import write_seed
@@ -20,6 +18,7 @@ from reconciler.plan.plan import UploadSeed
 from reconciler.plan.steps import seeds
 from specs.fields import entry
 from specs.resource import Ref
+from specs.structs import replace
 
 _SOURCE = entry("cdroms", SEED_DRIVE, "source")
 

@@ -10,7 +10,6 @@ is an override whose value tells it from one that an operator asked for, which i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from drivers.mark import Override
 from drivers.seen import SeenHost
@@ -22,13 +21,13 @@ from reconciler.operations.scene import Declined
 from reconciler.place.hosts.hoststate import MAINTENANCE, UPGRADE, State, by_hand, state
 from reconciler.place.hosts.hoststate import maintenance as asked_for
 from specs.resource import Ref
+from specs.structs import Struct, replace
 
 Each = Callable[[str], bool]
 """Upgrades one empty host; False if that failed. May take as long as it takes, and reboot the host."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class Task(Struct, frozen=True, kw_only=True):
     """What is done at each host. `reboots`: it is over only when the host went down and came up again."""
 
     each: Each
@@ -44,8 +43,7 @@ class Stuck(ReconcilerError):
     """The upgrade stopped at a host; what was done stays done, and the same command goes on."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upgrade:
+class Upgrade(Struct, frozen=True, kw_only=True):
     """How far it came: hosts that are done, in that order, and the one under way ("" between two)."""
 
     done: tuple[str, ...] = ()

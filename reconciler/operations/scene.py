@@ -6,8 +6,6 @@ worked on. Used by every module of this package.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from drivers.base import Host
 from drivers.mark import Mark, Override
 from drivers.seen import SeenVm
@@ -20,14 +18,14 @@ from reconciler.diff.holding import owned
 from reconciler.errors import ReconcilerError
 from reconciler.observe.observed import Found
 from specs.resource import Ref
+from specs.structs import Struct
 
 
 class Declined(ReconcilerError):
     """The operation makes no sense or is not safe as things are; nothing was done. Says why, and what to do."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class By:
+class By(Struct, frozen=True, kw_only=True):
     """Who asks, why, since when and for how long (unix seconds; until 0: no end)."""
 
     author: str
@@ -43,8 +41,7 @@ class By:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
+class Scene(Struct, frozen=True, kw_only=True):
     """What was seen of all hosts right before, who asks, and time, in which a request to stop ends every wait."""
 
     looked: Pass
@@ -57,8 +54,7 @@ class Scene:
         return self.pause.wait(0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True):
     """One VM of ours, where it is: the driver of its host, how it was seen, and what is declared (None: nothing)."""
 
     ref: Ref

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 
 from reconciler.diff import outage
 from reconciler.diff.context import Context
@@ -20,12 +19,12 @@ from reconciler.place.moving.movers.start import HARD
 from reconciler.place.room import furnish
 from specs.attachment import is_network
 from specs.fields import entries
+from specs.structs import Struct, replace
 
 _LISTS = {"disks": "disk", "cdroms": "drive"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Obstacle:
+class Obstacle(Struct, frozen=True, kw_only=True):
     """One reason against it, with what to do. `risk`: it can be taken by --force."""
 
     text: str

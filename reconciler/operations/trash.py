@@ -6,8 +6,6 @@ its YAML is back. `release` takes our mark off a VM or a network, which stays as
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from drivers.errors import Missing
 from drivers.mark import Mark
 from reconciler.apply.dispatch import restore_volume
@@ -16,6 +14,7 @@ from reconciler.diff.pools import pool_on
 from reconciler.operations.overrides import current, put, until, write
 from reconciler.operations.scene import Declined, Scene, Target, locate
 from specs.resource import Ref
+from specs.structs import replace
 
 
 def undelete(ref: Ref, scene: Scene) -> str:

@@ -7,7 +7,6 @@ Called by the command `wait`; changes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from drivers.errors import DriverError
@@ -18,6 +17,7 @@ from reconciler.observe.collect import collect
 from reconciler.operations.perform import Outcome
 from reconciler.operations.scene import Scene, nowhere
 from specs.resource import Ref
+from specs.structs import Struct, replace
 
 _POLL = 1.0  # seconds between looks
 
@@ -32,8 +32,7 @@ class Goal(StrEnum):
     GONE = "gone"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
+class Sight(Struct, frozen=True, kw_only=True):
     """The last look at one VM: its host ("" while it is nowhere), itself, and what went wrong while looking."""
 
     host: str = ""

@@ -9,7 +9,6 @@ the filters of the host that a VM is on, before it is started there (moving/move
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
 from reconciler.place import affinity, ranking
@@ -19,6 +18,7 @@ from reconciler.place.ranking import Ranking, Values
 from reconciler.place.room import Room
 from reconciler.place.rules import Filter, Reads, Weight
 from reconciler.place.weights import WEIGHTS
+from specs.structs import Struct, field
 
 __all__ = ["Demand", "Placement", "Room", "choose", "demand", "survey"]
 
@@ -27,8 +27,7 @@ Rejected = Mapping[str, str]
 During = Literal["", "drain"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placement:
+class Placement(Struct, frozen=True, kw_only=True):
     """Where a VM goes, and why each other host was not taken. `host` is "" if none can take it.
 
     `rejected` maps hosts to reasons, with the filter's name. `scores` has the score of the chosen host; those of the
@@ -43,8 +42,7 @@ class Placement:
     yields: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
+class Survey(Struct, frozen=True, kw_only=True):
     """What every host would say to a VM: why it cannot take it, or its score; `points` tells what each weight adds."""
 
     rejected: Mapping[str, str]
@@ -57,8 +55,7 @@ class Survey:
         return ranking.best(self.scores)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rules:
+class _Rules(Struct, frozen=True, kw_only=True):
     """The rules that concern one VM; filters in the order of the table, weights with their factors."""
 
     filters: tuple[Filter, ...]

@@ -5,22 +5,20 @@ Pure. Made by the planner and by place/room.py for every declared VM, new or fou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reconciler.desired.wanted import WantedVm
 from reconciler.diff import outage
 from reconciler.diff.context import Context
 from reconciler.observe.observed import Found
 from specs.attachment import is_network
 from specs.fields import Fields, entries
+from specs.structs import Struct
 
 _QEMU = 128 << 20
 _VCPU = 8 << 20
 _PAGE_TABLES = 512  # bytes of memory that one byte of page tables maps
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Demand:
+class Demand(Struct, frozen=True, kw_only=True):
     """What one VM asks of a host.
 
     `memory` in bytes: what is guaranteed to it, else all that it shall have (of one that runs: all that it has);

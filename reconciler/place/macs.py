@@ -10,7 +10,6 @@ Called by plan/builder.py, diff/leases.py and plan/planner.py.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 from drivers.mark import Mark
 from reconciler.desired.identity import free_uuid, mac
@@ -20,13 +19,13 @@ from reconciler.observe.observed import Found
 from specs import macranges
 from specs.fields import entries, entry
 from specs.resource import Ref
+from specs.structs import Struct, field
 
 FEW = 10
 """With fewer addresses left than this, the plan warns."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assigned:
+class Assigned(Struct, frozen=True, kw_only=True):
     """(VM, NIC) → its MAC; `lacking`: why a NIC gets none."""
 
     macs: Mapping[tuple[str, str], str]
@@ -71,8 +70,7 @@ def _remembered(context: Context) -> set[str]:
     return {device.mac for mark in marks if mark is not None for device in mark.devices.values() if device.mac}
 
 
-@dataclass(slots=True)
-class _Giver:
+class _Giver(Struct):
     """Gives free addresses away, each once."""
 
     context: Context

@@ -7,11 +7,11 @@ weights that have parameters, and by the mover that balances.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 from reconciler.desired.scheduling import WantedPolicy
 from reconciler.desired.wanted import WantedCluster
 from specs.kinds.schedulingpolicy import BUILT_IN, MANDATORY_FILTERS, OPTIONAL_FILTERS
+from specs.structs import Struct, replace
 
 _MAINTENANCE = "ClusterInMaintenance"
 _USUAL = frozenset(OPTIONAL_FILTERS) - {_MAINTENANCE}
@@ -38,8 +38,7 @@ _DEFAULTS: Mapping[str, int] = {
 """Parameters that neither the policy nor the cluster says; a size of 0 means "does not matter"."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(Struct, frozen=True, kw_only=True):
     """`filters` are all that hold, mandatory ones included; `weights` maps each to its factor (above 0)."""
 
     name: str

@@ -8,7 +8,6 @@ plan finds what is left.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from drivers.seen import SeenHost, SeenVm
@@ -20,10 +19,10 @@ from reconciler.place.demand import Demand, demand, overhead, size
 from reconciler.place.hosts.hoststate import states
 from reconciler.place.policies import POLICIES, Policy, policy_of
 from reconciler.place.standing import Standing
+from specs.structs import Struct, field, replace
 
 
-@dataclass(slots=True, kw_only=True)
-class Taken:
+class Taken(Struct, kw_only=True):
     """What the VMs of one host have or are promised.
 
     `memory` (bytes) and `pending` (vCPUs) are what this plan gives, thus what the host's own report does not count yet;
@@ -42,8 +41,7 @@ class Taken:
 _NOTHING = Taken()
 
 
-@dataclass(slots=True, kw_only=True)
-class Room:
+class Room(Struct, kw_only=True):
     """The hosts of all clusters, and what is left on them.
 
     `networks` and `storage` say which (host, name) will be there when a VM is made: "" if usable, else why not.

@@ -8,11 +8,11 @@ same, so that nothing is asked twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable
-from dataclasses import dataclass
 from enum import IntEnum
 
 from reconciler.place.demand import Demand
 from reconciler.place.room import Room
+from specs.structs import Struct
 
 
 class Reads(IntEnum):
@@ -37,8 +37,7 @@ def itself(asked: Demand) -> Hashable:
     return asked.name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
+class Filter(Struct, frozen=True, kw_only=True):
     """`why` tells why a host cannot take a VM (None: it can), asked only about VMs that it `concerns`.
 
     Two VMs with an equal `key` get the same answers, wherever they are now, unless the filter reads the whole room
@@ -55,8 +54,7 @@ class Filter:
     yields: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weight:
+class Weight(Struct, frozen=True, kw_only=True):
     """`weigh` tells how bad a host is for a VM that it `concerns`: lower is better, and only the order counts.
 
     Two VMs with an equal `key` get the same answers, unless the weight reads the whole room.

@@ -8,15 +8,14 @@ place/affinity.py and by the mover of the same name; a question costs the number
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from reconciler.desired.affinity import WantedAffinity
 from specs.affinity import united
+from specs.structs import Struct, field
 
 
-@dataclass(slots=True, kw_only=True)
-class Circle:
+class Circle(Struct, kw_only=True):
     """VMs that a rule wants on one host (`positive`) or each on another, and how many run on each host.
 
     `groups`: the names of the groups that it was made of. `holds`: it does not yield when a host is emptied.
@@ -69,8 +68,7 @@ class Circle:
         return " and ".join(f"affinitygroup/{name}" for name in self.groups)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostRule:
+class HostRule(Struct, frozen=True, kw_only=True):
     """Hosts that VMs of a group shall be on (`positive`), or not be on."""
 
     group: str

@@ -7,12 +7,12 @@ what is declared and true, and by reconciler/importing/proof.py, which plans bey
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import TypeVar
 
 from drivers.mark import Device, Mark, list_of
 from drivers.seen import SeenVm
 from specs.fields import entry, entry_of
+from specs.structs import replace
 
 _Value = TypeVar("_Value")
 

@@ -7,17 +7,16 @@ permanent refusal waits until the step itself changes. `without` is pure. Used b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 
 from reconciler.diff.change import Change, HeldReason
 from reconciler.plan.plan import MigrateVm, Plan, RelocateVm, Step
+from specs.structs import Struct, field, replace
 
 _PAUSES = (5, 30, 120, 600, 3600)  # seconds after the first, second … failure in a row
 _MOVE_PAUSES = (600, 1800, 3600)  # the same for a VM that was to be moved for the better: others can be moved instead
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(Struct, frozen=True, kw_only=True):
     """How often one step failed in a row, when the last time (unix seconds), and with what."""
 
     count: int
@@ -30,8 +29,7 @@ class Failure:
         return float("inf") if self.permanent else self.last + _PAUSES[min(self.count, len(_PAUSES)) - 1]
 
 
-@dataclass(slots=True)
-class Backoff:
+class Backoff(Struct):
     """What failed lately: (step id, what it asks for) → Failure; and VMs by ref whose last move failed."""
 
     failures: dict[tuple[str, str], Failure] = field(default_factory=dict)

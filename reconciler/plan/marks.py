@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from drivers.mark import Device, Mark
 from reconciler.desired.wanted import WantedVm
 from reconciler.diff.context import Context
 from specs.fields import Fields
+from specs.structs import replace
 
 
 def declared(wanted: WantedVm, fields: Fields, context: Context) -> dict[str, Any]:

@@ -6,7 +6,6 @@ Made by plan/planner.py; shown by plan/faces/text.py and friends; executed by re
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from drivers.base import Edit, NewNetwork, NewPool, NewVm, NewVolume, VmEdit
 from drivers.mark import Mark
@@ -16,34 +15,31 @@ from reconciler.place.choose import Placement
 from specs.effects import Effect
 from specs.fields import Secret
 from specs.resource import Ref
+from specs.structs import Struct, field
 
 # ---- calls: what a step asks of a driver -----------------------------------------------------------------------
 # One frozen class per call; apply/dispatch.py has the one table from these to driver methods.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DefinePool:
+class DefinePool(Struct, frozen=True, kw_only=True):
     """Define, build, start a pool and let it start with the host."""
 
     pool: NewPool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartPool:
+class StartPool(Struct, frozen=True, kw_only=True):
     """Start a pool of ours that is off."""
 
     pool: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UndefinePool:
+class UndefinePool(Struct, frozen=True, kw_only=True):
     """Let go of a pool; its volumes stay."""
 
     pool: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DefineNetwork:
+class DefineNetwork(Struct, frozen=True, kw_only=True):
     """Define a network (or redefine it: `expects` is then its mark's generation), start it and set autostart."""
 
     network: NewNetwork
@@ -51,8 +47,7 @@ class DefineNetwork:
     restart: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EditNetwork:
+class EditNetwork(Struct, frozen=True, kw_only=True):
     """Change a running network in place."""
 
     network: NewNetwork
@@ -60,15 +55,13 @@ class EditNetwork:
     live: tuple[Edit, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UndefineNetwork:
+class UndefineNetwork(Struct, frozen=True, kw_only=True):
     """Stop a network that nobody uses and remove it."""
 
     network: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UploadImage:
+class UploadImage(Struct, frozen=True, kw_only=True):
     """Bring an image from a file or a URL into a pool, and mark it ready. Redone from the start if unready.
 
     `checksum` is that of the source, `cached` its bytes if it lies here already (else 0); the volume has `format`, and
@@ -86,8 +79,7 @@ class UploadImage:
     cached: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeepImage:
+class KeepImage(Struct, frozen=True, kw_only=True):
     """Note that `repository` wants an image that another one brought; with `keep` False, that it no longer does."""
 
     pool: str
@@ -96,8 +88,7 @@ class KeepImage:
     keep: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UploadSeed:
+class UploadSeed(Struct, frozen=True, kw_only=True):
     """Build what a first boot needs (a small ISO with that label, or an Ignition config) and bring it into a pool."""
 
     pool: str
@@ -106,16 +97,14 @@ class UploadSeed:
     label: str = "cidata"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateVolume:
+class CreateVolume(Struct, frozen=True, kw_only=True):
     """Create a disk's volume; a copy is marked ready when it is complete, and rebuilt if it was not."""
 
     volume: NewVolume
     grow_to: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrowVolume:
+class GrowVolume(Struct, frozen=True, kw_only=True):
     """Grow the volume of a VM that is off."""
 
     pool: str
@@ -123,8 +112,7 @@ class GrowVolume:
     capacity: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrashVolume:
+class TrashVolume(Struct, frozen=True, kw_only=True):
     """Mark a volume as lying in the trash since `when` (unix seconds)."""
 
     pool: str
@@ -132,16 +120,14 @@ class TrashVolume:
     when: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestoreVolume:
+class RestoreVolume(Struct, frozen=True, kw_only=True):
     """Take a volume out of the trash: remove its trash markers."""
 
     pool: str
     volume: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteVolume:
+class DeleteVolume(Struct, frozen=True, kw_only=True):
     """Delete a volume, and its markers, for good. `trashed`: only while its trash marker is still there."""
 
     pool: str
@@ -149,23 +135,20 @@ class DeleteVolume:
     trashed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DefineVm:
+class DefineVm(Struct, frozen=True, kw_only=True):
     """Define a new domain."""
 
     vm: NewVm
     autostart: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EditVm:
+class EditVm(Struct, frozen=True, kw_only=True):
     """Change a domain of ours, definition and running machine."""
 
     edit: VmEdit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MarkVm:
+class MarkVm(Struct, frozen=True, kw_only=True):
     """Write only the mark (`expects` None: the domain bears none yet)."""
 
     uuid: str
@@ -173,8 +156,7 @@ class MarkVm:
     mark: Mark
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenameVm:
+class RenameVm(Struct, frozen=True, kw_only=True):
     """Rename a domain that is off."""
 
     uuid: str
@@ -183,23 +165,20 @@ class RenameVm:
     mark: Mark
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AutostartVm:
+class AutostartVm(Struct, frozen=True, kw_only=True):
     """Whether libvirt starts the VM with its host."""
 
     uuid: str
     on: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartVm:
+class StartVm(Struct, frozen=True, kw_only=True):
     """Start (resume, wake) a VM; done if it runs."""
 
     uuid: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopVm:
+class StopVm(Struct, frozen=True, kw_only=True):
     """Stop gracefully: agent, then ACPI, for `timeout` seconds; then `last_resort`: `fail`, or `destroy`."""
 
     uuid: str
@@ -207,16 +186,14 @@ class StopVm:
     last_resort: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UndefineVm:
+class UndefineVm(Struct, frozen=True, kw_only=True):
     """Remove the definition of a VM that is off."""
 
     uuid: str
     expects: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MigrateVm:
+class MigrateVm(Struct, frozen=True, kw_only=True):
     """Move a running VM to the host `target`; the step's own host is the one that it leaves.
 
     `concurrent`: how many migrations may run at once from the one host, and to the other.
@@ -227,16 +204,14 @@ class MigrateVm:
     concurrent: int = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RelocateVm:
+class RelocateVm(Struct, frozen=True, kw_only=True):
     """Move the definition of a VM that is off to the host `target`."""
 
     relocation: Relocation
     target: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettleVm:
+class SettleVm(Struct, frozen=True, kw_only=True):
     """Find out on both hosts where a VM is after a move that was interrupted, and end what was left half-done.
 
     `moved`: the steps after it are right only if the target alone has the VM, so anything else found fails it as stale.
@@ -256,8 +231,7 @@ Call = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(Struct, frozen=True, kw_only=True):
     """One idempotent call on one host.
 
     `id` is stable over plans (host, ref and what is called); `after` names the steps that must have succeeded;
@@ -273,16 +247,14 @@ class Step:
     after: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Warned:
+class Warned(Struct, frozen=True, kw_only=True):
     """Something to know that is not a change: `text` with its reason, `where` in the YAML if it has a place."""
 
     text: str
     where: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True, dict=True):
     """All changes (held ones included) in order of harm, the steps that make the others true, and the digest.
 
     `digest` is of the steps and held changes: equal digests mean that the same would be done and the same kept back.

@@ -6,13 +6,11 @@ image, no storage) comes back held, with the reason, and takes what depends on i
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from drivers.mark import Mark
 from reconciler.diff import doubles
 from reconciler.diff.change import Change, HeldReason, Verb
 from reconciler.diff.context import Context
@@ -33,6 +31,7 @@ from reconciler.plan.order import by_harm
 from reconciler.plan.plan import MigrateVm, Plan, Step, Warned
 from reconciler.plan.steps import network, removed, storage, trash, vm_create, vm_move, vm_remove, vm_update
 from specs.fields import Secret
+from specs.structs import Struct, replace
 
 
 def make(changes: list[Change], context: Context) -> Plan:
@@ -172,7 +171,7 @@ class _Planner:
             return observed.by_uuid[wanted.uuid][0]
         owned = observed.owned.get(change.ref)
         if not owned and wanted:
-            renamed = dataclasses.replace(change.ref, name=wanted.renamed_from)
+            renamed = replace(change.ref, name=wanted.renamed_from)
             owned = observed.owned[renamed]
         assert owned, change
         return next((each for each in owned if each.host == change.host), owned[0])
@@ -234,12 +233,8 @@ def _plain(value: Any, context: Context) -> Any:
     """A value as JSON can hold it: secrets as digests, times and revisions left out."""
     if isinstance(value, Secret):
         return context.digest(value)
-    if isinstance(value, Mark) or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
-        plain = {
-            each.name: _plain(getattr(value, each.name), context)
-            for each in dataclasses.fields(value)
-            if each.name not in _TIMES
-        }
+    if isinstance(value, Struct):
+        plain = {name: _plain(getattr(value, name), context) for name in value.__struct_fields__ if name not in _TIMES}
         return {"": type(value).__name__, **plain}
     if isinstance(value, Mapping):
         return {str(key): _plain(inner, context) for key, inner in value.items()}

@@ -16,7 +16,6 @@ Pure. Only what was computed in this look is said: a VM that no host was seen to
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from drivers.seen import Power, SeenVm
@@ -27,12 +26,12 @@ from reconciler.plan.faces import words
 from reconciler.status.situation import Machine, Situation
 from reconciler.status.values import telling
 from specs.resource import Ref
+from specs.structs import Struct
 
 Truth = Literal["True", "False", "Unknown"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class Condition(Struct, frozen=True, kw_only=True):
     """One answer. `reason` is one CamelCase word, `message` is for people and may be empty."""
 
     type: str

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.diff.change import Change, FieldChange, HeldReason, Verb
@@ -19,10 +18,10 @@ from reconciler.status.situation import VM, Machine, Situation
 from reconciler.status.values import effect, telling
 from specs.fields import Fields, Scalar, entry_of
 from specs.resource import Ref
+from specs.structs import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(Struct, frozen=True, kw_only=True):
     """One field: `+` comes, `-` goes, `~` changes, `!` is held, `·` has no effect; `told` are the values in words."""
 
     sign: str
@@ -32,8 +31,7 @@ class Line:
     where: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class Difference(Struct, frozen=True, kw_only=True):
     """One object on one host ("" if on none yet), with a line per field; `held` is why all of it is kept back."""
 
     ref: Ref

@@ -8,7 +8,6 @@ A new kind is a function in kinds/ and one line in `LISTINGS`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.errors import UsageError
@@ -20,12 +19,12 @@ from specs.catalog import Catalog
 from specs.errors import BadReference, did_you_mean
 from specs.kinds import API_VERSION
 from specs.resource import SHORT_NAMES, kind_named
+from specs.structs import Struct
 
 Object = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class Listing(Struct, frozen=True, kw_only=True):
     """One kind that can be listed. `plural` is what people type; one of `look` (needs hosts) and `offline`."""
 
     kind: str

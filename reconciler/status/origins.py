@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from specs.catalog import Catalog
@@ -11,10 +10,10 @@ from specs.kinds import KINDS
 from specs.render import spec_data
 from specs.resource import Location, Ref, Resource
 from specs.shape import Shape
+from specs.structs import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(Struct, frozen=True, kw_only=True):
     """One value as written in YAML. `where` is None for one that was filled in; `by` says it, if not the object."""
 
     path: str

@@ -7,7 +7,6 @@ that the plan brings about count as there, what it gives to other VMs as taken.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 from reconciler.desired.wanted import WantedVm
 from reconciler.diff.pools import pool_on
@@ -19,10 +18,10 @@ from reconciler.place.moving.wish import home_of
 from reconciler.place.room import Room, furnish
 from reconciler.plan import plan
 from reconciler.status.situation import Machine, Situation
+from specs.structs import Struct, field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """`why` is why the host cannot take the VM, or "" if it can; then `score` and what each weight adds to it.
 
     `best`: it would be chosen if the VM were placed anew, `here`: it has the VM.

@@ -7,7 +7,6 @@ this package.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 
 from drivers.mark import Mark
@@ -21,12 +20,12 @@ from reconciler.observe.observed import Found
 from reconciler.plan.plan import Plan
 from specs.catalog import Catalog
 from specs.resource import Ref, Resource
+from specs.structs import Struct, field
 
 VM = "VirtualMachine"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
+class Machine(Struct, frozen=True, kw_only=True):
     """A VM as it is declared and as it was found.
 
     `resource` and `wanted` are None for a VM that nobody declares, `found` is None for one that no read host has.
@@ -51,8 +50,7 @@ class Machine:
         return self.found.host if self.found else ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Situation:
+class Situation(Struct, frozen=True, kw_only=True, dict=True):
     """One look. `addresses` maps the UUIDs of running VMs to their addresses; who is not in it was not asked.
 
     `baselines` are the CPUs that all hosts of a cluster have, by cluster, where they were asked for.

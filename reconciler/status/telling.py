@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from reconciler.diff.change import Change
@@ -15,6 +14,7 @@ from reconciler.status.conditions import Condition, every_held
 from reconciler.status.sections import Section
 from reconciler.status.situation import Situation
 from specs.resource import Ref
+from specs.structs import replace
 from specs.units import format_size
 
 _WIDTH = 100

@@ -7,17 +7,16 @@ its own vCPUs, so that 100 is all that it can have; what QEMU itself does counts
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from reconciler.observe.usage import Sampled
+from specs.structs import Struct
 
 Order = Literal["cpu", "memory", "name"]
 _NANOSECONDS = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostUsage:
+class HostUsage(Struct, frozen=True, kw_only=True):
     """`vcpus` of its running VMs, `promised` bytes that they have."""
 
     name: str
@@ -37,8 +36,7 @@ class HostUsage:
         }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VmUsage:
+class VmUsage(Struct, frozen=True, kw_only=True):
     """One VM that ran at both times; `cpus` are its vCPUs, `managed` tells whether it is declared."""
 
     name: str

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from specs import affinity
 from specs.checks.scope import Scope, doubtful, wrong
 from specs.errors import Finding
 from specs.resource import Resource
+from specs.structs import Struct
 
 _SHOWN = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Group:
+class _Group(Struct, frozen=True, kw_only=True):
     """A group with its members."""
 
     resource: Resource

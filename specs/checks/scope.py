@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any
 
 from specs.catalog import Catalog
 from specs.errors import Finding, Severity
 from specs.resource import Ref, Resource
+from specs.structs import Struct
 
 
-@dataclass(frozen=True)
-class Scope:
+class Scope(Struct, frozen=True, dict=True):
     """`names` are all refs that are declared, also those whose spec is refused; `complete` is false if some document
     could not be read, so that an unknown name may be in there; `files` are the paths of the tree; `partial` are the
     resources that their model refused, without what it refused: only what they do say may be judged.

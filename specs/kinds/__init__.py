@@ -4,7 +4,6 @@ To add a kind: a module with its model, a line in `KINDS`, a line in `specs.reso
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 
 from specs import shape
@@ -24,12 +23,12 @@ from specs.kinds.vm import CANONICAL as VM_CANONICAL
 from specs.kinds.vm import VirtualMachine
 from specs.model import Model
 from specs.resource import SHORT_NAMES
+from specs.structs import Struct, field
 
 API_VERSION = "gitvirt/v1"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Kind:
+class Kind(Struct, frozen=True, kw_only=True, dict=True):
     """One kind: its model, one line about it, and the effect rules of canonical paths that YAML spells otherwise.
 
     `levels` are the kinds whose `defaults` may speak of it.

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSchema, model_validator
@@ -10,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSc
 from specs.errors import BadValue
 from specs.fields import Secret
 from specs.model import Model, Unit, declared
+from specs.structs import Struct
 
 DriftMode = Literal["enforce", "warn", "accept", "ignore"]
 
@@ -66,8 +66,7 @@ def check_sources(env: str | None, secret: str | None) -> None:
         raise BadValue(f"`{secret[:60]}` is no reference to a secret", fix="write `NAME/KEY`, such as `bmc/kvm1`")
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """A number, or a share of the objects of a kind."""
 
     number: int

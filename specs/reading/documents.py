@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from specs.errors import Finding, Location, did_you_mean
 from specs.kinds import API_VERSION, KINDS
 from specs.model import NAME_PATTERN, NAME_RULE
 from specs.resource import Metadata, Ref
+from specs.structs import Struct
 from specs.yaml import Node
 
 _KEYS = ("apiVersion", "kind", "metadata", "spec")
@@ -19,8 +19,7 @@ _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_./-]{0,251}[A-Za-z0-9])?", re.ASC
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class Document(Struct, frozen=True, kw_only=True):
     """A document whose envelope is sound. `spec` is a mapping, as written; `name_place` is where its name stands."""
 
     ref: Ref

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 from drivers.seen import Capabilities, SeenHost
 from reconciler.desired.affinity import WantedAffinity
@@ -21,6 +20,7 @@ from reconciler.place.room import Room, furnish
 from specs.fields import Secret
 from specs.load import load
 from specs.resource import Ref
+from specs.structs import replace
 from specs.tree import TreeFile
 
 GIB = 1 << 30

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 
 import libvirt
@@ -18,6 +17,7 @@ from drivers.libvirt.host import connect
 from reconciler.apply.outcome import GOOD, Run
 from reconciler.cli.context import repository_at
 from reconciler.cli.passes import Asked, application, load_revision, look
+from specs.structs import Struct
 from tests.bench import bare
 from tests.bench.sample import Comparison, Cost, compare
 from tests.bench.site import HOST, POOL, Site
@@ -103,8 +103,7 @@ def changing(site: Site, rounds: int) -> Iterator[Comparison]:
     site.bare("clean")
 
 
-@dataclass(frozen=True, slots=True)
-class Deed:
+class Deed(Struct, frozen=True):
     """What is done to all VMs: the verb by hand, the state to declare, and the verb by hand that undoes it."""
 
     verb: str

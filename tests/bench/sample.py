@@ -11,15 +11,15 @@ import resource
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median, quantiles
+
+from specs.structs import Struct, field
 
 WINDOW = 0.25  # seconds of looking at the machine before each round
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(Struct, frozen=True):
     """Seconds by the clock, and seconds of CPU of the process and its children (none where it was not counted)."""
 
     wall: float
@@ -29,8 +29,7 @@ class Cost:
 Contender = Callable[[], Cost]
 
 
-@dataclass(slots=True)
-class Samples:
+class Samples(Struct):
     """What one contender cost, sample by sample."""
 
     costs: list[Cost] = field(default_factory=list)
@@ -44,8 +43,7 @@ class Samples:
         return median(each.cpu for each in self.costs)
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(Struct, frozen=True):
     """Ours against one other, measured in turn."""
 
     name: str
@@ -71,8 +69,7 @@ class Pair:
         return low, high
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """Ours against the others, in one run. `target` is the ratio to the first of them to stay under."""
 
     what: str

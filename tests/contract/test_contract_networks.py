@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from drivers.base import Edit, NewNetwork
 from drivers.errors import Conflict, Missing, Refused, Unsupported
 from drivers.mark import Mark
 from reconciler.place.hosts.gates import BRIDGE_TAGS
+from specs.structs import replace
 from tests.contract.twin import Twin, id_of
 from tests.strategies import mark_for
 
@@ -37,7 +37,7 @@ def test_a_defined_network_reads_back_and_is_inactive(twin: Twin, name: str) -> 
         "hosts[web].address": "10.78.1.5",
         "dns[10.78.1.5].names": "a.test,web.test",
     }
-    new = dataclasses.replace(new, fields={**new.fields, **extra})
+    new = replace(new, fields={**new.fields, **extra})
     for _ in range(2):
         twin.host.networks.define(new)
         seen = twin.network(name)
@@ -65,7 +65,7 @@ def bridge(twin: Twin) -> Iterator[str]:
 @pytest.mark.parametrize("more", [{"type": "bridge"}, {"type": "ovs"}, {"type": "ovs", "vlan": 20}], ids=str)
 def test_a_network_on_a_bridge_reads_back(twin: Twin, name: str, bridge: str, more: dict[str, Any]) -> None:
     fields = {**more, "bridge": bridge}
-    new = dataclasses.replace(new_network(name, 0), fields=fields)
+    new = replace(new_network(name, 0), fields=fields)
     twin.host.networks.define(new)
     assert twin.network(name).config == fields
     link = twin.host.reader.read().links[bridge]
@@ -84,14 +84,14 @@ def test_a_network_on_a_bridge_reads_back(twin: Twin, name: str, bridge: str, mo
     ids=str,
 )
 def test_what_a_host_cannot_be_is_refused(twin: Twin, name: str, bridge: str, fields: dict[str, Any]) -> None:
-    new = dataclasses.replace(new_network(name, 0), fields=fields)
+    new = replace(new_network(name, 0), fields=fields)
     with pytest.raises((Refused, Unsupported)):
         twin.host.networks.define(new)
     assert twin.host.reader.network(name) is None
 
 
 def test_a_vlan_is_taken_on_a_bridge_of_linux_where_the_version_can(twin: Twin, name: str, bridge: str) -> None:
-    new = dataclasses.replace(new_network(name, 0), fields={"type": "bridge", "bridge": bridge, "vlan": 20})
+    new = replace(new_network(name, 0), fields={"type": "bridge", "bridge": bridge, "vlan": 20})
     if twin.host.reader.read().libvirt >= BRIDGE_TAGS:
         twin.host.networks.define(new)
         assert twin.network(name).config["vlan"] == 20
@@ -153,7 +153,7 @@ def test_a_name_that_another_network_has_is_a_conflict(twin: Twin, name: str) ->
     new = new_network(name, 5)
     twin.host.networks.define(new)
     with pytest.raises(Conflict):
-        twin.host.networks.define(dataclasses.replace(new, uuid=id_of("somebody else")))
+        twin.host.networks.define(replace(new, uuid=id_of("somebody else")))
 
 
 def test_leases_names_and_range_change_in_a_running_network(twin: Twin, name: str) -> None:
@@ -162,7 +162,7 @@ def test_leases_names_and_range_change_in_a_running_network(twin: Twin, name: st
     lease = {"mac": "52:54:00:aa:00:06", "address": "10.78.6.6"}
     added = {"hosts[web].mac": lease["mac"], "hosts[web].address": lease["address"], "dns[10.78.6.6].names": "web"}
     wanted = new_network(name, 6, 2, **{"dhcp__end": "10.78.6.50"})
-    wanted = dataclasses.replace(wanted, fields={**wanted.fields, **added})
+    wanted = replace(wanted, fields={**wanted.fields, **added})
     edits = (
         Edit(path="hosts[web]", after=lease),
         Edit(path="dns[10.78.6.6]", after={"names": "web"}),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from drivers.errors import Refused
+from specs.structs import replace
 from tests.contract.twin import MIB, Twin, new_vm
 
 

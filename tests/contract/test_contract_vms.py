@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from drivers.errors import Conflict, Missing, Refused
 from drivers.mark import Device, Mark
 from drivers.seen import Power
 from specs.fields import Secret
+from specs.structs import replace
 from tests.contract.twin import MIB, Twin, id_of, mac_of, new_vm, next_mark
 from tests.strategies import mark_for
 
@@ -38,7 +38,7 @@ def test_what_was_left_out_is_added_at_definition(twin: Twin, name: str) -> None
     nic = {"network": "nowhere", "mac": mac_of(name).upper()}
     new = new_vm(name, disks_root=source, cdroms_setup={"source": ""}, nics_lan=nic)
     fields = {path: value for path, value in new.fields.items() if path not in ("memoryMax", "cpu.max", "cpu.model")}
-    twin.define(dataclasses.replace(new, fields=fields))
+    twin.define(replace(new, fields=fields))
 
     config = twin.vm(new.uuid).config
     assert str(config["machine"]).startswith("pc-q35-")
@@ -74,9 +74,9 @@ def test_defining_the_same_vm_again_is_satisfied(twin: Twin, name: str) -> None:
 def test_a_taken_name_or_uuid_is_a_conflict(twin: Twin, name: str) -> None:
     new = twin.define(new_vm(name))
     with pytest.raises(Conflict):
-        twin.define(dataclasses.replace(new, uuid=id_of("somebody else")))
+        twin.define(replace(new, uuid=id_of("somebody else")))
     with pytest.raises(Conflict):
-        twin.define(dataclasses.replace(new, name=name + "x"))
+        twin.define(replace(new, name=name + "x"))
     assert twin.vm(new.uuid).name == name
 
 
@@ -192,7 +192,7 @@ def test_adopting_writes_the_mark_and_leaves_all_else_equal(twin: Twin, name: st
     assert {"disks[vda]", nic} <= before.unnamed
 
     devices = {"disk/root": Device(target="vda"), "nic/lan": Device(mac=mac_of(name))}
-    mark = dataclasses.replace(mark_for(name, uuid, {}), devices=devices)
+    mark = replace(mark_for(name, uuid, {}), devices=devices)
     twin.host.vms.mark(uuid, None, mark)
 
     seen = twin.vm(uuid)
@@ -205,13 +205,13 @@ def test_adopting_writes_the_mark_and_leaves_all_else_equal(twin: Twin, name: st
     assert len(seen.config) == len(before.config)
 
     twin.host.vms.mark(uuid, 1, None)
-    assert dataclasses.replace(twin.vm(uuid), definition="") == dataclasses.replace(before, definition="")
+    assert replace(twin.vm(uuid), definition="") == replace(before, definition="")
 
 
 def test_an_adopted_device_is_changed_in_place(twin: Twin, name: str) -> None:
     uuid = twin.foreign_vm(name, twin.volume(f"{name}.qcow2"))
     devices = {"disk/root": Device(target="vda"), "nic/lan": Device(mac=mac_of(name))}
-    twin.host.vms.mark(uuid, None, dataclasses.replace(mark_for(name, uuid, {}), devices=devices))
+    twin.host.vms.mark(uuid, None, replace(mark_for(name, uuid, {}), devices=devices))
     twin.edit(uuid, config=(Edit(path="disks[root].cache", after="none"), Edit(path="nics[lan].link", after="down")))
     seen = twin.vm(uuid)
     assert (seen.config["disks[root].cache"], seen.config["nics[lan].link"]) == ("none", "down")
@@ -230,7 +230,7 @@ def test_a_mark_that_a_clone_copied_protects_nothing_and_allows_nothing(twin: Tw
 
 def test_another_repository_s_vm_is_a_conflict(twin: Twin, name: str) -> None:
     new = twin.define(new_vm(name))
-    theirs = dataclasses.replace(new.mark, repository="99999999-0000-4000-8000-000000000000", generation=2)
+    theirs = replace(new.mark, repository="99999999-0000-4000-8000-000000000000", generation=2)
     with pytest.raises(Conflict):
         twin.host.vms.edit(VmEdit(uuid=new.uuid, expects=1, mark=theirs))
     assert twin.vm(new.uuid).mark == new.mark
@@ -239,7 +239,7 @@ def test_another_repository_s_vm_is_a_conflict(twin: Twin, name: str) -> None:
 def test_a_mark_keeps_every_character(twin: Twin, name: str) -> None:
     new = twin.define(new_vm(name))
     declared = {"description": "<a href='x'>&amp; ]]> \"ß√\" \\u0000 é", "nested": {"list": [1, 2], "none": None}}
-    mark: Mark = dataclasses.replace(new.mark, generation=2, declared=declared)
+    mark: Mark = replace(new.mark, generation=2, declared=declared)
     twin.host.vms.mark(new.uuid, 1, mark)
     assert twin.vm(new.uuid).mark == mark
 
@@ -248,7 +248,7 @@ def test_a_stopped_vm_is_renamed_in_place(twin: Twin, name: str) -> None:
     new = twin.define(new_vm(name, disks_root=twin.disk(name)))
     other = twin.define(new_vm(name + "-other"))
     before = twin.vm(new.uuid)
-    mark = dataclasses.replace(new.mark, ref=f"vm/{name}-new", generation=2)
+    mark = replace(new.mark, ref=f"vm/{name}-new", generation=2)
     with pytest.raises(Conflict):
         twin.host.vms.rename(new.uuid, 1, other.name, mark)
     twin.host.vms.rename(new.uuid, 1, name + "-new", mark)

@@ -7,7 +7,6 @@ variables, old definitions. Used by test_contract_migrations.py.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -18,6 +17,7 @@ import pytest
 from drivers.base import Host, Migration, NewPool, NewVm, Progress, Relocation
 from drivers.mark import Mark
 from drivers.seen import Power, SeenVm
+from specs.structs import replace
 from tests.contract.twin import START, LibvirtTwin, MemoryTwin, Twin, id_of, new_vm, next_mark
 
 NVRAM = "/var/lib/libvirt/qemu/nvram"
@@ -76,8 +76,8 @@ class Journeys(ABC):
 
     def on_second(self, new: NewVm, generation: int | None) -> None:
         """Another definition of the VM, on the second host."""
-        mark = new.mark if generation is None else dataclasses.replace(new.mark, generation=generation)
-        self.twin.second.vms.define(dataclasses.replace(new, mark=mark))
+        mark = new.mark if generation is None else replace(new.mark, generation=generation)
+        self.twin.second.vms.define(replace(new, mark=mark))
 
     def own_pools(self) -> None:
         """A pool on each host, on a directory of that host alone, under the same path."""

@@ -6,7 +6,6 @@ without an operating system) is a method here, once for each of the twins.
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 import struct
 import subprocess
@@ -22,6 +21,7 @@ from drivers.mark import Mark
 from drivers.memory.world import World
 from drivers.seen import Link, Power, SeenNetwork, SeenPool, SeenVm
 from specs.fields import Scalar
+from specs.structs import replace
 from tests.strategies import mark_for
 
 MIB = 1 << 20
@@ -187,9 +187,7 @@ class Twin(ABC):
 
 def next_mark(mark: Mark, devices: Any = None) -> Mark:
     """The mark of the next generation."""
-    return dataclasses.replace(
-        mark, generation=mark.generation + 1, devices=mark.devices if devices is None else devices
-    )
+    return replace(mark, generation=mark.generation + 1, devices=mark.devices if devices is None else devices)
 
 
 class MemoryTwin(Twin):

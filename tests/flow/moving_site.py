@@ -14,6 +14,7 @@ from drivers.memory.model.domain import Domain
 from drivers.seen import Power
 from reconciler.apply.outcome import GOOD
 from reconciler.plan.plan import MigrateVm, Plan, RelocateVm
+from specs.structs import Struct
 from tests.flow.site import BASE, Site, host_yaml, said, vm_yaml
 
 FOREIGN = "foreign"
@@ -43,8 +44,7 @@ spec: {vms: [gold], hosts: [kvm1, kvm3], hostRule: {polarity: positive, enforcin
 """
 
 
-@dataclass(slots=True)
-class Declared:
+class Declared(Struct):
     """What the repository says of one VM."""
 
     state: str = "running"

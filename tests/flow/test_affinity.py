@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from drivers.seen import Power
 from reconciler import cycle
 from reconciler.daemon.loads import Loads
+from specs.structs import replace
 from tests.flow.site import BASE, Site, host_yaml, vm_yaml
 
 NAMES = ("a", "b", "c", "d")

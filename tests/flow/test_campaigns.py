@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from reconciler.operations.campaign import Campaign
 from reconciler.operations.scene import By, Declined
 from reconciler.place.headroom.spare import spare
 from reconciler.place.hosts.hoststate import State, state
+from specs.structs import replace
 from tests.flow.site import NoWait, Site, host_yaml, said, vm_yaml
 from tests.flow.test_maintenance import on_kvm1, where
 from tests.flow.test_outages import overrides, power_of, state_of

@@ -22,7 +22,7 @@ def count(site: Site, like: str = "like", most: int = 100) -> Capacity:
 
 
 def _running(vm: WantedVm) -> WantedVm:
-    from dataclasses import replace
+    from specs.structs import replace
 
     return replace(vm, name="probe", power="running")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from reconciler.observe import recorded
+from specs.structs import Struct, replace
 from tests.ci import NUMBER, TOKEN, WORKFLOWS, forge_at, run
 from tests.flow.site import Site, vm_yaml
 
@@ -38,8 +38,7 @@ def signers_line(file: Path) -> str:
     return f'observer@example.org namespaces="gitvirt-observation" {public[0]} {public[1]}\n'
 
 
-@dataclass(frozen=True, slots=True)
-class Forge:
+class Forge(Struct, frozen=True):
     """A bare repository with `main`, `observed` and a pull request that adds the VM `db`, cloned as CI does."""
 
     site: Site

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from drivers.seen import Capabilities
 from reconciler.observe.baselines import Baseline, Baselines
 from reconciler.place.hosts.clusters import report
 from reconciler.place.hosts.hoststate import State, state
+from specs.structs import replace
 from tests.flow.site import Site, vm_yaml
 
 CLUSTER = "---\napiVersion: gitvirt/v1\nkind: Cluster\nmetadata: {name: default}\nspec: {SPEC}\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from reconciler.operations import power
 from reconciler.plan.plan import Plan
 from reconciler.status import objects
 from reconciler.status.objects import condition
+from specs.structs import replace
 from tests.flow.leaving import local, with_local_disk
 from tests.flow.operator import FORCE, PLAIN, Operator
 from tests.flow.site import ID, Site, said, vm_yaml

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from reconciler.operations.campaign import narrowed, with_override
 from reconciler.operations.maintenance import asked, residents
 from reconciler.operations.scene import By
 from reconciler.place.hosts.hoststate import State
+from specs.structs import replace
 from tests.flow.leaving import PHASES, led_by_us, sound
 from tests.flow.site import Site, said, vm_yaml
 from tests.flow.test_campaigns import drained

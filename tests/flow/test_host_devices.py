@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,6 +17,7 @@ from reconciler.place.hosts import hostdevices
 from reconciler.place.room import furnish
 from reconciler.status.hostdevices import section
 from specs.fields import Fields
+from specs.structs import replace
 from tests.flow.site import Site
 
 GPU = "device: '10de:1eb8'"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from reconciler.apply.outcome import Outcome
 from reconciler.apply.walk import Walker
 from reconciler.observe.register import Register
 from reconciler.plan.plan import Step
+from specs.structs import replace
 from tests.flow.leaving import LOCAL, local
 from tests.flow.site import ID, IMAGE, NoWait, Site, host_yaml, said, vm_yaml
 from tests.flow.test_host_removal import replace_in

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from reconciler.diff.change import HeldReason
 from reconciler.operations import once, perform, power
 from reconciler.plan.plan import Plan
 from specs.resource import Ref
+from specs.structs import replace
 from tests.flow.operator import FORCE, PLAIN, Operator
 from tests.flow.site import Site, said, vm_yaml
 

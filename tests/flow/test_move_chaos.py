@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from drivers.errors import Busy, DriverError, Refused, Unknown
 from drivers.memory.calls import Call
 from drivers.memory.journey import PHASES
 from drivers.seen import Power
+from specs.structs import replace
 from tests.flow.moving_site import NAMES, Moving
 from tests.flow.site import said
 

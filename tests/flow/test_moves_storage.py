@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from drivers.seen import Power
 from reconciler.plan.plan import MigrateVm
+from specs.structs import replace
 from tests.flow.leaving import (
     LOCAL,
     held,

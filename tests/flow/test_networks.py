@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 from drivers.seen import Link
@@ -11,6 +9,7 @@ from reconciler.diff.change import HeldReason
 from reconciler.place.hosts import hoststate
 from reconciler.place.hosts.required import migration_address, missing_required
 from reconciler.plan.plan import MigrateVm
+from specs.structs import replace
 from tests.flow.site import Site, vm_yaml
 
 
@@ -175,7 +174,7 @@ def test_migrations_go_to_the_declared_address_else_to_the_one_that_can_be_read(
         "networks.yaml",
         network("mig", "type: bridge, bridge: brmig, roles: [migration], addresses: {kvm1: 10.9.0.1}"),
     )
-    seen = dataclasses.replace(site.world.hosts["kvm2"].links["brmig"], addresses=frozenset({"10.9.0.2"}))
+    seen = replace(site.world.hosts["kvm2"].links["brmig"], addresses=frozenset({"10.9.0.2"}))
     site.world.outside("kvm2").plug_link("brmig", seen)
     context = site.look().context
     assert migration_address(context.wanted, "kvm1", context.observed) == "10.9.0.1"
@@ -234,7 +233,7 @@ def test_a_filter_that_the_host_has_not_is_held_before_the_vm_would_not_start(si
     for host, filters in (("kvm1", {"mine"}), ("kvm2", {"mine", "clean-traffic"})):
         state = site.world.hosts[host]
         offers = {**state.capabilities.offers, "nwfilter": frozenset(filters)}
-        state.capabilities = dataclasses.replace(state.capabilities, offers=offers)
+        state.capabilities = replace(state.capabilities, offers=offers)
     site.vms(machine("web", "[{name: lan, filter: clean-traffic}]"))
     placement = site.plan().placements["web"]
     assert placement.host == "kvm2"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from drivers.memory.faults import Crash
@@ -16,6 +14,7 @@ from reconciler.operations import migrate
 from reconciler.operations.migrate import Asked
 from reconciler.plan.plan import Plan
 from specs.resource import Ref
+from specs.structs import replace
 from tests.flow.operator import Operator
 from tests.flow.site import BASE, NoWait, Site, host_yaml, vm_yaml
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -13,6 +12,7 @@ from reconciler.operations import power
 from reconciler.operations.perform import attempt, perform
 from reconciler.operations.power import How
 from specs.resource import Ref
+from specs.structs import replace
 from tests.flow.operator import FORCE, PLAIN, Operator
 from tests.flow.site import NoWait, Site, host_yaml, said, vm_yaml
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from reconciler.operations.perform import Outcome
 from reconciler.operations.wait import Goal, wait
 from specs.resource import Ref
+from specs.structs import replace
 from tests.flow.operator import Operator
 from tests.flow.site import NoWait, Site, vm_yaml
 
@@ -26,7 +25,7 @@ class Meanwhile(NoWait):
 
 
 def waiting(alice: Operator, goal: Goal, pause: NoWait, timeout: int = 60) -> Outcome:
-    scene = dataclasses.replace(alice.scene(), pause=pause)
+    scene = replace(alice.scene(), pause=pause)
     told: list[Outcome] = []
     (outcome,) = wait([Ref("VirtualMachine", "web")], scene, goal, timeout, told.append)
     assert told == [outcome]

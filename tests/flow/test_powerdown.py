@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from reconciler import cycle
 from reconciler.apply.outcome import Run
 from reconciler.operations import powerdown
 from reconciler.operations.campaign import Campaign
+from specs.structs import replace
 from tests.flow.site import NoWait, Site, vm_yaml
 from tests.flow.test_campaigns import campaign
 from tests.flow.test_outages import overrides, power_of, powered

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from drivers.seen import Power
 from reconciler.operations import maintenance, rolling
 from reconciler.operations.scene import Declined
 from reconciler.place.hosts.hoststate import MAINTENANCE, UPGRADE, State
+from specs.structs import replace
 from tests.flow.site import Site, vm_yaml
 from tests.flow.test_campaigns import campaign, upgraded
 from tests.flow.test_clusters import alter, declare

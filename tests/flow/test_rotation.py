@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from reconciler import cycle, key
 from reconciler.operations import rekey
 from reconciler.settings import Settings
 from reconciler.sources import read
+from specs.structs import replace
 from tests.flow.site import Site, vm_yaml
 
 GRAPHICS = "graphics: {type: vnc, password: {file: password}}"

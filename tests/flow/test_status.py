@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from reconciler.status.kinds import host, network, storage, volume
 from reconciler.status.sections import Section
 from reconciler.status.situation import Situation
 from specs.resource import Ref
+from specs.structs import replace
 from tests.flow.site import OTHER, Site, vm_yaml
 
 

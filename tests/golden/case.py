@@ -16,7 +16,6 @@ from __future__ import annotations
 import hashlib
 import io
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from reconciler.plan.plan import Plan
 from specs.fields import Secret
 from specs.load import load
 from specs.resource import Location
+from specs.structs import Struct
 from specs.tree import Folder
 
 FOLDER = Path(__file__).parent
@@ -38,8 +38,7 @@ NOW = 1_700_000_000
 KEY = b"the key of the golden cases"
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(Struct, frozen=True, dict=True):
     """One case by its folder."""
 
     folder: Path

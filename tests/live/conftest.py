@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import pytest
 from drivers.lab.guest import image
 from drivers.lab.lab import Lab
 from drivers.lab.paths import SHARED_IN_HOST
+from specs.structs import Struct
 from tests.live.command import Gitvirt
 from tests.live.site import HOSTS, LiveSite
 
@@ -71,8 +71,7 @@ def empty(lab: Lab, host: str) -> None:
         subprocess.run(lab.inside(host, ["sh", "-c", script]), capture_output=True, check=False, timeout=600)
 
 
-@dataclass(frozen=True, slots=True)
-class Guest:
+class Guest(Struct, frozen=True):
     """A tiny guest, wherever it runs: move it by making another one of the same name."""
 
     lab: Lab

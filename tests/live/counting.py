@@ -10,8 +10,8 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
+from specs.structs import Struct
 from tests import emulator
 from tests.live.conftest import Guest
 
@@ -36,8 +36,7 @@ DIRTY = """
 REST = "kill $(cat /run/count/dirtying) 2> /dev/null; rm -f /run/count/dirt /run/count/dirtying"
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(Struct, frozen=True):
     """One look: which boot, which process, how far it has counted; and how often its VM was booted, as hosts tell."""
 
     boot: str

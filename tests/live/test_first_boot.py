@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pyrage
@@ -22,6 +21,7 @@ from reconciler.operations import rekey
 from reconciler.operations.reseed import reseed
 from reconciler.operations.scene import By, Scene
 from specs.resource import Ref
+from specs.structs import replace
 from tests.live.conftest import Guest, virsh
 from tests.live.facts import inside, qemu, wait_until
 from tests.live.site import LiveSite, machine

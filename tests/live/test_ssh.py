@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from drivers.lab.lab import Lab
 from drivers.lab.repository import write_repository
 from drivers.libvirt.access import Access
 from drivers.libvirt.host import connect
+from specs.structs import Struct
 from tests.live.command import PROGRAM
 from tests.live.facts import wait_until
 
@@ -26,8 +26,7 @@ pytestmark = pytest.mark.live
 TRANSPORTS = ("qemu+ssh", "qemu+libssh", "qemu+libssh2")
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
+class Door(Struct, frozen=True):
     """The way into a lab host, with a folder of keys that are not its own."""
 
     address: str

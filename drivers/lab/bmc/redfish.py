@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Protocol
 
 from drivers.lab.errors import LabError
+from specs.structs import Struct, field
 
 ROOT = "/redfish/v1"
 SYSTEMS = f"{ROOT}/Systems"
@@ -33,8 +33,7 @@ class System(Protocol):
         """Cut the power if `off`, then give it if `on`. Raises LabError."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     status: HTTPStatus
     body: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -14,7 +14,6 @@ import json
 import os
 import ssl
 import sys
-from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -28,14 +27,14 @@ from drivers.lab.bmc.access import USER, password, port
 from drivers.lab.host import boot
 from drivers.lab.lab import Lab
 from drivers.lab.paths import LabPaths
+from specs.structs import Struct
 
 PATIENCE = 30
 """Seconds for which a silent client is listened to."""
 LARGEST_BODY = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class LabSystem:
+class LabSystem(Struct, frozen=True):
     """A lab host as the System of its BMC."""
 
     lab: Lab

@@ -9,19 +9,18 @@ from __future__ import annotations
 import platform
 import re
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 from drivers.lab import debian
 from drivers.lab.command import run
 from drivers.lab.errors import GuestBuildFailed, PackagesNotHad
+from specs.structs import Struct
 
 KERNEL_META = "linux-image-cloud-amd64"
 PACKAGES = ("busybox-static", "qemu-guest-agent")
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """Files of the unpacked packages."""
 
     root: Path

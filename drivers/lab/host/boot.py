@@ -12,9 +12,10 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
+
+from msgspec.structs import asdict
 
 from drivers.lab import network, pki, processes
 from drivers.lab.errors import CommandFailed, HostFailed
@@ -31,14 +32,14 @@ from drivers.lab.paths import (
     link_name,
 )
 from drivers.lab.state import LabRecord
+from specs.structs import Struct
 
 INIT = Path(__file__).with_name("init.py")
 TLS_PORT = 16514
 BOOT_PATIENCE = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class HostPlan:
+class HostPlan(Struct, frozen=True):
     """One host of one lab."""
 
     lab: LabPaths

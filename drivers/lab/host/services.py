@@ -7,15 +7,14 @@ Called by host/boot.py.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from drivers.lab import ssh
 from drivers.lab.paths import SHARED_IN_HOST, SHARED_SOURCE_IN_HOST, SWITCH_IN_HOST, LabPaths
+from specs.structs import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """A program that stays in the foreground; without `argv` the host does without it.
 
     The next one starts once `mountpoint` is mounted and `socket` is there, if given.

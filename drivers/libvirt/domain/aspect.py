@@ -8,12 +8,12 @@ VM. `Running` is the running VM as the modules see it; drivers/libvirt/running.p
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from drivers.libvirt.domain.draft import Draft
 from drivers.libvirt.domain.tree import Element
 from specs.fields import Fields, Scalar
+from specs.structs import Struct, field
 
 Read = Callable[[Element, Draft], None]
 """Reads one element into the draft; must be fast and must not fail on any content."""
@@ -85,8 +85,7 @@ Change = Callable[[Running, str, Scalar], None]
 """Changes the field at the full path on a running VM to the value; raises NotNow or drivers.errors."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Aspect:
+class Aspect(Struct, frozen=True, kw_only=True):
     """Scalars of the domain itself. `domain` and `devices` map a tag (below `<domain>`, below `<devices>`) to its
 
     reader; `TAG/TYPE` below `<devices>` is for those of one type (a VM has dozens of controllers that nobody reads);
@@ -101,8 +100,7 @@ class Aspect:
     check: Check | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """Where a new device goes: the definition, the live XML if the VM runs, and the alias that it shall have."""
 
     domain: Element
@@ -110,8 +108,7 @@ class Place:
     alias: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceList:
+class DeviceList(Struct, frozen=True, kw_only=True):
     """Named devices, the entries of one list of fields (`disks`).
 
     `key` tells devices of the list apart where gitvirt gave no alias: a disk's target, a NIC's MAC; `devices` name them

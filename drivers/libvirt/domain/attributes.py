@@ -7,19 +7,18 @@ drives.py and nics.py for the many settings that libvirt keeps this way.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from drivers.libvirt.domain.aspect import Write
 from drivers.libvirt.domain.tree import CannotWrite, Element, ensure, number, put, remove
 from specs.fields import Scalar
+from specs.structs import Struct
 
 Form = Literal["text", "number", "on", "yes"]
 _SWITCHES: dict[str, tuple[str, str]] = {"on": ("on", "off"), "yes": ("yes", "no")}
 
 
-@dataclass(frozen=True, slots=True)
-class At:
+class At(Struct, frozen=True):
     """Where a field is: the tag below the device ("" for itself), the attribute, and how it is said there."""
 
     tag: str

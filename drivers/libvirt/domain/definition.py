@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
 
 from drivers.base import NewVm, VmEdit
 from drivers.libvirt.domain import boot, controllers, marks, patches
@@ -22,13 +21,13 @@ from drivers.libvirt.domain.tree import CannotWrite, Element, drop, ensure, new,
 from drivers.libvirt.domain.visible import fields_of
 from drivers.mark import Device, Mark, kind_of, list_of
 from specs.fields import Fields, Scalar, entries, entry_of
+from specs.structs import Struct, replace
 
 TRANSLATION_CACHE = "32"  # MiB; QEMU's own choice under emulation is up to 1 GiB per VM
 TRANSLATION_CACHE_SINCE = 8_000_000  # libvirt's version
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(Struct, frozen=True, kw_only=True):
     """What an edit is made with: the merged device table, and the live XML if the VM runs."""
 
     devices: Mapping[str, Device]

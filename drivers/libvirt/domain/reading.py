@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from drivers.libvirt.domain import marks
 from drivers.libvirt.domain.aspects import graphics
@@ -19,10 +18,10 @@ from drivers.libvirt.domain.table import ABSENT, DEVICES, DOMAIN
 from drivers.libvirt.domain.tree import Element, first, parse, text_of, without_passwords
 from drivers.mark import Mark
 from specs.fields import Fields
+from specs.structs import Struct, field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(Struct, frozen=True, kw_only=True):
     """One domain as its XML tells it; the fields are those of `SeenVm` with the same names.
 
     `live` is None unless the live XML was given. Sizes of disks are not here: they are the volumes'.

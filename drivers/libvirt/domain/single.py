@@ -8,7 +8,6 @@ its own (`mine`) are never read, changed or removed. Pure; used by the modules o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 
 from drivers.libvirt.domain.aspect import Aspect, Check, Running, Write
@@ -27,13 +26,13 @@ from drivers.libvirt.domain.tree import (
     remove,
 )
 from specs.fields import Scalar
+from specs.structs import Struct, field
 
 _KIB = 1024
 _YES = frozenset(("yes", "on"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attribute:
+class Attribute(Struct, frozen=True, kw_only=True):
     """A field that is an attribute: `name` of the child `at` of the device ("": the device itself).
 
     `name` "" is its text. `form`: text, number, size (bytes here, KiB there), or a switch: `yes/no`, `on/off`.
@@ -80,8 +79,7 @@ def _every(device: Element) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Single:
+class Single(Struct, frozen=True, kw_only=True):
     """`switch` is the field that says whether there is one: true or false, or, with `model`, a value or `none`.
 
     `model` is the attribute with that value. `new` makes the element for a value of the switch, with the domain that

@@ -8,24 +8,22 @@ writing touches only that attribute or element, and takes it away without leavin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from drivers.libvirt.domain.aspect import Read, Write
 from drivers.libvirt.domain.draft import Draft
 from drivers.libvirt.domain.tree import CannotWrite, Element, ensure, legal, number, put, remove, size
 from specs.fields import Scalar
+from specs.structs import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(Struct, frozen=True):
     """How a value is in XML. `read` gives None for what it cannot express; `write` gets any value but None."""
 
     read: Callable[[Element, str], Scalar]
     write: Callable[[Element, str, Scalar], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(Struct, frozen=True):
     """`at` is the element's path below `<domain>`; `attribute` "" is its text."""
 
     at: str
@@ -76,8 +74,7 @@ THERE = Form(lambda element, attribute: True, _write_there)
 """True if the element is there, whatever it holds; such a field is False in `absent`."""
 
 
-@dataclass(slots=True)
-class _Node:
+class _Node(Struct):
     here: list[tuple[str, str, Form]] = field(default_factory=list)
     below: dict[object, _Node] = field(default_factory=dict)
 

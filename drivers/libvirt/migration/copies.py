@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
 import libvirt
 from lxml import etree
@@ -27,6 +26,7 @@ from drivers.libvirt.storage.document import parse as parse_pool
 from drivers.libvirt.storage.document import read_volume, volume_xml
 from drivers.moving import UNFINISHED
 from drivers.seen import SeenVolume
+from specs.structs import Struct, replace
 
 
 def sources(xml: str, targets: Iterable[str]) -> dict[str, str]:
@@ -35,8 +35,7 @@ def sources(xml: str, targets: Iterable[str]) -> dict[str, str]:
     return {target: found.get(target, "") for target in targets}
 
 
-@dataclass(frozen=True, slots=True)
-class Copies:
+class Copies(Struct, frozen=True):
     """Those of one migration: made by `make`, kept by `keep`, removed by `discard`."""
 
     source: Connections

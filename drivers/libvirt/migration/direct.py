@@ -5,17 +5,15 @@ Called by live.py, where the hosts do not trust each other, and by postcopy.py. 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from drivers.libvirt.connect import Connections
 from drivers.libvirt.migration.parameters import Terms
+from specs.structs import Struct
 
 PATIENCE = 7 * 24 * 3600.0
 """Seconds that the call itself may take where a monitor judges whether it gets anywhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(Struct, frozen=True):
     """From where to where, and after how many seconds the call is given up."""
 
     source: Connections

@@ -10,10 +10,8 @@ them, or the error is Unknown. Called by migrations.py. Raises drivers.errors.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import time
 from collections.abc import Callable, MutableMapping
-from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 
 import libvirt
@@ -28,14 +26,14 @@ from drivers.libvirt.migration.parameters import Route, Terms, address_in, terms
 from drivers.libvirt.migration.refusals import explain, is_about_the_peer
 from drivers.libvirt.migration.sides import Side, look
 from drivers.moving import Migration, Progress
+from specs.structs import Struct, replace
 
 COMPLETED = libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED | libvirt.VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED
 DISTRUST = 3600.0  # seconds for which a peer that could not be connected to is not tried again
 Told = Callable[[Progress], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(Struct, frozen=True):
     """One migration. `strangers` are the peers that the source could not connect to, with when that was."""
 
     source: Connections
@@ -118,7 +116,7 @@ class Live:
     def _terms(self, route: Route, uri: str) -> Terms:
         """QEMU goes the way that libvirtd goes, or that we go, unless there is a migration network."""
         address = self.request.address or address_in(uri) or address_in(self.target.where)
-        return terms(self.request, dataclasses.replace(route, address=address), peer_to_peer=bool(uri))
+        return terms(self.request, replace(route, address=address), peer_to_peer=bool(uri))
 
     def _route(self, side: Side) -> Route:
         with self.source.changes() as conn:

@@ -12,7 +12,6 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import libvirt
@@ -21,6 +20,7 @@ from drivers.errors import DriverError
 from drivers.libvirt.connect import Connections
 from drivers.libvirt.migration.sides import migrating_out
 from drivers.moving import Migration, Progress
+from specs.structs import Struct, field
 
 FIRST_LOOKS, OFTEN, RARELY = 10, 0.1, 0.5  # seconds between looks at a copy: a small guest is through within one
 STALLED = 240  # seconds without a new low of what remains; oVirt's figure
@@ -31,8 +31,7 @@ LAST_RUNG_PASSES = 2
 """Passes over the memory that the last rung gets before the last resort."""
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
+class Act(Struct, frozen=True):
     """What to do: "downtime" (with ms), "postcopy" or "abort" (with the reason)."""
 
     what: str
@@ -40,8 +39,7 @@ class Act:
     why: str = ""
 
 
-@dataclass(slots=True)
-class Ladder:
+class Ladder(Struct):
     """Decides from one look to the next. `now` is any clock in seconds."""
 
     request: Migration
@@ -93,8 +91,7 @@ class Ladder:
         return now - self.since >= self.limit
 
 
-@dataclass(slots=True)
-class Monitor:
+class Monitor(Struct):
     """Runs beside the call that migrates: `with monitor: …`. `aborted` is why it ended the migration, or ""."""
 
     connections: Connections

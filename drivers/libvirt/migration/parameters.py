@@ -8,7 +8,6 @@ combinations that libvirt refuses only after it has begun.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ import libvirt
 
 from drivers.errors import Refused, Unsupported
 from drivers.moving import Migration
+from specs.structs import Struct
 
 SINCE: Mapping[str, int] = {
     "parallel": 5_002_000,
@@ -35,8 +35,7 @@ ZERO_COPY = getattr(libvirt, "VIR_MIGRATE_ZEROCOPY", 1 << 20)
 LOOPBACK = ("", "localhost", "127.0.0.1", "::1")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class Route(Struct, frozen=True, kw_only=True):
     """`address` is where the target's QEMU listens for the source's, "" for libvirt's choice (the target's hostname).
 
     `hostname` is the target's own name, as its certificates have it. `version` is the older daemon's.
@@ -49,8 +48,7 @@ class Route:
     paused: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class Terms(Struct, frozen=True, kw_only=True):
     """Arguments of migrate3 (managed direct) and migrateToURI3 (peer-to-peer)."""
 
     flags: int

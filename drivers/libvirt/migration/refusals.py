@@ -8,14 +8,13 @@ DriverError with libvirt's own error as its cause. Out: the error to raise. Call
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from drivers.errors import Busy, Conflict, DriverError, NoSpace, Refused, Unreachable, Unsupported
 from drivers.libvirt.errors import is_code
+from specs.structs import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """An error of these codes (all, if none) and this text (any, if "") is of this kind; `advice` follows its words."""
 
     codes: tuple[str, ...]

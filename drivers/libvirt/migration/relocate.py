@@ -9,8 +9,6 @@ NVRAM file on the source stays. Called by migrations.py. Raises drivers.errors.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from drivers.errors import Conflict, DriverError, Missing, Refused
 from drivers.libvirt.connect import Connections
 from drivers.libvirt.domain import marks
@@ -20,6 +18,7 @@ from drivers.libvirt.migration import checks, nvram, settle
 from drivers.libvirt.migration.sides import Side, look
 from drivers.moving import Relocation
 from specs.fields import Scalar
+from specs.structs import Struct
 
 
 def relocate(source: Connections, target: Connections, request: Relocation) -> None:
@@ -27,8 +26,7 @@ def relocate(source: Connections, target: Connections, request: Relocation) -> N
     _Move(source, target, request).run()
 
 
-@dataclass(frozen=True, slots=True)
-class _Move:
+class _Move(Struct, frozen=True):
     source: Connections
     target: Connections
     request: Relocation

@@ -8,7 +8,6 @@ copy is ended only where the other one is proved to be the VM; both are never re
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Literal
 
 from drivers.errors import Busy, DriverError, Missing, Unknown
@@ -16,6 +15,7 @@ from drivers.libvirt.connect import Connections
 from drivers.libvirt.migration import postcopy
 from drivers.libvirt.migration.checks import forget
 from drivers.libvirt.migration.sides import RUNNING, Side, look
+from specs.structs import Struct
 
 Step = Literal[
     "none",
@@ -34,8 +34,7 @@ LOOKS = 10
 """A second apart: libvirt may take the old break for one of the resumed migration, while QEMU sees it to its end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """The step to take, and what was found, in words. `certain` is False where nothing may be done."""
 
     step: Step

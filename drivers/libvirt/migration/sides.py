@@ -6,7 +6,6 @@ Looked at right before a move, after it, and by `settle`, which judges from both
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any
 
 import libvirt
@@ -18,6 +17,7 @@ from drivers.libvirt.domain.reading import mark_of
 from drivers.libvirt.domain.tree import parse
 from drivers.libvirt.errors import is_code
 from drivers.mark import Mark
+from specs.structs import Struct, replace
 
 DEFINITION = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE
 OUT = libvirt.VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT
@@ -32,8 +32,7 @@ BROKEN = (
 """The halves of a VM whose post-copy broke, the source's and the target's: libvirt keeps a job that nobody is at."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class Side(Struct, frozen=True, kw_only=True):
     """`state` and `reason` are libvirt's numbers; `job` is true while a migration away from this host is under way."""
 
     host: str

@@ -7,7 +7,6 @@ may have its MAC, its address or its range). Only DHCP and DNS change live; anyt
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from lxml import etree
@@ -16,12 +15,12 @@ from drivers.base import Edit
 from drivers.libvirt.network.document import Element, text
 from drivers.libvirt.network.write import dns_element, host_element
 from specs.fields import Fields, Scalar, entries, entry, entry_of
+from specs.structs import Struct
 
 Section = Literal["host", "range", "dns"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Update:
+class Update(Struct, frozen=True, kw_only=True):
     """One call: `add` or delete the element in the section."""
 
     section: Section

@@ -8,18 +8,17 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import ipaddress
-from dataclasses import dataclass
 
 from drivers.libvirt.network.document import Element, mark_of, parse, text
 from drivers.mark import Mark
 from specs.fields import Fields, Scalar, entry
+from specs.structs import Struct
 
 TYPES = {"route": "routed"}
 """libvirt's mode → the type of docs/fields.md, where that is another word."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkView:
+class NetworkView(Struct, frozen=True, kw_only=True):
     """Both views of one network; `live` is None while it is inactive."""
 
     name: str

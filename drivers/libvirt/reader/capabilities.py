@@ -6,13 +6,13 @@ Pure. The two documents change only with the daemon or its QEMU, so reader.py as
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from lxml import etree
 
 from drivers.libvirt.reader import node
 from drivers.node import Cell, CpuModel, Topology
 from drivers.seen import Capabilities
+from specs.structs import Struct
 
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
 VIRTUALIZATIONS = ("kvm", "qemu")
@@ -27,8 +27,7 @@ def arch(capabilities: str) -> str:
     return _root(capabilities).findtext("host/cpu/arch", "x86_64")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(Struct, frozen=True, kw_only=True):
     """What the two documents tell: of NUMA cells all but what is free; `pages` are the sizes of huge pages there."""
 
     uuid: str

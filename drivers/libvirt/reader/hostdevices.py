@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 import libvirt
 from lxml import etree
@@ -16,6 +15,7 @@ from lxml import etree
 from drivers.errors import DriverError, Unsupported
 from drivers.libvirt.connect import Connections
 from drivers.node import NodeDevice
+from specs.structs import replace
 
 _WHICH = (
     libvirt.VIR_CONNECT_LIST_NODE_DEVICES_CAP_PCI_DEV

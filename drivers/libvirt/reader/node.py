@@ -6,13 +6,13 @@ Called by capabilities.py (parsing, pure) and by reader.py and ../node.py (calls
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import libvirt
 from lxml import etree
 
 from drivers.node import Cell, CpuModel, Topology
+from specs.structs import replace
 
 KIBIBYTE, MEBIBYTE = 1024, 1024 * 1024
 _IDLE = ("idle", "iowait")

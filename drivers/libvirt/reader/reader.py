@@ -7,7 +7,6 @@ cannot be read makes the whole reading fail, but for a pool's contents: a broken
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -21,6 +20,7 @@ from drivers.libvirt.domain import NotReadable
 from drivers.libvirt.reader import addresses, capabilities, hostdevices, links, networks, node, storage, vms
 from drivers.seen import Address, Rest, SeenHost, SeenNetwork, SeenPool, SeenVm
 from specs.fields import Fields, entry_of
+from specs.structs import replace
 
 PING_WAIT = 6.0  # seconds
 
@@ -54,7 +54,7 @@ class Reader:
             topology=facts.topology,
             cpu_model=facts.cpu_model,
             tsc=facts.tsc,
-            capabilities=dataclasses.replace(
+            capabilities=replace(
                 facts.capabilities,
                 bridges=links.bridges(own_links),
                 devices=given,
@@ -193,7 +193,7 @@ def _sized(seen: Sequence[SeenVm], pools: Sequence[SeenPool]) -> list[SeenVm]:
 
 def _with_sizes(vm: SeenVm, sizes: Mapping[str, int]) -> SeenVm:
     live = _join(vm.live, sizes) if vm.live is not None else None
-    return dataclasses.replace(vm, config=_join(vm.config, sizes), live=live)
+    return replace(vm, config=_join(vm.config, sizes), live=live)
 
 
 def _join(fields: Fields, sizes: Mapping[str, int]) -> Fields:

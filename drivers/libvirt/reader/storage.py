@@ -6,7 +6,6 @@ long work with a deadline of its own. Only pools of files are refreshed: others 
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 import libvirt
@@ -16,6 +15,7 @@ from drivers.libvirt.connect import Connections
 from drivers.libvirt.errors import translate
 from drivers.libvirt.storage.document import read_pool, read_volume
 from drivers.seen import SeenPool, SeenVolume
+from specs.structs import replace
 
 FILE_POOLS = frozenset(("dir", "fs", "netfs"))
 REFRESH_WAIT = 15.0  # seconds
@@ -58,7 +58,7 @@ def _pool(pool: libvirt.virStoragePool) -> tuple[SeenPool, list[libvirt.virStora
     if not active:
         return seen, []
     if seen.type in FILE_POOLS and (problem := _refresh(pool)):
-        return dataclasses.replace(seen, active=bool(pool.isActive()), problem=problem), []
+        return replace(seen, active=bool(pool.isActive()), problem=problem), []
     seen = read_pool(pool.XMLDesc(0), active=True, autostart=autostart)
     return seen, pool.listAllVolumes(0)
 
@@ -80,9 +80,9 @@ def _with_volumes(connections: Connections, seen: SeenPool, volumes: list[libvir
     answers = connections.gather(f"read the volumes of pool/{seen.name}", _volume, volumes, REFRESH_WAIT)
     problem = next((each.detail for each in answers if isinstance(each, DriverError) and not _gone(each)), "")
     if problem:
-        return dataclasses.replace(seen, problem=problem)
+        return replace(seen, problem=problem)
     found = sorted((each for each in answers if isinstance(each, SeenVolume)), key=lambda each: each.name)
-    return dataclasses.replace(seen, volumes={each.name: each for each in found})
+    return replace(seen, volumes={each.name: each for each in found})
 
 
 def _gone(error: DriverError) -> bool:

@@ -9,7 +9,6 @@ XML does not fit its state is read again by itself, one that is gone is left out
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
 import libvirt
@@ -18,6 +17,7 @@ from drivers.errors import Busy, DriverError, Missing
 from drivers.libvirt.connect import Connections
 from drivers.libvirt.domain import NotReadable, Reading, read
 from drivers.seen import Power, SeenVm
+from specs.structs import Struct, field
 
 NOWAIT = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
 CONFIG_XML = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE
@@ -68,8 +68,7 @@ def _reasons() -> dict[tuple[int, int], str]:
 REASONS = _reasons()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bulk:
+class Bulk(Struct, frozen=True, kw_only=True):
     """What is known of all domains of a host before their XML: uuids per flag, and each one's (state, reason)."""
 
     flags: Mapping[str, frozenset[str]]

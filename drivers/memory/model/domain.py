@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
 from drivers.mark import Mark, dumps
@@ -12,12 +11,12 @@ from drivers.memory.model.files import File
 from drivers.memory.model.hardware import Hardware, Sizes, view
 from drivers.seen import Power, SeenVm
 from specs.fields import Secret
+from specs.structs import Struct, field
 
 MODES = ("host-model", "host-passthrough", "maximum")
 
 
-@dataclass(slots=True)
-class Guest:
+class Guest(Struct):
     """How the guest behaves: does its agent answer, does it follow ACPI, the balloon, an unplug request.
 
     `shutdown_seconds` passes between the request and its end; `addresses` are told by the agent alone.
@@ -35,8 +34,7 @@ class Guest:
     migration_seconds: float = 0.0
 
 
-@dataclass(slots=True, eq=False)
-class Domain:
+class Domain(Struct, eq=False):
     """`saved` is the definition inside a managed-save image, which the next start brings back whatever `config` says.
 
     `slots` is the number of PCI slots for devices that can be plugged; `opened` are the images that QEMU has open;

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from drivers.errors import NoSpace
 from drivers.memory.model.said import Said
 from drivers.seen import SeenVolume
+from specs.structs import Struct, field
 
 QCOW2_MAGIC = b"QFI\xfb"
 QCOW2_METADATA = 196_608
@@ -23,8 +23,7 @@ User: TypeAlias = tuple[str, str]
 """(host, domain uuid) of a running QEMU that has a file open."""
 
 
-@dataclass(slots=True, eq=False)
-class File:
+class File(Struct, eq=False):
     """One image. `identity` is never given twice: equal identities are the same bytes in the same file."""
 
     name: str
@@ -54,8 +53,7 @@ class File:
             self.format, self.backing = "qcow2", content[offset : offset + length].decode() if offset else ""
 
 
-@dataclass(slots=True, eq=False)
-class Directory:
+class Directory(Struct, eq=False):
     """`capacity` in bytes; `ballast` is what others than our volumes take; `exists` is False once it vanished."""
 
     path: str

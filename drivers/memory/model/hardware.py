@@ -7,19 +7,18 @@ what libvirt calls the device. In: normalised values (model.defaults). Out: `Vie
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 from drivers.mark import Device as MarkDevice
 from drivers.mark import Mark, kind_of
 from specs.fields import Scalar, entry
+from specs.structs import Struct, field
 
 DRIVES = ("disks", "cdroms")
 Sizes = Callable[[str], int | None]
 """The capacity in bytes of the volume at a path, None if no pool of the host knows it."""
 
 
-@dataclass(slots=True)
-class Device:
+class Device(Struct):
     """`kind` is the list it belongs to (disks, nics …); `alias` is "" where libvirt alone names it.
 
     `target` is what tells devices without alias apart: libvirt's target of a drive; of all else the name it came with.
@@ -47,8 +46,7 @@ class Device:
         return Device(self.kind, self.alias, self.target, dict(self.fields))
 
 
-@dataclass(slots=True)
-class Hardware:
+class Hardware(Struct):
     """One definition: the next boot's, the running one's, or that inside a saved image.
 
     `once` are the paths of what a running one has for this run only.
@@ -70,8 +68,7 @@ class Hardware:
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(Struct, frozen=True, kw_only=True):
     """How one definition reads: see SeenVm for each of them."""
 
     fields: dict[str, Scalar]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from drivers.base import WakeUp
 from drivers.errors import Missing
@@ -16,10 +15,10 @@ from drivers.memory.model.said import Said
 from drivers.node import Cell, CpuModel, NodeDevice, Topology
 from drivers.seen import Capabilities, Link, SeenVolume
 from specs.fields import Scalar
+from specs.structs import Struct, field
 
 
-@dataclass(slots=True, eq=False)
-class Network:
+class Network(Struct, eq=False):
     """`leases` are the addresses that its DHCP server gave, by MAC."""
 
     name: str
@@ -40,8 +39,7 @@ def _text(fields: Mapping[str, Scalar] | None) -> str:
     return repr(sorted(fields.items(), key=lambda item: item[0])) if fields is not None else ""
 
 
-@dataclass(slots=True, eq=False)
-class Pool:
+class Pool(Struct, eq=False):
     """`known` is what libvirtd saw at the last refresh, and since then itself made or deleted."""
 
     name: str
@@ -52,8 +50,7 @@ class Pool:
     known: Mapping[str, SeenVolume] = field(default_factory=dict)
 
 
-@dataclass(slots=True, eq=False)
-class HostState:
+class HostState(Struct, eq=False):
     """`reachable` is the network's side, `powered` the machine's; `going` are guests on their way down, by uuid.
 
     `cells` say nothing of free memory; `cpu_model` None is the best that the capabilities have. `cpu_time` in ns.

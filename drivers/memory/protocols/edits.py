@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 
 from drivers.base import Edit
 from drivers.errors import Busy, DriverError, Missing, NoSpace, Refused
@@ -20,6 +19,7 @@ from drivers.memory.model.hardware import DRIVES, Device, Hardware
 from drivers.memory.model.said import Said
 from drivers.memory.running import plug, unplug
 from specs.fields import Fields, Scalar, entry_of, pattern
+from specs.structs import Struct, replace
 
 HOTPLUG = frozenset({"virtio", "scsi", "usb"})
 """Disk buses that take devices while the VM runs."""
@@ -44,8 +44,7 @@ NIC = (
 """What libvirt changes of a NIC while the VM runs."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Context:
+class _Context(Struct, frozen=True):
     line: Line
     domain: Domain
     live: Hardware

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import replace
 from xml.etree import ElementTree
 
 from drivers.memory.calls import Line
@@ -14,6 +13,7 @@ from drivers.memory.protocols.node import cpu_of
 from drivers.memory.protocols.pools import refresh
 from drivers.seen import Address, Power, Rest, SeenHost, SeenNetwork, SeenPool, SeenVm
 from specs.fields import Secret, entries
+from specs.structs import replace
 
 
 class MemoryReader:

@@ -11,7 +11,6 @@ import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +22,7 @@ from reconciler.cli.interrupt import interruptible
 from reconciler.cli.passes import Asked, application, load_revision, look
 from reconciler.errors import UsageError
 from specs.resource import Ref
+from specs.structs import Struct
 
 if TYPE_CHECKING:
     from reconciler.app import App
@@ -46,8 +46,7 @@ ForOption = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Which:
+class Which(Struct, frozen=True, kw_only=True):
     """The targets as they were written."""
 
     targets: Sequence[str] = ()
@@ -64,8 +63,7 @@ class Which:
         return cls(targets=targets or (), labels=labels or (), all=everything)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Session:
+class Session(Struct, frozen=True, kw_only=True, dict=True):
     """One command under way: the app, what is declared, and the scene of its deeds."""
 
     app: App

@@ -7,7 +7,6 @@ some are held, 4 some failed, 1 none done or an error.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,6 +24,7 @@ from reconciler.cli.deeds.common import (
 )
 from reconciler.cli.exits import Exit, of_apply
 from reconciler.errors import UsageError
+from specs.structs import replace
 
 if TYPE_CHECKING:
     from reconciler.operations.migrate import Asked

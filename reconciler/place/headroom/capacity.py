@@ -7,11 +7,11 @@ placed one after the other until no host takes another; then the same without on
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 
 from reconciler.place.choose import choose
 from reconciler.place.demand import Demand
 from reconciler.place.room import Room
+from specs.structs import Struct, field, replace
 
 MOST = 10_000
 """Where counting ends."""
@@ -19,8 +19,7 @@ LOSSES = 8
 """Hosts whose loss is tried: those with the most memory in use."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loss:
+class Loss(Struct, frozen=True, kw_only=True):
     """What the loss of one host leaves: how many more fit then, and VMs of that host that would find no place."""
 
     host: str
@@ -28,8 +27,7 @@ class Loss:
     stranded: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capacity:
+class Capacity(Struct, frozen=True, kw_only=True):
     """How many fit, on which host how many, and why no host takes another; `loss` is the worst, None with one host."""
 
     fits: int

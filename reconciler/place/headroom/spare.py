@@ -8,17 +8,16 @@ operations/maintenance.py before a host is drained.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from reconciler.diff.context import Context
 from reconciler.place.demand import demand
 from reconciler.place.hosts.hoststate import state
 from reconciler.place.moving.wish import homes
+from specs.structs import Struct
 from specs.units import format_size
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spare:
+class Spare(Struct, frozen=True, kw_only=True):
     """`enough`: the VMs of `host`, the fullest, fit on the others; `text` says it."""
 
     enough: bool

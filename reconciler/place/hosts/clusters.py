@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from drivers.node import CpuModel
 from drivers.seen import SeenHost
@@ -17,12 +16,12 @@ from reconciler.desired.wanted import WantedCluster
 from reconciler.diff.context import Context
 from reconciler.place.hosts.compatibility import usable
 from reconciler.place.hosts.gates import version
+from specs.structs import Struct
 
 _MODES = frozenset({"host-model", "host-passthrough", "maximum"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(Struct, frozen=True, kw_only=True):
     """One cluster as its hosts make it. `emulation`: what new VMs get; `broken`: host → what it lacks for the cluster.
 
     `models` are the CPUs of hosts that tell, `versions` libvirt and QEMU of each host in words; `remarks` are for

@@ -8,20 +8,19 @@ A check is a function (`Move`) → why not, "" if nothing; adding one is one fun
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from drivers.seen import SeenHost
 from reconciler.place.hosts import gates
 from reconciler.place.hosts.gates import version
 from specs.compound import switches
 from specs.fields import Fields, entries
+from specs.structs import Struct
 
 _SAME = ("host-passthrough", "maximum")
 """Modes in which a guest sees what one machine has: only its like can go on with it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
+class Move(Struct, frozen=True, kw_only=True):
     """A VM's fields, the host that it is on, the host that it would go to; `running`: without stopping."""
 
     fields: Fields

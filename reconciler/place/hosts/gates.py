@@ -8,10 +8,10 @@ what it offers (an old libvirt, a recorded observation) is not kept from trying:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from drivers.seen import SeenHost
 from specs.fields import Fields, Scalar, entries, entry, pattern
+from specs.structs import Struct
 
 _MOST_SHOWN = 12
 BRIDGE_TAGS = 11_000_000
@@ -21,8 +21,7 @@ NO_FREE = "no free "
 _OFF = (None, False, "none", "", 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
+class Gate(Struct, frozen=True, kw_only=True):
     """What one field needs; `values` are the values that need it (empty: all but "off").
 
     Versions as libvirt's integers (9001000 = 9.1.0). `offer` is a word that the host must have among `offers[key]`

@@ -8,7 +8,6 @@ given to one VM alone, whether gitvirt manages it or not, also if that VM is off
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 
 from drivers.mark import kind_of
 from drivers.node import NodeDevice
@@ -22,6 +21,7 @@ from reconciler.place.hosts.deviceledger import DeviceLedger
 from reconciler.place.room import Room
 from specs.fields import Fields, entries, entry
 from specs.kinds.hostdevices import kind_of as form_of
+from specs.structs import replace
 
 LIST = "hostDevices"
 Taken = Mapping[str, str]

@@ -17,7 +17,6 @@ function and one line in CHECKS.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 
 from drivers.mark import Override
@@ -27,6 +26,7 @@ from reconciler.diff.power import active
 from reconciler.place.hosts import clusters
 from reconciler.place.hosts.required import missing_on
 from specs.resource import Ref
+from specs.structs import Struct
 
 MAINTENANCE = "maintenance"
 POWER = "power"
@@ -50,8 +50,7 @@ class State(StrEnum):
     DOWN = "down"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostState:
+class HostState(Struct, frozen=True, kw_only=True):
     """A host's state and why it is so ("" for `up`)."""
 
     state: State

@@ -7,7 +7,6 @@ Whoever wants a VM moved only says why; the target is placement's choice among t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from reconciler.diff.change import Held, HeldReason
 from reconciler.diff.context import Context
@@ -17,6 +16,7 @@ from reconciler.place.moving.movers import affinity, balance, drain, hosts, over
 from reconciler.place.moving.reach import full, reach
 from reconciler.place.moving.wish import Home, Move, Mover, Wish, home_of
 from reconciler.place.reasons import folded
+from specs.structs import replace
 
 MOVERS: Mapping[str, Mover] = {
     "override": override.wishes,

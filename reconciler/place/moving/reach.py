@@ -8,7 +8,6 @@ that no storage domain declares may be anywhere, so nothing is concluded from it
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 
 from drivers.moving import UNFINISHED
 from drivers.seen import SeenPool, SeenVolume
@@ -21,11 +20,11 @@ from reconciler.observe import backing
 from reconciler.observe.observed import Observed
 from reconciler.place.moving.wish import Home
 from specs.fields import Fields, Scalar, entries, entry
+from specs.structs import Struct, field, replace
 from specs.units import format_size
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reach:
+class Reach(Struct, frozen=True, kw_only=True):
     """What a move to one host takes: `copy` are entries of disks (`disks[root]`), whose content goes along.
 
     `needs`: bytes of these by storage domain.

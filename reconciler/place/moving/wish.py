@@ -7,7 +7,6 @@ into moves by reconciler/place/moving/moves.py, which finds the target; shown an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from drivers.mark import Mark
@@ -18,10 +17,10 @@ from reconciler.diff.holding import owned
 from reconciler.observe.observed import Found
 from reconciler.place.choose import Placement, Room
 from specs.resource import Location
+from specs.structs import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class Wish(Struct, frozen=True, kw_only=True):
     """A mover's word about a VM, by name. `why` says it in the plan ("kvm1 goes into maintenance").
 
     `kind`: `migrate` (running VMs migrate, others are relocated), `hold` (it ought to go and must not: held, with
@@ -41,8 +40,7 @@ class Wish:
     where: Location | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
+class Move(Struct, frozen=True, kw_only=True):
     """A VM that leaves its host, or should: then `held` says why it stays.
 
     `target` is "" for a VM that has nowhere to go. `running`: it is migrated, else relocated. `yields`: rules between
@@ -61,8 +59,7 @@ class Move:
     where: Location | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Home:
+class Home(Struct, frozen=True, kw_only=True):
     """A declared VM of ours that exists on exactly one host."""
 
     wanted: WantedVm

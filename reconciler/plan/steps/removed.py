@@ -6,7 +6,6 @@ Pure. `stays` is called by plan/planner.py before a VM's change becomes steps, `
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from reconciler.desired.identity import trashed_since
 from reconciler.desired.wanted import WantedPool
@@ -15,6 +14,7 @@ from reconciler.diff.context import Context
 from reconciler.diff.holding import owned
 from reconciler.diff.pools import pool_on
 from specs.fields import entry_of
+from specs.structs import replace
 
 
 def stays(change: Change, context: Context) -> Change:

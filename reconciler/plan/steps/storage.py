@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from drivers.base import NewPool, NewVolume
 from reconciler.desired.identity import ready_marker
 from reconciler.desired.wanted import WantedDisk, WantedImage, WantedPool
@@ -21,6 +19,7 @@ from reconciler.plan.plan import (
 )
 from reconciler.plan.steps import kept
 from specs.resource import Ref
+from specs.structs import Struct
 from specs.units import format_size
 
 
@@ -120,8 +119,7 @@ def short_of_space(builder: Builder) -> list[Warned]:
     return list(found.values())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedDisk:
+class PlannedDisk(Struct, frozen=True, kw_only=True):
     """Where a disk's volume is going to be. `made`: by gitvirt. `step`: what makes it, or "" if it is there."""
 
     path: str
@@ -137,8 +135,7 @@ class PlannedDisk:
         return f"{self.pool}/{self.volume}" if self.volume else ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiskOwner:
+class DiskOwner(Struct, frozen=True, kw_only=True):
     """Whose disk it is, and where: with `again`, the volume's name of an attempt that was not finished."""
 
     ref: Ref

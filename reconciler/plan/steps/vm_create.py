@@ -6,8 +6,6 @@ the mark: disks that it calls pending were never attached, and are made again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from drivers.base import NewVm
 from drivers.mark import Device, kind_of
 from reconciler.desired import defaults
@@ -23,12 +21,12 @@ from reconciler.plan.plan import AutostartVm, DefineVm, MarkVm, StartVm, Warned
 from reconciler.plan.steps import seeds
 from reconciler.plan.steps.storage import DiskOwner, PlannedDisk, image_on, make_disk, name_disk
 from specs.fields import Fields, Scalar, entries
+from specs.structs import Struct, replace
 
 _PREPARED = ("disks", "cdroms", "nics")  # lists whose entries need more than their fields: volumes, media, MACs
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Devices:
+class Devices(Struct, frozen=True, kw_only=True):
     """All devices of a new VM: their fields, their table for the mark, and the planned volumes of the disks."""
 
     fields: dict[str, Scalar]

@@ -6,7 +6,6 @@ Pure; called by plan/steps/vm_update.py before and after the one step that edits
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from drivers.mark import Device, kind_of
 from reconciler.desired import defaults
@@ -18,6 +17,7 @@ from reconciler.plan.plan import GrowVolume, RestoreVolume, TrashVolume
 from reconciler.plan.steps.storage import DiskOwner, image_on, make_disk, name_disk, require_room
 from reconciler.plan.steps.work import Work
 from specs.fields import Scalar, entry_of
+from specs.structs import replace
 
 
 def out_of_trash(work: Work) -> None:

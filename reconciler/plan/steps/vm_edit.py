@@ -6,7 +6,6 @@ Pure; called by plan/steps/vm_update.py.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from drivers.base import Edit, VmEdit
@@ -19,6 +18,7 @@ from reconciler.plan.steps.storage import image_on
 from reconciler.plan.steps.work import Work
 from specs.effects import Effect, worst
 from specs.fields import entry_of
+from specs.structs import replace
 
 _ELSEWHERE = frozenset(
     {"state", "host", "autostart", "name", "deleteProtection", "xml", "stopTimeout", "stopLastResort"}

@@ -7,7 +7,6 @@ a VM that is off goes before it is started, one that runs goes after everything 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from drivers.mark import Mark
 from drivers.moving import Migration, Relocation
@@ -28,6 +27,7 @@ from reconciler.plan.steps.work import Work
 from specs.effects import Effect
 from specs.fields import entries
 from specs.resource import Ref
+from specs.structs import replace
 
 PATH = "host"
 _VM = "VirtualMachine"

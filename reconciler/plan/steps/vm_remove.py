@@ -6,8 +6,6 @@ gives back the same uuid, MACs, NVRAM and disks.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from drivers.mark import Mark
 from reconciler.desired.identity import trashed_since
 from reconciler.diff.change import Change, Verb
@@ -19,6 +17,7 @@ from reconciler.plan.plan import AutostartVm, DeleteVolume, MarkVm, StopVm, Tras
 from reconciler.plan.steps import removed, seeds
 from specs.effects import Effect
 from specs.resource import Ref
+from specs.structs import replace
 
 _STOP_TIMEOUT = 120  # seconds, for a VM whose mark does not say
 

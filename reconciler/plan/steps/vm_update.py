@@ -6,7 +6,6 @@ Pure; called by plan/planner.py for `update`, `adopt` and `restore`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from drivers.mark import Device, kind_of
 from drivers.seen import Power, SeenVm
@@ -27,6 +26,7 @@ from reconciler.plan.steps.vm_edit import edit
 from reconciler.plan.steps.work import Work
 from specs.effects import Effect
 from specs.fields import entries, entry
+from specs.structs import replace
 
 
 def update_steps(change: Change, wanted: WantedVm, found: Found, builder: Builder) -> Change:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Unpack
 
 from drivers.mark import Mark
@@ -12,10 +11,10 @@ from reconciler.plan import marks
 from reconciler.plan.builder import Builder, Options
 from reconciler.plan.plan import Call, MarkVm
 from specs.effects import Effect
+from specs.structs import Struct
 
 
-@dataclass(slots=True, kw_only=True)
-class Work:
+class Work(Struct, kw_only=True):
     """One VM under change: the mark as it will be after the steps so far, and the last step."""
 
     wanted: WantedVm

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from reconciler.desired.affinity import WantedAffinity
@@ -13,6 +12,7 @@ from reconciler.status.situation import Situation
 from reconciler.status.values import sparse
 from specs.render import spec_data
 from specs.resource import Ref, Resource
+from specs.structs import replace
 
 
 def groups(situation: Situation) -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from drivers.seen import SeenPool, SeenVolume
@@ -12,10 +11,10 @@ from reconciler.diff.pools import pool_on
 from reconciler.observe import backing
 from reconciler.status.situation import Machine, Situation
 from reconciler.status.values import sparse, time
+from specs.structs import Struct, field
 
 
-@dataclass(slots=True, kw_only=True)
-class _Volume:
+class _Volume(Struct, kw_only=True):
     """A volume in a storage domain (or, where no declared domain has it, a pool), on all hosts that show it."""
 
     domain: str

@@ -12,12 +12,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 import libvirt
 
+from specs.structs import Struct
 from tests.bench.peers.tools import TOOLS, Command, Fleet, Tool
 from tests.bench.sample import busy_cores, process
 from tests.bench.site import GITVIRT, POOL, Site, names
@@ -29,8 +29,7 @@ CHECKS = 3
 HEADS = ("tool", "create", "check, nothing to do", "of ours", "finds one changed VM", "others' load", "missed")
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """What one tool took (seconds), and what it flagged after one VM had been changed behind its back."""
 
     name: str

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from specs.structs import Struct, field
 
-@dataclass(frozen=True, slots=True)
-class Fleet:
+
+class Fleet(Struct, frozen=True):
     """What every tool shall make: VMs of 64 MiB with one disk, in the pool; `folder` is for the tool's own files."""
 
     names: Sequence[str]
@@ -27,8 +27,7 @@ class Fleet:
 Command = Sequence[str | Path]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tool:
+class Tool(Struct, frozen=True, kw_only=True):
     """`files` are its inputs by name; `create` and `check` the commands; `flags` finds the names it calls different."""
 
     name: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from ruamel.yaml import YAML
 from drivers.seen import Power, SeenHost, SeenVm, Unseen
 from drivers.snapshot import FORMAT, NotAnObservation, from_data, to_data
 from specs.fields import Secret
+from specs.structs import Struct, replace
 from tests.strategies import observations
 
 KEY = b"a key of gitvirt's own"
@@ -25,9 +25,9 @@ def _digests(value: Any) -> Any:
     """The same observation with each secret as its digest: what may come back."""
     if isinstance(value, Secret):
         return value.digest(KEY)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        inner = {each.name: _digests(getattr(value, each.name)) for each in dataclasses.fields(value)}
-        return dataclasses.replace(value, **inner)
+    if isinstance(value, Struct):
+        inner = {name: _digests(getattr(value, name)) for name in value.__struct_fields__}
+        return replace(value, **inner)
     if isinstance(value, Mapping):
         return {key: _digests(each) for key, each in value.items()}
     return tuple(_digests(each) for each in value) if isinstance(value, tuple) else value

@@ -17,7 +17,7 @@ def _new(value: Scalar, domain: Element) -> Element:
     return rng
 
 
-class _Backend(Attribute):
+class _Backend(Attribute, frozen=True):
     """Another kind of source takes the former one's path away."""
 
     def write(self, device: Element, value: Scalar) -> None:
@@ -30,7 +30,7 @@ class _Backend(Attribute):
             backend.text = "/dev/urandom"
 
 
-class _Source(Attribute):
+class _Source(Attribute, frozen=True):
     """Only `random` reads a file of the host."""
 
     def read(self, device: Element) -> Scalar:

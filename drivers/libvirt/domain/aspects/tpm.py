@@ -18,7 +18,7 @@ def _new(value: Scalar, domain: Element) -> Element:
     return tpm
 
 
-class _Persistent(Attribute):
+class _Persistent(Attribute, frozen=True):
     """libvirt does not write out that the state is not persistent."""
 
     def read(self, device: Element) -> Scalar:

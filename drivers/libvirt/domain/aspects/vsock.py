@@ -7,7 +7,7 @@ from drivers.libvirt.domain.tree import Element, drop, ensure, new, number
 from specs.fields import Scalar
 
 
-class _Cid(Attribute):
+class _Cid(Attribute, frozen=True):
     """`<cid auto='yes'/>` is `auto`, whatever number it has at the moment."""
 
     def read(self, device: Element) -> Scalar:

@@ -13,7 +13,6 @@ sees what became of its wish by where the VM is then.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from reconciler.diff.context import Context
@@ -24,6 +23,7 @@ from reconciler.place.moving.movers.rest import at_rest, movable
 from reconciler.place.moving.wish import Wish
 from reconciler.place.standing import Circle
 from specs.resource import Location
+from specs.structs import Struct, field, replace
 
 _MOST_TRIED = 50
 """Steps of one kind that are tried in one pass and cluster, where many VMs cannot be moved."""
@@ -32,8 +32,7 @@ Steps = Generator[Wish, None, bool]
 """Wishes, and at the end whether one of them came true."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Cluster:
+class _Cluster(Struct, frozen=True, kw_only=True):
     """One cluster in one pass; `hosts` are those that are up."""
 
     name: str
@@ -146,8 +145,7 @@ def _circle_wish(circle: Circle, asked: Demand, among: tuple[str, ...], cluster:
     return Wish(vm=asked.name, why=why, among=among, must=False, where=where)
 
 
-@dataclass(frozen=True, slots=True)
-class _Better:
+class _Better(Struct, frozen=True):
     """The hosts that are better for hard rules between VMs: the same for all VMs of one host and the same rules."""
 
     cluster: _Cluster

@@ -18,7 +18,6 @@ are not known, as in the passes of the command line, nothing is balanced by load
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 from reconciler.diff.context import Context
 from reconciler.place import affinity
@@ -26,6 +25,7 @@ from reconciler.place.choose import Room
 from reconciler.place.demand import Demand
 from reconciler.place.moving.movers.rest import at_rest, movable
 from reconciler.place.moving.wish import Wish
+from specs.structs import Struct
 
 _MARGIN = 5
 """Percent points that a target stays below HighUtilization."""
@@ -33,8 +33,7 @@ _MOST_TRIED = 20
 """VMs that are tried in one pass and cluster."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Cluster:
+class _Cluster(Struct, frozen=True, kw_only=True):
     """One cluster at rest. `vm_loads`: host CPUs that a VM keeps busy, by host and name, where known."""
 
     hosts: tuple[str, ...]
@@ -64,8 +63,7 @@ class _Cluster:
         return busy * 100 / (seen[host].cpus or 1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Plan:
+class _Plan(Struct, frozen=True, kw_only=True):
     """A VM that may go, to one of `among`, and why."""
 
     asked: Demand

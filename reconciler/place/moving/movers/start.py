@@ -9,7 +9,6 @@ plan/planner.py once all moves are known.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from drivers.seen import Power
 from reconciler.diff.change import Change, FieldChange, HeldReason
@@ -17,6 +16,7 @@ from reconciler.diff.context import Context
 from reconciler.place.choose import Room, refusal
 from reconciler.place.hosts.hoststate import maintenance
 from reconciler.place.moving.wish import Wish, homes
+from specs.structs import replace
 
 HARD = frozenset({"PinToHost", "VmToHostsAffinityGroups", "VmAffinityGroups"})
 """Filters for what is declared about where a VM may be; all others are about what its host can do."""

@@ -7,13 +7,13 @@ that is held: each belongs elsewhere. In: a plan. Out: pieces in the order of th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from reconciler.diff.change import Change, FieldChange, HeldReason, Verb
 from reconciler.plan.faces.shown.deeds import Deeds, by_object
 from reconciler.plan.plan import Plan
 from specs.effects import Effect
+from specs.structs import Struct, replace
 
 
 class Title(StrEnum):
@@ -32,8 +32,7 @@ class Title(StrEnum):
     HELD = "Held"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class Piece(Struct, frozen=True, kw_only=True):
     """A part of a change under one heading; `held`: its fields are kept back, or all of it is."""
 
     title: Title

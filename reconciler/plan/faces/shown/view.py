@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
@@ -20,12 +19,12 @@ from reconciler.plan.faces.shown.pieces import Piece, Title, pieces
 from reconciler.plan.faces.shown.tally import summary
 from reconciler.plan.plan import Plan, Warned
 from specs.resource import Location
+from specs.structs import Struct
 
 LineKind = Literal["field", "text", "why", "fix"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(Struct, frozen=True, kw_only=True):
     """One line below a row. A `field` has path, values and effect; the others only `text`."""
 
     kind: LineKind = "field"
@@ -35,8 +34,7 @@ class Line:
     where: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(Struct, frozen=True, kw_only=True):
     """One change, or several that are equal: sign, what, on which hosts, in short why, where it is written."""
 
     sign: str
@@ -49,8 +47,7 @@ class Row:
     count: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class Section(Struct, frozen=True, kw_only=True):
     """One heading and its rows; `count` changes stand in them."""
 
     title: Title
@@ -63,8 +60,7 @@ class Section:
         return sum(each.count for each in self.rows)
 
 
-@dataclass(frozen=True, kw_only=True)
-class View:
+class View(Struct, frozen=True, kw_only=True, dict=True):
     """The whole plan in words."""
 
     name: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from drivers.errors import Busy, DriverError, NoSpace, Refused, Unreachable
 from drivers.images.gate import Gate, kind_of
 from drivers.images.rules import Rules, Stop, Wanted
+from specs.structs import replace
 from tests.imageserver import Request, Server, Shop, sha256
 
 CONTENT = os.urandom(3 << 20)

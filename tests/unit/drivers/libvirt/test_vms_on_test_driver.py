@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,6 +20,7 @@ from drivers.libvirt.powers import Powers
 from drivers.libvirt.vms import Vms
 from drivers.mark import Device, Mark
 from specs.fields import Secret
+from specs.structs import replace
 from tests.strategies import mark_for, new_vms
 from tests.unit.drivers.libvirt.domain.samples import FIELDS, MIB, patches
 

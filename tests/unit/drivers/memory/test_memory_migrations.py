@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +12,7 @@ from drivers.memory.faults import Crash
 from drivers.memory.journey import PHASES
 from drivers.memory.world import Clock, World
 from drivers.seen import Power
+from specs.structs import replace
 from tests.contract.travel import nobody
 from tests.contract.twin import id_of, new_vm
 
@@ -209,7 +209,7 @@ def test_a_relocation_is_done_again_after_an_end_at_any_moment(site: Site, momen
     site.one.powers.destroy(VM)
     mark = site.one.reader.vm(VM).mark  # type: ignore[union-attr]
     assert mark is not None
-    request = Relocation(uuid=VM, expects=1, mark=dataclasses.replace(mark, generation=2))
+    request = Relocation(uuid=VM, expects=1, mark=replace(mark, generation=2))
     site.world.faults.crash(moment=moment)  # type: ignore[arg-type]
     with pytest.raises(Crash):
         site.one.migrations.relocate(request, site.two)
@@ -224,7 +224,7 @@ def test_a_relocation_that_ends_half_way_leaves_no_two_hosts_that_start_the_vm_w
     site.one.vms.autostart(VM, True)
     mark = site.one.reader.vm(VM).mark  # type: ignore[union-attr]
     assert mark is not None
-    request = Relocation(uuid=VM, expects=1, mark=dataclasses.replace(mark, generation=2))
+    request = Relocation(uuid=VM, expects=1, mark=replace(mark, generation=2))
     site.world.faults.crash(moment="midway")
     with pytest.raises(Crash):
         site.one.migrations.relocate(request, site.two)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from drivers.base import Edit, NewNetwork, NewPool, NewVm, NewVolume, VmEdit
@@ -13,6 +11,7 @@ from drivers.memory.model.said import Said
 from drivers.memory.world import Clock, World
 from drivers.seen import Power, SeenHost, SeenVm, Unseen
 from specs.fields import Scalar
+from specs.structs import replace
 
 GIB = 1 << 30
 POOL = NewPool(name="shared", uuid="aaaaaaaa-0000-4000-8000-000000000002", path="/srv/shared")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from reconciler.apply.outcome import Outcome, Run, Status
 from reconciler.apply.text import Progress, line, seconds, summary
 from specs.resource import Ref
+from specs.structs import replace
 from tests.unit.reconciler.plan.plans import plan, start
 
 
@@ -102,7 +102,7 @@ class Terminal(io.StringIO):
 @pytest.mark.parametrize("stream", [io.StringIO(), Terminal()], ids=["a file", "a terminal"])
 def test_long_work_shows_its_way(stream: io.StringIO) -> None:
     progress = Progress(12, stream)
-    step = dataclasses.replace(start("x"), ref=Ref("Image", "debian"))
+    step = replace(start("x"), ref=Ref("Image", "debian"))
     for done in range(0, (100 << 20) + 1, 1 << 20):
         progress.moved(step, "fetch", done, 100 << 20)
     progress.moved(step, "upload", 1 << 20, 2 << 20)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from reconciler.cli import main
+from specs.structs import Struct
 
 REPOSITORY = """\
 apiVersion: gitvirt/v1
@@ -59,8 +59,7 @@ spec:
 """
 
 
-@dataclass(frozen=True)
-class Ran:
+class Ran(Struct, frozen=True, dict=True):
     code: int
     out: str
     err: str

@@ -6,7 +6,6 @@ import json
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 
 from reconciler.cli.exits import Exit
 from reconciler.observe import recorded
+from specs.structs import Struct, replace
 from tests.flow.site import Site, vm_yaml
 
 HOUR = 3600
@@ -30,8 +30,7 @@ def signers_file(file: Path, *keys: Path, namespaces: str = "gitvirt-observation
     return file
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A site with one VM more than its hosts have, keys, and `gitvirt`."""
 
     site: Site

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from drivers.seen import Unseen
 from reconciler.daemon.hoststates import HostStates
 from reconciler.diff.context import Context
 from reconciler.place.hosts.hoststate import GRACE, State, state
+from specs.structs import replace
 from tests.flow.site import Site
 
 

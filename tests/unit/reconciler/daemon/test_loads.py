@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 
 import pytest
 
@@ -14,6 +13,7 @@ from reconciler.desired.wanted import Wanted
 from reconciler.observe.observed import Observed
 from specs.fields import Secret
 from specs.load import load
+from specs.structs import replace
 from specs.tree import Folder
 from tests.flow.site import Site, vm_yaml
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from drivers.mark import Mark
 from drivers.seen import Rest
 from reconciler.importing.proof import ImportRefused
+from specs.structs import replace
 from tests.domains import identity, mac
 from tests.unit.reconciler.importing.world import ID, ROOT, World, imported, network, planned, pool
 

@@ -6,7 +6,6 @@ into the XML as the driver does, so that a second plan reads them back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from drivers.libvirt.domain import marks, read
@@ -26,6 +25,7 @@ from reconciler.plan import planner
 from reconciler.plan.plan import MarkVm, Plan
 from specs.fields import Fields, Secret
 from specs.load import load
+from specs.structs import Struct, field, replace
 from specs.tree import TreeFile
 
 ID = "9a3c2d1e-0000-4000-8000-000000000001"
@@ -47,8 +47,7 @@ class Files:
         return self.texts[path].encode()
 
 
-@dataclass
-class World:
+class World(Struct, dict=True):
     """One host. `live` maps a domain's name to its running XML."""
 
     domains: list[str] = field(default_factory=list)

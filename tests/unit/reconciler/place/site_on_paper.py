@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 from drivers.mark import Mark, Override
 from drivers.seen import Capabilities, Power, SeenHost, SeenVm, Unseen
@@ -17,6 +16,7 @@ from reconciler.place.moving.wish import Move
 from reconciler.place.room import Room, furnish
 from specs.fields import Secret
 from specs.load import load
+from specs.structs import Struct, field
 from specs.tree import TreeFile
 
 MIB, GIB = 1 << 20, 1 << 30
@@ -71,8 +71,7 @@ def seen_vm(name: str, running: bool, memory: int = 64 * MIB, migrating: str = "
     )  # fmt: skip
 
 
-@dataclass(kw_only=True)
-class Paper:
+class Paper(Struct, kw_only=True, dict=True):
     """`where` maps VMs to hosts; `off` are those that do not run; `unseen` are hosts that do not answer.
 
     `migrating` are VMs that leave their host; `overrides` are what operators asked of hosts and clusters, by ref.

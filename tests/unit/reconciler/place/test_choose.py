@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 from site_on_paper import GIB, MIB, Paper, document, host, paper, vm
 
@@ -14,6 +12,7 @@ from reconciler.place.policies import POLICIES
 from reconciler.place.rules import Filter, Reads
 from reconciler.place.weights import WEIGHTS
 from specs.kinds import schedulingpolicy as known
+from specs.structs import replace
 
 HOSTS = host("kvm1") + host("kvm2") + host("kvm3")
 
@@ -31,7 +30,7 @@ def placed(site: Paper, *names: str) -> list[str]:
 def why_not(site: Paper, name: str, **changes: object) -> dict[str, str]:
     """Why hosts cannot take a VM; `changes` are those of kvm1 as it is seen."""
     room = site.room()
-    room.seen = {**room.seen, "kvm1": dataclasses.replace(room.seen["kvm1"], **changes)}  # type: ignore[arg-type]
+    room.seen = {**room.seen, "kvm1": replace(room.seen["kvm1"], **changes)}  # type: ignore[arg-type]
     return dict(choose(demand(site.wanted.vms[name]), room).rejected)
 
 
@@ -54,7 +53,7 @@ def test_a_host_must_have_what_is_guaranteed_or_else_all_of_the_memory(says: str
     lean = document("InstanceType", "lean", "{memory: 4GiB, memoryPolicy: {guaranteed: 1GiB}}")
     site = paper(host("kvm1") + lean + document("VirtualMachine", "web", f"{{cpu: 1, {says}}}"), "")
     room = site.room()
-    room.seen = {"kvm1": dataclasses.replace(room.seen["kvm1"], memory_free=2 * GIB)}
+    room.seen = {"kvm1": replace(room.seen["kvm1"], memory_free=2 * GIB)}
     found = choose(demand(site.wanted.vms["web"]), room)
     assert found.host == ("" if why else "kvm1")
     assert found.rejected == ({"kvm1": why} if why else {})
@@ -118,7 +117,7 @@ def test_no_more_is_promised_than_the_cluster_overcommits(percent: str, host: st
     vms = document("VirtualMachine", "a", balloon) + document("VirtualMachine", "x", balloon)
     site = paper(cluster(f"memoryOvercommit: {percent}") + globals()["host"]("kvm1") + vms, "kvm1: a")
     room = site.room()
-    room.seen = {"kvm1": dataclasses.replace(room.seen["kvm1"], memory_free=8 * GIB)}  # the guest gave it back
+    room.seen = {"kvm1": replace(room.seen["kvm1"], memory_free=8 * GIB)}  # the guest gave it back
     found = choose(demand(site.wanted.vms["x"]), room)
     assert found.host == host
     told = "2924MiB left to promise to VMs, 5GiB guaranteed memory needed and 148MiB for QEMU (Memory)"
@@ -233,7 +232,7 @@ def test_vms_of_which_a_rule_says_the_same_key_get_the_same_answers(emulation: s
         kvm=True, machines=frozenset({"q35"}), firmwares=frozenset({"bios"}), graphics=frozenset({"vnc"}),
         offers={"tpm.supported": frozenset({"no"}), "cpu.kvm": frozenset({"qemu64"})},
     )  # fmt: skip
-    old = dataclasses.replace(room.seen["kvm1"], libvirt=9_000_000, hypervisor=7_002_000, capabilities=able)
+    old = replace(room.seen["kvm1"], libvirt=9_000_000, hypervisor=7_002_000, capabilities=able)
     room.seen = {**room.seen, "kvm1": old}
     demands = [demand(each) for each in site.wanted.vms.values()]
     rejecting = set()

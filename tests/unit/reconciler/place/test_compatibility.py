@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from drivers.node import CpuModel
 from drivers.seen import Capabilities, SeenHost
 from reconciler.place.hosts.compatibility import why_not
 from specs.fields import Fields
+from specs.structs import replace
 
 EPYC = CpuModel(name="EPYC", vendor="AMD", requires=frozenset({"x2apic"}))
 KVM = Capabilities(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from drivers.mark import Override
 from drivers.seen import SeenPool, Unseen
 from reconciler.diff.context import Context
 from reconciler.place.hosts.hoststate import MAINTENANCE, State, state, states
+from specs.structs import replace
 from tests.flow.site import Site, host_yaml, vm_yaml
 
 

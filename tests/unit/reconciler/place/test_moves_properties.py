@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from site_on_paper import GIB, Paper, document, group, host, vm, wanted
@@ -15,6 +13,7 @@ from reconciler.plan import planner
 from reconciler.plan.plan import MigrateVm, RelocateVm, StartVm
 from specs.affinity import united
 from specs.errors import LoadFailed
+from specs.structs import replace
 
 VMS = [f"v{number}" for number in range(8)]
 HOSTS = [f"h{number}" for number in range(4)]

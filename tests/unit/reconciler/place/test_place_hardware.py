@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from reconciler.place.filters import cpu, memory, numa
 from reconciler.place.room import Room
 from reconciler.place.weights import hardware
 from specs.load import load
+from specs.structs import replace
 from specs.tree import Folder
 
 GIB, MIB = 1 << 30, 1 << 20

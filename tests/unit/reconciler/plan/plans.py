@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -13,6 +12,7 @@ from specs.effects import Effect
 from specs.errors import Location
 from specs.fields import Secret
 from specs.resource import Ref
+from specs.structs import replace
 
 GIB = 1 << 30
 HOSTILE = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +15,7 @@ from specs.effects import Effect
 from specs.errors import Location
 from specs.fields import Secret
 from specs.resource import Ref
+from specs.structs import replace
 from tests.unit.reconciler.plan.plans import GIB, memory, plan, plans, vm
 
 ANSI = re.compile("\x1b\\[[0-9]+m")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import libvirt
@@ -12,6 +11,7 @@ from drivers.errors import DriverError, Refused, Unsupported
 from drivers.libvirt.migration.live import peer
 from drivers.libvirt.migration.parameters import Route, Terms, address_in, terms
 from drivers.moving import Migration
+from specs.structs import replace
 
 ROUTE = Route(host="kvm1", address="10.0.0.2", hostname="kvm2.example", version=9_000_000)
 
@@ -68,7 +68,7 @@ def test_a_definition_is_protected_from_changes_where_libvirt_does_not_do_it_any
 
 
 def test_a_paused_vm_is_never_moved_by_post_copy() -> None:
-    assert "POSTCOPY" not in flags(made(route=dataclasses.replace(ROUTE, paused=True), last_resort="postcopy"))
+    assert "POSTCOPY" not in flags(made(route=replace(ROUTE, paused=True), last_resort="postcopy"))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_paused_vm_is_never_moved_by_post_copy() -> None:
     [("fd00::2", {"migrate_uri": "tcp://[fd00::2]"}), ("", {}), ("kvm2", {"migrate_uri": "tcp://kvm2"})],
 )
 def test_the_data_goes_where_the_route_says(address: str, uri: dict[str, str]) -> None:
-    assert made(route=dataclasses.replace(ROUTE, address=address)).parameters == uri
+    assert made(route=replace(ROUTE, address=address)).parameters == uri
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_what_libvirt_would_refuse_half_way_is_refused_before(
     values: dict[str, Any], version: int, kind: type[DriverError], word: str
 ) -> None:
     with pytest.raises(kind, match=word):
-        made(route=dataclasses.replace(ROUTE, version=version), **values)
+        made(route=replace(ROUTE, version=version), **values)
 
 
 @pytest.mark.parametrize(
