@@ -6,6 +6,7 @@ or an error. The first Ctrl-C lets running steps end and begins no new one; the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +16,7 @@ from reconciler.cli.context import Place, RepoArgument, RepoOption, YesOption, c
 from reconciler.cli.exits import Exit, of_apply
 from reconciler.cli.interrupt import interruptible
 from reconciler.cli.passes import Asked, application, load_revision, look
-from reconciler.cli.plan import AllowOption, ForceOption, Format, RevOption, TargetOption, shown
+from reconciler.cli.plan import AllowOption, ForceOption, Format, RevOption, TargetOption, data, shown
 
 if TYPE_CHECKING:
     from reconciler.app import App
@@ -44,14 +45,15 @@ def apply(
     asked = Asked.of(target, allow, force_revision, rev)
     place = repository_at(repo, repo_option)
     with application(place) as app:
-        looked = look(app, load_revision(app, place, rev), asked)
-        return carry_out(looked, app, yes=yes, take_over=take_over)
+        revision = load_revision(app, place, rev)
+        return carry_out(lambda: look(app, revision, asked), app, yes=yes, take_over=take_over)
 
 
-def carry_out(looked: Pass, app: App, *, yes: bool, take_over: bool = False) -> Exit:
-    """Shows a plan, asks, and makes it true under the writer's lock."""
+def carry_out(see: Callable[[], Pass], app: App, *, yes: bool, take_over: bool = False) -> Exit:
+    """Shows a plan, asks, and makes it true under the writer's lock, if it is still what would be done."""
     from reconciler import lock
 
+    looked = see()
     plan = looked.plan
     print(shown(looked, app, Format.text), end="", flush=True)
     if plan.empty:
@@ -62,9 +64,26 @@ def carry_out(looked: Pass, app: App, *, yes: bool, take_over: bool = False) -> 
         print("Nothing was done.")
         return Exit.ERROR
     with lock.writer(app.settings.state_folder, plan.repository, "apply"), interruptible(app):
-        progress = _progress(len(plan.steps))
+        looked = _again(looked, see, app, yes)
+        progress = _progress(len(looked.plan.steps))
         run = app.act(looked, progress.tell, progress.moved)
     return _ended(run)
+
+
+def _again(before: Pass, see: Callable[[], Pass], app: App, yes: bool) -> Pass:
+    """A look under the lock: while the plan was shown somebody else may have made a part of it true, and elsewhere."""
+    from reconciler.errors import UsageError
+    from reconciler.plan.faces.saved import moved
+
+    looked = see()
+    if looked.plan.digest == before.plan.digest:
+        return looked
+    if not yes:
+        told = "\n".join(f"  {each}" for each in moved(data(before, app, Asked()), looked.plan))
+        raise UsageError(f"nothing was done, since this plan is not what would be done now:\n{told}\nApply again.")
+    print("\nThe hosts changed meanwhile. Now the plan is:\n")
+    print(shown(looked, app, Format.text), end="", flush=True)
+    return looked
 
 
 def _saved(file: Path, place: Place, yes: bool, take_over: bool) -> Exit:
@@ -75,13 +94,17 @@ def _saved(file: Path, place: Place, yes: bool, take_over: bool) -> Exit:
     asked = Asked.saved(saved["options"])
     with application(place) as app:
         revision = load_revision(app, place, asked.rev or _commit(saved))
-        looked = look(app, revision, asked)
-        if told := moved(saved, looked.plan):
-            lines = "\n".join(f"  {each}" for each in told)
-            raise UsageError(
-                f"{file}: this plan is not what would be done now:\n{lines}\nMake a new one with `gitvirt plan`."
-            )
-        return carry_out(looked, app, yes=yes, take_over=take_over)
+
+        def see() -> Pass:
+            looked = look(app, revision, asked)
+            if told := moved(saved, looked.plan):
+                lines = "\n".join(f"  {each}" for each in told)
+                raise UsageError(
+                    f"{file}: this plan is not what would be done now:\n{lines}\nMake a new one with `gitvirt plan`."
+                )
+            return looked
+
+        return carry_out(see, app, yes=yes, take_over=take_over)
 
 
 def _commit(saved: dict[str, Any]) -> str | None:

@@ -1,0 +1,94 @@
+"""`gitvirt apply` in two terminals: what is done is what is right at that moment, not what was right when it was shown."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from drivers.git import open_repository
+from reconciler import cycle
+from reconciler.cli.apply import carry_out
+from reconciler.cli.exits import Exit
+from reconciler.errors import UsageError
+from reconciler.settings import Settings
+from tests.flow.site import Site, vm_yaml
+from tests.flow.test_daemon_passes import SimulatedApp
+
+DISKLESS = "=cpu: 1, memory: 96MiB, nics: [lan]"
+
+
+class Terminal:
+    """Somebody who thinks about it for a while, in which something else happens, and says yes."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        self._meanwhile = meanwhile
+
+    def isatty(self) -> bool:
+        return True
+
+    def readline(self) -> str:
+        self._meanwhile()
+        return "y\n"
+
+
+@pytest.fixture
+def app(site: Site) -> SimulatedApp:
+    made = SimulatedApp(open_repository(site.repository), ".", Settings(state=str(site.state)))
+    made.world = site
+    return made
+
+
+def put_elsewhere(site: Site) -> None:
+    """Another apply, which has to take kvm2; afterwards kvm1 is free again."""
+    root = site.repository / "gitvirt.yaml"
+    text = root.read_text()
+    root.write_text(text.replace("kvm1/system'", "kvm1/system', maintenance: true"))
+    site.settle()
+    root.write_text(text)
+
+
+def hosts_of(site: Site, name: str) -> list[str]:
+    found = site.world.observe().items()
+    return [host for host, seen in found if any(vm.name == name for vm in getattr(seen, "vms", ()))]
+
+
+def test_a_vm_that_was_made_elsewhere_while_the_question_stood_is_not_made_a_second_time(
+    site: Site, app: SimulatedApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.settle()
+    site.vms(vm_yaml("web", DISKLESS))  # no disk that would be in the way
+    monkeypatch.setattr(sys, "stdin", Terminal(lambda: put_elsewhere(site)))
+    assert site.plan().placements["web"].host == "kvm1"
+    with pytest.raises(UsageError, match=r"(?s)nothing was done.*vm/web"):
+        carry_out(site.look, app, yes=False)
+    assert hosts_of(site, "web") == ["kvm2"]
+
+
+def test_who_does_not_want_to_be_asked_gets_what_is_due_by_then(
+    site: Site, app: SimulatedApp, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.settle()
+    site.vms(vm_yaml("web", DISKLESS), vm_yaml("db", DISKLESS))
+    looks = []
+
+    def see() -> cycle.Pass:
+        looks.append(site.look())
+        if len(looks) == 1:
+            site.apply(targets=frozenset({"vm/web"}))
+        return looks[-1]
+
+    assert carry_out(see, app, yes=True) is Exit.OK
+    assert "The hosts changed meanwhile" in capsys.readouterr().out
+    assert len(hosts_of(site, "web")) == len(hosts_of(site, "db")) == 1
+
+
+def test_a_plan_that_still_holds_is_done_as_it_was_shown(
+    site: Site, app: SimulatedApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.settle()
+    site.vms(vm_yaml("web", DISKLESS))
+    monkeypatch.setattr(sys, "stdin", Terminal(lambda: site.clock.advance(600)))
+    assert carry_out(site.look, app, yes=False) is Exit.OK
+    assert site.plan().empty
