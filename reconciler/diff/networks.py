@@ -99,7 +99,7 @@ def _differences(wanted: WantedNetwork, host: SeenHost, network: SeenNetwork, co
     )
     gone = _gone(sides)
     fields = scalars(sides, context) + gone + released(sides, frozenset(each.path for each in gone))
-    fields = [_disruptive(each, host, wanted, context) for each in fields]
+    fields = _with_subnet([_disruptive(each, host, wanted, context) for each in fields])
     fields = [_noted(each, wanted, host) for each in fields]
     if not network.active:
         fields.append(_switch("active", wanted.drift))
@@ -152,6 +152,22 @@ def _disruptive(change: FieldChange, host: SeenHost, wanted: WantedNetwork, cont
         HeldReason.IN_USE, f"needs a restart of the network, which cuts off {', '.join(running)}",
         f"stop them first, or `gitvirt apply --allow {wanted.ref}`",
     )  # fmt: skip
+
+
+_IN_SUBNET = ("dhcp.", "hosts[")
+
+
+def _with_subnet(fields: list[FieldChange]) -> list[FieldChange]:
+    """Addresses wait for their subnet: libvirt takes the old range away before it refuses the new one."""
+    held = next((each.held for each in fields if each.path == "subnet" and each.held), None)
+    if held is None:
+        return fields
+    return [
+        each.keep_back(held.reason, f"comes with the subnet, which {held.text}", held.fix)
+        if each.path.startswith(_IN_SUBNET) and not each.held
+        else each
+        for each in fields
+    ]
 
 
 def _switch(path: str, drift: Drift) -> FieldChange:
