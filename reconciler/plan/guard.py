@@ -102,11 +102,10 @@ def aimed(changes: list[Change], context: Context) -> list[Change]:
     for vm in context.wanted.vms.values():
         if str(vm.ref) in targets:
             needed |= {f"sd/{disk.pool}" for disk in vm.disks if not disk.path}
-            needed |= {f"image/{disk.image}" for disk in vm.disks if disk.image}
-            needed |= {f"image/{image}" for image in vm.cdroms.values() if image}
+            images = {disk.image for disk in vm.disks if disk.image} | {each for each in vm.cdroms.values() if each}
+            needed |= {f"image/{each}" for each in images}
+            needed |= {f"sd/{context.wanted.images[each].pool}" for each in images}
             needed |= {
                 f"network/{nic['network']}" for nic in entries(vm.fields, "nics").values() if is_network(nic["network"])
             }
-            images = [context.wanted.images[disk.image] for disk in vm.disks if disk.image]
-            needed |= {f"sd/{image.pool}" for image in images}
     return [each for each in changes if str(each.ref) in needed]

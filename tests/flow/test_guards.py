@@ -216,8 +216,39 @@ def test_a_network_in_use_is_not_restarted_nor_removed(site: Site) -> None:
     plan = site.plan()
     told = [str(each.held) for item in plan.changes for each in item.fields if each.held]
     assert any("web" in each for each in told), said(plan)
-    site.apply()
+    site.settle()
     assert not site.world.severed
+
+
+def test_addresses_wait_for_the_subnet_that_they_are_in(site: Site) -> None:
+    site.vms(vm_yaml("web"))
+    site.settle()
+    text = (site.repository / "gitvirt.yaml").read_text()
+    site.write("gitvirt.yaml", text.replace("192.168.150", "192.168.151"))
+    where = site.domain("web")[0]
+    fields = [each for item in site.plan().changes if item.host == where for each in item.fields]
+    assert {each.path: bool(each.held) for each in fields} == {"subnet": True, "dhcp.start": True, "dhcp.end": True}
+    assert all("web" in str(each.held) for each in fields)
+    site.settle(refs=frozenset({"network/lan"}))
+    (lan,) = site.look().context.observed.seen[where].networks
+    assert (lan.live or {})["dhcp.start"] == "192.168.151.10"
+
+
+def test_a_target_brings_the_storage_domain_of_its_media_along(site: Site) -> None:
+    site.world.add_directory("/srv/isos", hosts=site.names)
+    site.write(
+        "isos.yaml",
+        "apiVersion: gitvirt/v1\nkind: StorageDomain\nmetadata: {name: isos}\nspec: {type: posix, path: /srv/isos}\n"
+        "---\napiVersion: gitvirt/v1\nkind: Image\nmetadata: {name: rescue}\n"
+        "spec: {file: rescue.iso, storageDomain: isos}\n",
+    )
+    (site.repository / "rescue.iso").write_bytes(b"\0" * 0x8000 + b"\1CD001" + b"\0" * 4096)
+    disk = "disks: [{name: root, image: guest, storageDomain: shared}]"
+    site.vms(vm_yaml("web", f"=cpu: 1, memory: 96MiB, {disk}, cdroms: [{{name: cd, image: rescue}}]"))
+    plan = site.plan(targets=frozenset({"vm/web"}))
+    assert not held(plan), said(plan)
+    assert {str(each.ref) for each in plan.changes} >= {"vm/web", "sd/isos", "image/rescue"}
+    site.settle(targets=frozenset({"vm/web"}))
 
 
 def test_drift_is_repaired_told_or_ignored_as_declared(site: Site) -> None:
