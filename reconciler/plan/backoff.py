@@ -10,9 +10,11 @@ from collections.abc import Mapping
 
 from reconciler.diff.change import Change, HeldReason
 from reconciler.plan.plan import MigrateVm, Plan, RelocateVm, Step
+from specs.resource import Ref
 from specs.structs import Struct, field, replace
 
 _PAUSES = (5, 30, 120, 600, 3600)  # seconds after the first, second … failure in a row
+_PER_HOST = frozenset({"Network", "StorageDomain"})
 _MOVE_PAUSES = (600, 1800, 3600)  # the same for a VM that was to be moved for the better: others can be moved instead
 
 
@@ -98,12 +100,22 @@ def without(plan: Plan, blocked: Mapping[str, str]) -> Plan:
     for step in plan.steps:  # in an order in which what is needed comes first
         if step.id not in gone and (needs := next((each for each in step.after if each in gone), None)):
             gone[step.id] = gone[needs]
-    reasons = {(step.ref, step.host): gone[step.id] for step in plan.steps if step.id in gone}
+    reasons: dict[Ref, dict[str, str]] = {}
+    for step in plan.steps:
+        if step.id in gone:
+            reasons.setdefault(step.ref, {}).setdefault(step.host, gone[step.id])
     return replace(
         plan,
         steps=tuple(each for each in plan.steps if each.id not in gone),
-        changes=tuple(_held(each, reasons.get((each.ref, each.host))) for each in plan.changes),
+        changes=tuple(_held(each, _reason(each, reasons.get(each.ref, {}))) for each in plan.changes),
     )
+
+
+def _reason(change: Change, reasons: Mapping[str, str]) -> str | None:
+    """Of its blocked steps by host. What is changed on each host by itself waits only where its own step does."""
+    if change.ref.kind in _PER_HOST:
+        return reasons.get(change.host)
+    return reasons.get(change.host) or next(iter(reasons.values()), None)
 
 
 def _held(change: Change, why: str | None) -> Change:

@@ -184,7 +184,8 @@ def test_what_is_held_is_logged_when_that_begins_and_again_only_after_it_ended(s
     def told() -> list[str]:
         with structlog.testing.capture_logs() as lines:
             passes(daemon)
-        return [f"{each['ref']} {each['why'].partition(':')[0]}" for each in lines if each["event"] == "change.held"]
+        lines = [each for each in lines if each["event"] == "change.held" and each["ref"].startswith("vm/")]
+        return [f"{each['ref']} {each['why'].partition(':')[0]}" for each in lines]
 
     huge = machine("b").replace("96MiB", "900GiB")
     site.vms(machine("a"), huge)
@@ -207,6 +208,14 @@ def test_a_daemon_that_is_started_for_another_repository_takes_it(site: Site, da
     running = begun(site)
     assert passes(running) == ""
     assert running.last.revision == newest
+
+
+def test_an_image_that_cannot_be_brought_is_told_for_as_long_as_it_is_not_tried(site: Site, daemon: Daemon) -> None:
+    passes(daemon)
+    assert "image/guest" in daemon.last.text[0]  # what the repository has is no image
+    assert (daemon.last.failed, daemon.last.held) == (1, 0)
+    passes(daemon)
+    assert (daemon.last.failed, daemon.last.held) == (0, 1)
 
 
 def until(found: Callable[[], bool]) -> None:
