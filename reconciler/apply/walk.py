@@ -51,6 +51,14 @@ def walk(plan: Plan, walker: Walker) -> Run:
     return _Walk(plan, walker).run()
 
 
+_ENDED = {
+    Status.FAILED: "failed",
+    Status.STALE: "found a change meanwhile",
+    Status.UNKNOWN: "has an unknown outcome",
+    Status.SKIPPED: "was skipped",
+}
+
+
 class _Walk:
     def __init__(self, plan: Plan, walker: Walker) -> None:
         self.plan, self.walker = plan, walker
@@ -119,7 +127,7 @@ class _Walk:
         for each in step.after:
             before = self.outcomes.get(each)
             if before is not None and before.status not in GOOD:
-                return f"needs `{before.step.what}` of {before.step.ref}, which {before.status}"
+                return f"needs `{before.step.what}` of {before.step.ref}, which {_ENDED[before.status]}"
         return None
 
     def _full(self, host: str) -> bool:

@@ -6,11 +6,13 @@ from collections import Counter
 
 import pytest
 
+from drivers.errors import Busy, Conflict, DriverError, Unknown
 from reconciler.apply.dispatch import Tools
 from reconciler.apply.outcome import Outcome, Status
 from reconciler.apply.walk import Limits, Walker, walk
 from reconciler.plan.plan import Plan, StartVm, Step
 from specs.resource import Ref
+from specs.structs import replace
 
 
 def plan(hosts: tuple[str, ...], count: int) -> Plan:
@@ -48,3 +50,22 @@ def test_as_many_steps_run_at_once_as_the_limits_allow_and_all_of_them_in_the_en
     assert run.count(Status.FAILED) == 40
     assert most["all"] == in_all
     assert max(most["kvm1"], most["kvm2"]) <= limits.host
+
+
+@pytest.mark.parametrize(
+    ("error", "ended"), [(Busy, "failed"), (Conflict, "found a change meanwhile"), (Unknown, "has an unknown outcome")]
+)
+def test_what_is_skipped_says_how_the_step_ended_that_it_needs(error: type[DriverError], ended: str) -> None:
+    class Reader:
+        def vm(self, uuid: str) -> None:
+            raise error("kvm1", "look", "on purpose")
+
+    class Host:
+        reader = Reader()
+
+    first = plan(("kvm1",), 1).steps[0]
+    second = replace(first, id="then", after=(first.id,))
+    tools = Tools(open_image=never, pause=NoTime())  # type: ignore[arg-type]
+    whole = replace(plan((), 0), steps=(first, second))
+    run = walk(whole, Walker(hosts={"kvm1": Host()}, tools=tools))  # type: ignore[dict-item]
+    assert run.outcomes["then"].error == f"needs `start` of vm/web, which {ended}"
