@@ -1,7 +1,7 @@
 """Another release of Debian as the system of a lab host: another libvirt and another QEMU beside the machine's own.
 
 Comes in: the name of a release. Goes out: a folder with its /usr and /etc, made by mmdebstrap from Debian's archive,
-once for each cache (minutes, 400 MB). Nothing of the machine changes. Called by lab.py and host/boot.py.
+once for each cache (minutes, 400 MB). Nothing of the machine changes. Called by lab.py.
 """
 
 from __future__ import annotations

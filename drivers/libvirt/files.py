@@ -1,7 +1,7 @@
 """Exported XML files read as a host: domains, networks and pools of `virsh dumpxml`, or of /etc/libvirt itself.
 
 In: texts by label. Out: a SeenHost without anything running, the rest of each domain, and why a text was passed over.
-Nothing is contacted. Called by reconciler/importing/sources.py.
+Nothing is contacted. Called by reconciler/cli/import_sources.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a new VM gets that nobody declared: the one table of built-in defaults. They act at creation only.
 
-Pure. Called by plan/steps/vm_create.py; docs/defaults.md is this table in words.
+Pure. Called by plan/steps/vm_create.py; docs/yaml.md has it in words.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Character devices: what is at the host's end of a channel or a serial port.
+"""Character devices: what is at the host's end of a channel.
 
 `type` is pty, unix, file or tcp; `path` a file or a socket, `address` HOST:PORT; `listen` whether QEMU waits for others
-to connect; `log` a file that keeps what the guest says. Used by aspects/channels.py and aspects/serials.py.
+to connect; `log` a file that keeps what the guest says. Used by aspects/channels.py.
 """
 
 from __future__ import annotations

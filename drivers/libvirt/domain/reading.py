@@ -1,6 +1,6 @@
 """Reading a domain: its XMLs → `Reading`, in the vocabulary of drivers/seen.py.
 
-`read` is called by drivers/libvirt/reader.py for every domain of a host in every full pass, so it makes one pass
+`read` is called by libvirt/reader/vms.py for every domain of a host in every full pass, so it makes one pass
 over each XML with a dictionary of readers by tag. Pure; raises NotReadable for what is not a domain's XML.
 """
 

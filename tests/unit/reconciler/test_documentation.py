@@ -106,3 +106,35 @@ def test_commands_and_options_that_are_shown_exist() -> None:
     shown = list(commands())
     assert len(shown) > 100
     assert [(place, wrong) for place, words in shown if (wrong := unknown(words))] == []
+
+
+def anchors(page: Path) -> set[str]:
+    """What can be linked to in a page: its headings, as forges spell them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+def test_links_of_pages_lead_somewhere() -> None:
+    broken = []
+    for file in FILES:
+        for target in re.findall(r"\]\(([^)\s]+)\)", file.read_text()):
+            path, _, anchor = target.partition("#")
+            page = (file.parent / path) if path else file
+            if not re.match(r"https?:", target) and (not page.exists() or (anchor and anchor not in anchors(page))):
+                broken.append((str(file.relative_to(ROOT)), target))
+    assert broken == []
+
+
+def test_files_that_comments_and_pages_name_exist() -> None:
+    """Module docstrings say who calls whom; what was moved or renamed since must not be looked for in vain."""
+    sources = [file for package in ("specs", "drivers", "reconciler") for file in (ROOT / package).rglob("*.py")]
+    known = {file.relative_to(ROOT) for file in [*sources, *FILES, *(ROOT / "tests").rglob("*.py")]}
+    tails = {"/".join(path.parts[at:]) for path in known for at in range(len(path.parts))}
+    named = re.compile(r"(?<![\w/.{-])((?:[\w-]+/)+[\w-]+\.(?:py|md))\b")
+    lost = [
+        (str(file.relative_to(ROOT)), name)
+        for file in [*sources, *FILES]
+        for name in named.findall(file.read_text())
+        if name not in tails
+    ]
+    assert lost == []
