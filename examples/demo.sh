@@ -7,8 +7,13 @@ gitvirt="$PWD/.venv/bin/gitvirt"
 site="${GITVIRT_DEMO:-$PWD/.cache/demo}"
 repo="$site/site"
 
-run() {
-    printf '\n\033[1m$ %s\033[0m\n' "$*" | sed "s|$gitvirt|gitvirt|; s|$PWD/||g"
+run() { # as it could be typed: what has a space in it is quoted
+    line=
+    for word; do
+        case $word in *\ *) word="\"$word\"" ;; esac
+        line="$line $word"
+    done
+    printf '\n\033[1m$%s\033[0m\n' "$line" | sed "s|$gitvirt|gitvirt|; s|$PWD/||g"
     "$@"
 }
 expect() { # CODE COMMAND…: plan says with its code what there is to do
@@ -57,6 +62,7 @@ run "$gitvirt" lab shell "$(where web-01)" -- virsh -q destroy web-01
 i=0; until "$gitvirt" wait web-01 --repo "$repo" --for running --timeout 5s >/dev/null 2>&1; do
     i=$((i + 1)); [ $i -lt 12 ] || { tail -n 20 "$site/daemon.log"; exit 1; }
 done
+run "$gitvirt" logs vm/web-01 -n 2 --repo "$repo"
 
 say "A host into maintenance: its VMs move to the others while they run, and web-01 and web-02 stay apart"
 host="$(where db-01)"
@@ -68,16 +74,16 @@ run "$gitvirt" status "$repo"
 
 cat <<END
 
-Now it is yours:
+Now it is yours (the lab needs root):
+  export PATH="$PWD/.venv/bin:\$PATH"
   cd $repo
   gitvirt get vms -o wide            what runs where
   \$EDITOR vms/web.yaml && git commit -am change && gitvirt sync
   gitvirt console web-02             a serial console; Ctrl-] leaves
-  git rm vms/db.yaml && gitvirt plan   held back: db-01 is protected
+  git rm vms/db.yaml && gitvirt plan  held back: db-01 is protected; git reset --hard takes it back
   gitvirt migrate db-01              another host, without stopping; --to HOST --hold to keep it there
   gitvirt cluster upgrade lab        one host after the other is emptied; every VM keeps running
   gitvirt lab power off kvm1         a power cut; gitvirt plan says what it holds back, and why
   tail -f $site/daemon.log
-  make demo-down                     take it all down
-(gitvirt is $gitvirt)
+  make -C $PWD demo-down             take it all down
 END
