@@ -21,7 +21,9 @@ from specs.structs import replace
 if TYPE_CHECKING:
     from reconciler.app import App
     from reconciler.cycle import Pass
+    from reconciler.diff.change import Change
     from reconciler.plan.plan import Plan
+    from specs.resource import Ref
 
 
 class Format(StrEnum):
@@ -85,8 +87,8 @@ def plan(
     with application(place) as app:
         looked = look(app, load_revision(app, place, rev), asked, source)
         if base is not None:
-            looked = replace(looked, plan=against(looked, app, load_revision(app, place, base), asked))
-        print(shown(looked, app, output), end="")
+            looked = replace(looked, plan=against(looked, app, load_revision(app, place, base)))
+        print(shown(looked, app, output, asked), end="")
         if out is not None:
             from reconciler.plan.faces.saved import write
 
@@ -108,31 +110,37 @@ def recorded_at(observed: Path | None, signers: Path | None, max_age: str | None
     return None if observed is None else Recorded(file=observed, signers=signers, max_age=seconds)
 
 
-def against(looked: Pass, app: App, base: object, asked: Asked) -> Plan:
+def against(looked: Pass, app: App, base: object) -> Plan:
     """The plan, with the refs marked whose changes the base revision causes just the same."""
     from reconciler import cycle
     from reconciler.desired.resolve import resolve
 
     assert isinstance(base, cycle.Revision)
     wanted = resolve(base.catalog, base.name, base.sources)
-    _, due = cycle.think(wanted, looked.context.observed, base, app.outside(), asked.allowed(base))
-    before = {(each.ref, each.host): each for each in due.changes}
+    allowed = replace(looked.context.allowed, targets=frozenset())  # they may be newer than the base
+    _, due = cycle.think(wanted, looked.context.observed, base, app.outside(), allowed)
+    before = {_what(each): each for each in due.changes}
     anyway = frozenset(
         (str(each.ref), each.host)
         for each in looked.plan.changes
-        if (same := before.get((each.ref, each.host))) is not None
+        if (same := before.get(_what(each))) is not None
         and same.verb == each.verb
         and [(field.path, field.after) for field in same.fields] == [(field.path, field.after) for field in each.fields]
     )
     return replace(looked.plan, base=base.name, anyway=anyway)
 
 
-def shown(looked: Pass, app: App, output: Format) -> str:
+def _what(change: Change) -> tuple[Ref, str]:
+    """What a change is about. Where a new VM is put depends on what else is new: that makes it no other change."""
+    return change.ref, "" if change.ref.kind == "VirtualMachine" else change.host
+
+
+def shown(looked: Pass, app: App, output: Format, asked: Asked | None = None) -> str:
     """The plan as it is printed."""
     if output is Format.json:
         import json
 
-        return json.dumps(data(looked, app, Asked()), indent=2, ensure_ascii=False) + "\n"
+        return json.dumps(data(looked, app, asked or Asked()), indent=2, ensure_ascii=False) + "\n"
     if output is Format.markdown:
         from reconciler.plan.faces.markdown import markdown
 
