@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drivers.base import Host
-from reconciler import cycle, images, key, settings, sources
+from reconciler import cycle, exports, images, key, settings, sources
 from reconciler.apply.dispatch import Tools
 from reconciler.apply.outcome import Outcome, Run
 from reconciler.apply.walk import Limits, Moved, Tell, Walker
@@ -40,17 +40,20 @@ class App:
         self._hosts: dict[tuple[str, str], Host] = {}
         self._keys: key.Keys | None = None
         self._journals: dict[str, Journal] = {}
-        self._files = Path(repository.root)
+        self._files: exports.Files | None = None
 
     def revision(self, catalog: Catalog, name: str) -> cycle.Revision:
         """A loaded catalog as a revision; `name` is what marks will hold."""
-        self._files = sources.folder_of(self.repository, name, catalog, self.settings)
+        self._files = exports.files_of(self.repository, name, catalog, self.settings.state_folder, self._files)
 
         def ancestors(ids: Iterable[str]) -> frozenset[str]:
             return self.repository.ancestors(ids, name)
 
         return cycle.Revision(
-            catalog=catalog, name=name, sources=sources.read(catalog, self._files, self.settings), ancestors=ancestors
+            catalog=catalog,
+            name=name,
+            sources=sources.read(catalog, self._files.folder, self.settings),
+            ancestors=ancestors,
         )
 
     def outside(self) -> cycle.Outside:
@@ -107,7 +110,7 @@ class App:
             journal.tell(step, outcome, looked.plan.revision)
             tell(step, outcome)
 
-        files = self._files
+        files = self._files.folder if self._files else Path(self.repository.root)
         opened = images.Images(
             locate=lambda file: sources.locate(file, files, self.settings), settings=self.settings, wait=self.stop.wait
         )
@@ -129,7 +132,9 @@ class App:
         return self._journals[repository]
 
     def close(self) -> None:
-        """Lets go of all hosts."""
+        """Lets go of all hosts, and of the files of the last revision."""
+        if self._files is not None:
+            self._files.release()
         for host in self._hosts.values():
             host.close()
         self._hosts.clear()

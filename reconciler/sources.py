@@ -10,12 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from drivers.errors import Missing
 from drivers.images.sniff import plain_format
 from drivers.secrets import SecretsError, Source, Vault
 from reconciler import images
@@ -26,9 +23,6 @@ from specs.catalog import Catalog
 from specs.fields import Secret
 from specs.resource import Location
 from specs.texts import secret_files
-
-if TYPE_CHECKING:
-    from drivers.git import Repository
 
 SECRET_VARIABLES = "GITVIRT_SECRET_"
 _LONGEST_SECRET = 64 * 1024
@@ -50,50 +44,6 @@ def read(catalog: Catalog, root: Path, settings: Settings) -> Sources:
             files[file] = FileFacts(size=path.stat().st_size, format=plain_format(path), sha256=sha256)
     sums.save()
     return Sources(files=files, reveal=_revealer(root, settings, _vault(catalog, settings)))
-
-
-def folder_of(repository: Repository, revision: str, catalog: Catalog, settings: Settings) -> Path:
-    """The folder that `file:` is looked up in: the work tree; for a bare repository, the files of that commit.
-
-    Those are exported once per commit into the state directory, and former ones removed.
-    """
-    if not repository.bare:
-        return Path(repository.root)
-    above = settings.state_folder / "files" / str(catalog.repository.spec.id)
-    folder = above / revision
-    if not folder.is_dir():
-        fresh = above / f"{revision}.new"
-        shutil.rmtree(fresh, ignore_errors=True)
-        for file in sorted({image_file(each) for each in catalog.of("Image")} | _secret_files(catalog)):
-            if file and not file.startswith("/"):
-                _export(repository, revision, file, fresh / file)
-        fresh.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh.rename(folder)
-        for former in above.iterdir():
-            if former != folder:
-                shutil.rmtree(former, ignore_errors=True)
-    return folder
-
-
-def _export(repository: Repository, revision: str, file: str, to: Path) -> None:
-    to.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        with to.open("wb") as out:
-            repository.export(revision, file, out)
-    except Missing:
-        to.unlink()
-
-
-def _secret_files(catalog: Catalog) -> set[str]:
-    """The repository paths of all secrets that come from files."""
-    found: set[str] = set()
-    for resource in catalog.of("VirtualMachine"):
-        graphics, init = resource.spec.graphics, resource.spec.cloud_init
-        refs = [graphics.password if graphics else None]
-        refs += [user.password_hash for user in (init.users or ())] if init else []
-        folder = os.path.dirname(resource.location.file)
-        found |= {os.path.normpath(os.path.join(folder, ref.file)) for ref in refs if ref is not None and ref.file}
-    return found
 
 
 def locate(file: str, root: Path, settings: Settings) -> Path | None:
