@@ -270,6 +270,24 @@ def test_a_released_vm_is_nobodys(site: Site, alice: Operator) -> None:
     assert "gitvirt does not own" in alice.declined(trash.release, "vm/web")
 
 
+def test_a_released_vm_is_adopted_again_with_the_devices_that_gitvirt_once_named(site: Site, alice: Operator) -> None:
+    spec = vm_yaml("web", CD % "{name: cd}" + ", nics: [lan]")
+    site.vms(spec)
+    site.settle()
+    made = site.domain("web")[1].mark
+    assert made is not None
+    alice.done(trash.release, "vm/web")
+    uuid = site.domain("web")[1].uuid
+    site.vms(spec.replace("spec: {", f"spec: {{uuid: {uuid}, "))
+    site.settle()
+    mark = site.domain("web")[1].mark
+    assert mark is not None
+    assert {key: (each.alias, each.mac) for key, each in mark.devices.items()} == {
+        key: (each.alias, each.mac) for key, each in made.devices.items()
+    }
+    assert not mark.devices["disk/root"].made  # it was released, so it may not be deleted any more
+
+
 def test_a_released_vm_that_is_declared_by_uuid_is_adopted_again(site: Site, alice: Operator) -> None:
     uuid = site.world.outside("kvm1").define("old", {"memory": 1 << 28, "memoryMax": 1 << 28}).uuid
     site.vms(vm_yaml("old", f"=uuid: {uuid}, memory: 256MiB, state: manual"))

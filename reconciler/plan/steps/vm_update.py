@@ -66,16 +66,19 @@ def adopt_steps(change: Change, wanted: WantedVm, found: Found, builder: Builder
 
 
 def _matched(wanted: WantedVm, vm: SeenVm, builder: Builder) -> dict[str, Device]:
-    """The device table of an adopted VM: disks by volume or target, NICs by MAC, drives by target."""
+    """The device table of an adopted VM: disks by volume or name, NICs by MAC or name, drives by name.
+
+    A device's name is what libvirt calls it (target, MAC), or that of the alias which a gitvirt gave it before the VM
+    was released.
+    """
     table = dict(_disks(wanted, vm, builder))
-    seen_nics = entries(vm.config, "nics")
     for name, nic in entries(wanted.fields, "nics").items():
-        for address in seen_nics:
-            if nic.get("mac") == address or name == address:
-                table[f"nic/{name}"] = Device(mac=address)
+        for each, seen in entries(vm.config, "nics").items():
+            if nic.get("mac") == seen.get("mac", each) or name == each:
+                table[f"nic/{name}"] = Device(alias=_alias("nics", each, vm), mac=str(seen.get("mac", each)))
     for name in wanted.cdroms:
         if name in entries(vm.config, "cdroms"):
-            table[f"cdrom/{name}"] = Device(target=name)
+            table[f"cdrom/{name}"] = _known("cdroms", name, vm)
     for list_name in device_lists():
         table.update(_alike(list_name, wanted, vm))
     return table
@@ -88,7 +91,8 @@ def _disks(wanted: WantedVm, vm: SeenVm, builder: Builder) -> Iterator[tuple[str
         for target, seen in entries(vm.config, "disks").items():
             if seen.get("source") == path or (path is None and target == disk.name):
                 volume = str(seen.get("source", "")).rpartition("/")[2]
-                yield f"disk/{disk.name}", Device(target=target, volume=f"{pool.name}/{volume}" if pool else "")
+                recorded = f"{pool.name}/{volume}" if pool else ""
+                yield f"disk/{disk.name}", replace(_known("disks", target, vm), volume=recorded)
 
 
 def _alike(list_name: str, wanted: WantedVm, vm: SeenVm) -> Iterator[tuple[str, Device]]:
@@ -100,7 +104,19 @@ def _alike(list_name: str, wanted: WantedVm, vm: SeenVm) -> Iterator[tuple[str, 
         same = [each for each, shown in seen.items() if all(shown.get(key) == told for key, told in declared.items())]
         found = name if name in seen else same[0] if len(same) == 1 else None
         if found is not None:
-            yield f"{kind_of(list_name)}/{name}", Device(target=vm.targets.get(entry(list_name, found), found))
+            yield f"{kind_of(list_name)}/{name}", _known(list_name, found, vm)
+
+
+def _known(list_name: str, name: str, vm: SeenVm) -> Device:
+    """How the device that is seen under that name is found again."""
+    alias = _alias(list_name, name, vm)
+    return Device(alias=alias, target=vm.targets.get(entry(list_name, name), "" if alias else name))
+
+
+def _alias(list_name: str, name: str, vm: SeenVm) -> str:
+    """The alias that a gitvirt gave the device, "" if it has none: libvirt's own differ from start to start."""
+    alias = vm.aliases.get(entry(list_name, name), "")
+    return alias if alias.startswith("ua-") else ""
 
 
 def _stops(change: Change) -> bool:
