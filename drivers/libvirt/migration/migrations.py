@@ -13,7 +13,7 @@ from typing import Any
 from drivers.base import Host, Migration, Progress, Relocation
 from drivers.errors import Conflict, Missing, Refused, Unsupported
 from drivers.libvirt.connect import Connections
-from drivers.libvirt.migration import relocate, settle
+from drivers.libvirt.migration import postcopy, relocate, settle
 from drivers.libvirt.migration.live import Live
 from drivers.libvirt.migration.monitor import progress_of
 from drivers.libvirt.migration.sides import BROKEN, migrating_out
@@ -57,7 +57,9 @@ class Migrations:
                 broken = tuple(self._connections.call(operation, domain.state)) in BROKEN
             except (Missing, Conflict, Unsupported):
                 return None
-        return progress_of(stats) if migrating_out(stats) and not broken else None
+        if not migrating_out(stats) or (broken and not postcopy.goes_on(self._connections, uuid, operation)):
+            return None
+        return progress_of(stats)
 
     def settle(self, uuid: str, target: Host) -> str:
         """See drivers.base.Migrations."""

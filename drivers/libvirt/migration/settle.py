@@ -7,10 +7,9 @@ copy is ended only where the other one is proved to be the VM; both are never re
 
 from __future__ import annotations
 
-import time
 from typing import Literal
 
-from drivers.errors import Busy, DriverError, Missing, Unknown
+from drivers.errors import Busy, DriverError, Missing, Unknown, Unsupported
 from drivers.libvirt.connect import Connections
 from drivers.libvirt.migration import postcopy
 from drivers.libvirt.migration.checks import forget
@@ -66,10 +65,12 @@ def _postcopy(here: Side | None, there: Side | None, source: str, target: str) -
         return _runs_there(here, there, target)
     if here is not None and here.split and there is not None and not there.off:
         return Verdict("join", f"its memory lies on {source} and on {target}, since a post-copy broke")
-    if here is not None and there is not None and not there.off:
+    if here is not None and there is not None and not there.off and (not here.off or here.moved_on):
         said = f"its memory goes from {source} to {target} in a post-copy: wait for its end"
     else:
-        said = "a post-copy broke, and one half of its memory is gone: cut its power where it is, and start it anew"
+        said = (
+            f"a post-copy broke, and one half of its memory is gone, so all of it is lost: {postcopy.anew(here, there)}"
+        )
     return Verdict("none", said, certain=False)
 
 
@@ -190,9 +191,12 @@ def settle(source: Connections, target: Connections, uuid: str) -> str:
         if verdict.step != "join":
             _do(verdict.step, source, target, (uuid, operation, here or there))
         elif broken:
-            raise Unknown(source.host, operation, f"{verdict.said}, and it could not be resumed: {broken}")
+            after = "both halves are kept, and the next pass tries again"
+            raise Unknown(source.host, operation, f"{verdict.said}, and it could not be resumed: {broken}; {after}")
+        elif postcopy.goes_on(source, uuid, operation):
+            raise Busy(source.host, operation, postcopy.ALONE)
         else:
-            broken = _join(source, target, uuid, operation)
+            broken = _join((here, there), source, target, uuid)
     raise Unknown(source.host, operation, "it changes faster than it can be settled")
 
 
@@ -204,16 +208,35 @@ def _looked(source: Connections, target: Connections, uuid: str, operation: str)
         raise Unknown(source.host, operation, detail) from error
 
 
-def _join(source: Connections, target: Connections, uuid: str, operation: str) -> str:
+def _join(sides: tuple[Side | None, Side | None], source: Connections, target: Connections, uuid: str) -> str:
     """Brings the two halves of its memory together; why not, or "". It may be through even so: that is to be seen."""
+    operation = f"settle vm/{uuid}"
+    if not (why := _resumed(sides, source, target, uuid)):
+        return ""
+    hangs = True
+    for _ in range(LOOKS):
+        here, there = _looked(source, target, uuid, operation)
+        if here is None or there is None or not here.split:
+            return why
+        if postcopy.goes_on(source, uuid, operation):
+            raise Busy(source.host, operation, postcopy.ALONE)
+        hangs = hangs and postcopy.stuck(target, uuid, operation)
+    if hangs:
+        raise Unknown(target.host, operation, postcopy.lost(*sides))
+    return why
+
+
+def _resumed(sides: tuple[Side | None, Side | None], source: Connections, target: Connections, uuid: str) -> str:
+    """One try, if QEMU on the target listens at all; why it failed, or ""."""
+    operation = f"settle vm/{uuid}"
+    if postcopy.stuck(target, uuid, operation):
+        return f"QEMU on {target.host} does not answer"
     try:
         postcopy.resume(source, target, uuid, operation)
+    except Unsupported as error:
+        after = f"update it, which its VMs survive, or give its memory up: {postcopy.anew(*sides)}"
+        raise Unsupported(error.host, operation, f"{error.detail}: {after}") from error
     except DriverError as error:
-        for _ in range(LOOKS):
-            here, _there = _looked(source, target, uuid, operation)
-            if here is None or not here.split:
-                break
-            time.sleep(1)
         return error.detail
     return ""
 

@@ -17,7 +17,7 @@ from drivers.libvirt.domain.reading import mark_of
 from drivers.libvirt.domain.tree import parse
 from drivers.libvirt.errors import is_code
 from drivers.mark import Mark
-from specs.structs import Struct, replace
+from specs.structs import Struct
 
 DEFINITION = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE
 OUT = libvirt.VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT
@@ -25,6 +25,7 @@ RUNNING = (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_BLOCKED)
 OFF = (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_CRASHED)
 ARRIVING = (libvirt.VIR_DOMAIN_PAUSED_MIGRATION, libvirt.VIR_DOMAIN_PAUSED_STARTING_UP)
 _IN_POSTCOPY = (libvirt.VIR_DOMAIN_PAUSED_POSTCOPY, libvirt.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED)
+_ON_PART = (libvirt.VIR_DOMAIN_RUNNING_POSTCOPY, libvirt.VIR_DOMAIN_RUNNING_POSTCOPY_FAILED)
 BROKEN = (
     (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED),
     (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_RUNNING_POSTCOPY_FAILED),
@@ -72,7 +73,7 @@ class Side(Struct, frozen=True, kw_only=True):
     def in_postcopy(self) -> bool:
         """Part of its memory is on the other side."""
         if self.state in RUNNING:
-            return self.reason in (libvirt.VIR_DOMAIN_RUNNING_POSTCOPY, libvirt.VIR_DOMAIN_RUNNING_POSTCOPY_FAILED)
+            return self.reason in _ON_PART
         return self.state == libvirt.VIR_DOMAIN_PAUSED and self.reason in _IN_POSTCOPY
 
     @property
@@ -122,9 +123,17 @@ def _facts(conn: libvirt.virConnect, uuid: str) -> dict[str, Any] | None:
         "autostart": bool(persistent and domain.autostart()),
         "saved": bool(persistent and domain.hasManagedSaveImage(0)),
         "snapshots": bool(domain.snapshotNum(0)),
-        "job": state not in OFF and migrating_out(_job(domain)),
+        "job": _may_leave(state, reason) and migrating_out(_job(domain)),
     }
     return found if list(domain.state(0)) == [state, reason] else None
+
+
+def _may_leave(state: int, reason: int) -> bool:
+    """Whether there may be a job of a migration from here. Where it comes to QEMU may hang, and is not asked.
+
+    Of a post-copy that broke libvirt keeps the job, but nobody is at it.
+    """
+    return state not in OFF and (state, reason) not in BROKEN and not (state in RUNNING and reason in _ON_PART)
 
 
 def _job(domain: libvirt.virDomain) -> dict[str, Any]:
@@ -142,5 +151,4 @@ def _side(host: str, operation: str, found: dict[str, Any]) -> Side:
         mark, damaged = mark_of(parse(found["xml"]))
     except NotReadable as problem:
         raise DriverError(host, operation, str(problem)) from None
-    side = Side(host=host, mark=mark, damaged=damaged, **found)
-    return replace(side, job=False) if side.split else side  # libvirt keeps the job, but nothing is under way
+    return Side(host=host, mark=mark, damaged=damaged, **found)

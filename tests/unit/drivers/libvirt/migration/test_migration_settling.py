@@ -8,8 +8,9 @@ from typing import Any
 import libvirt
 import pytest
 
+from drivers.libvirt.migration.postcopy import anew, lost
 from drivers.libvirt.migration.settle import judge, stayed
-from drivers.libvirt.migration.sides import Side
+from drivers.libvirt.migration.sides import Side, _may_leave
 from drivers.mark import Mark
 
 RUNNING, PAUSED, OFF = libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_SHUTOFF
@@ -163,3 +164,62 @@ def test_no_row_at_all_ends_or_doubles_the_only_copy(source: str, target: str) -
 )
 def test_copies_of_disks_are_of_no_use_only_where_the_vm_never_left(source: str, target: str, never_left: bool) -> None:
     assert stayed(of("kvm1", source), of("kvm2", target)) is never_left
+
+
+CUT, UNDEFINE = "`virsh destroy x` on", "`virsh undefine --keep-nvram --keep-tpm x` on"
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "words"),
+    [
+        ("half", "running half", f"{CUT} kvm2 and {CUT} kvm1, then {UNDEFINE} kvm1;"),
+        ("half", "shell", f"{CUT} kvm2 and {CUT} kvm1;"),
+        ("half", "", f"{CUT} kvm1;"),
+        ("", "broken running half", f"{CUT} kvm2;"),
+        ("half", "off", f"{CUT} kvm1, then {UNDEFINE} kvm1;"),
+        ("off", "half", f"{CUT} kvm2, then {UNDEFINE} kvm1;"),
+    ],
+)
+def test_of_a_lost_memory_both_halves_are_to_be_cut_and_one_definition_is_to_be_left(
+    source: str, target: str, words: str
+) -> None:
+    assert anew(of("kvm1", source), of("kvm2", target)).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("source", "target"), [("half", ""), ("half", "off"), ("off", "half"), ("", "broken running half")]
+)
+def test_the_way_on_is_told_where_one_half_is_gone(source: str, target: str) -> None:
+    here, there = of("kvm1", source), of("kvm2", target)
+    assert anew(here, there) in judge(here, there, "kvm1", "kvm2").said
+
+
+@pytest.mark.parametrize(("source", "target"), [("running half", "half"), ("migrated", "half")])
+def test_nobody_is_told_to_cut_a_memory_that_is_whole_or_still_on_its_way(source: str, target: str) -> None:
+    said = judge(of("kvm1", source), of("kvm2", target), "kvm1", "kvm2").said
+    assert "wait for its end" in said
+    assert "virsh destroy" not in said
+
+
+def test_a_way_on_that_costs_the_memory_is_told_only_for_as_long_as_qemu_does_not_answer() -> None:
+    said = lost(of("kvm1", "half"), of("kvm2", "running half"))
+    assert "QEMU on kvm2 does not answer" in said
+    assert "while `virsh domcontrol x` there does not say ok" in said
+    assert said.endswith(anew(of("kvm1", "half"), of("kvm2", "running half")))
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "asked"),
+    [
+        (RUNNING, 0, True),
+        (PAUSED, libvirt.VIR_DOMAIN_PAUSED_POSTCOPY, True),
+        (PAUSED, libvirt.VIR_DOMAIN_PAUSED_MIGRATION, True),
+        (PAUSED, libvirt.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED, False),
+        (RUNNING, libvirt.VIR_DOMAIN_RUNNING_POSTCOPY, False),
+        (RUNNING, libvirt.VIR_DOMAIN_RUNNING_POSTCOPY_FAILED, False),
+        (OFF, 0, False),
+    ],
+)
+def test_qemu_is_asked_for_its_job_only_where_a_migration_may_leave(state: int, reason: int, asked: bool) -> None:
+    """One that waits for memory of the other side may hang, and libvirt would wait with it."""
+    assert _may_leave(state, reason) is asked
