@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -47,7 +48,8 @@ def init(
     except FileExistsError:
         raise UsageError(f"{file} is there already; nothing was written (--fork gives it a new id)") from None
     print(f"Wrote {file}.")
-    print(f"Next: edit it, `gitvirt validate {target}`, `gitvirt plan {target}`.")
+    named = shlex.quote(str(target))
+    print(f"Next: edit it, `gitvirt validate {named}`, `gitvirt plan {named}`.")
 
 
 def _fork(file: Path) -> None:

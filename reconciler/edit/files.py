@@ -6,34 +6,32 @@ and an edit that would change anything but what was asked for (an anchor that se
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
-import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from reconciler.edit.meaning import meaning
 from reconciler.edit.path import Assignment
 from reconciler.edit.text import assigned
 from reconciler.errors import UsageError
-from specs import merge
 from specs.catalog import Catalog
-from specs.fields import Secret
 from specs.kinds import KINDS
 from specs.load import load
 from specs.reading.documents import Reader
 from specs.resource import Ref, Resource
-from specs.shape import Shape
 from specs.structs import Struct
 from specs.tree import Tree, TreeFile
-from specs.yaml import Node, parse
+from specs.yaml import parse
 
 
 class Change(Struct, frozen=True, kw_only=True):
     """One value in one file; `before` and `after` as plain data, None if it was not written there.
 
-    A group is a mapping from the paths below it. Clear texts of secrets are `Secret` values.
+    Shorthands are written out; a list of named entries is a list of mappings. Clear texts of secrets are `Secret`s.
     """
 
     file: str
@@ -74,92 +72,34 @@ def change_one(file: Path, kind: str, name: str | None, wanted: Assignment) -> N
     from specs.resource import Metadata
 
     text = file.read_bytes().decode("utf-8-sig")
-    for node in parse(file.name, text.encode()).documents:
+    parsed = parse(file.name, text.encode())
+    for node in parsed.documents:
         document = Reader([]).read(node)
         if document is not None and document.ref.kind == kind and name in (None, document.ref.name):
             metadata = Metadata(name=document.ref.name)
             resource = Resource(ref=document.ref, metadata=metadata, spec=None, declared={}, location=document.place)
             write(file, _changed(file.name, text, resource, wanted)[0])
             return
+    if parsed.findings:
+        raise UsageError(f"{file}: no document of kind {kind} can be read:\n{parsed.findings[0]}")
     raise UsageError(f"{file}: there is no document of kind {kind}")
 
 
 def _changed(file: str, text: str, resource: Resource, wanted: Assignment) -> tuple[str, list[Change]]:
     shape = KINDS[resource.ref.kind].shape
-    before = _values(file, text, resource.ref, shape)
+    before = meaning(file, text, resource.ref)
     path = wanted.path if wanted.steps[0].name == "metadata" else wanted.path.removeprefix("spec.")
     new = assigned(text, resource.location.line, wanted, shape)
-    after = _values(file, new, resource.ref, shape)
-    strange = {each for each in before.keys() | after.keys() if before.get(each) != after.get(each)}
-    strange = {each for each in strange if not _is_part(each, path, resource.ref)}
+    after = meaning(file, new, resource.ref)
+    strange = before.differing(after)
+    strange = {each for each in strange if not before.is_part(each, path, resource.ref)}
     if strange:
-        others = ", ".join(sorted(f"{ref} {at}" for ref, at in strange)[:3])
+        others = ", ".join(sorted(f"{ref} {at}".rstrip() for ref, at in strange)[:3])
         raise UsageError(f"{path} cannot be set alone in {file}: {others} would change, too; edit it by hand")
     if new == text:
         return text, []
-    old, now = (_at(values, resource.ref, path, shape) for values in (before, after))
+    old, now = (each.at(resource.ref, wanted.steps, shape) for each in (before, after))
     return new, [Change(file=file, path=path, before=old, after=now)]
-
-
-_Values = dict[tuple[Ref, str], Any]
-_ENTRY = re.compile(r"\[[^\]]*\]")
-
-
-def _at(values: _Values, ref: Ref, path: str, shape: Shape) -> Any:
-    """The value at that path, or what lies below it; None if nothing does."""
-    hidden = {f"{pattern}.value" for pattern, field in shape.walk() if field.shorthand == ("value",)}
-    found: dict[str, Any] = {}
-    for (owner, at), value in values.items():
-        if owner == ref and (at == path or _starts(at, path)):
-            secret = _ENTRY.sub("[*]", at) in hidden and value is not None
-            found[at[len(path) :].lstrip(".")] = Secret(str(value)) if secret else value
-    return found.get("", found or None)
-
-
-def _is_part(each: tuple[Ref, str], path: str, ref: Ref) -> bool:
-    """Whether a value may change with an assignment to `path`: what lies below it, or the name of a new entry."""
-    owner, at = each
-    entry = path[: path.rfind("]") + 1]
-    return owner == ref and (at == path or _starts(at, path) or bool(entry and at == f"{entry}.name"))
-
-
-def _starts(at: str, path: str) -> bool:
-    return at.startswith((path + ".", path + "["))
-
-
-def _values(file: str, text: str, ref: Ref, shape: Shape) -> _Values:
-    """Every leaf of every document of the file by its path, shorthands written out, so that meanings are compared."""
-    parsed = parse(file, text.encode("utf-8", "surrogateescape"))
-    if parsed.findings:
-        raise UsageError(f"{ref}: the edit does not fit into {file}: {parsed.findings[0]}; edit it by hand")
-    values: _Values = {}
-    reader = Reader([])
-    for node in parsed.documents:
-        document = reader.read(node)
-        if document is not None:
-            spec = merge.normal(document.spec, KINDS[document.ref.kind].shape, "", [])
-            values.update(
-                ((document.ref, at), value) for at, value in _leaves(spec, KINDS[document.ref.kind].shape, "")
-            )
-            for at, value in document.metadata.labels.items():
-                values[document.ref, f"metadata.labels.{at}"] = value
-            values[document.ref, "metadata.renamedFrom"] = document.metadata.renamed_from
-    return values
-
-
-def _leaves(node: Node, shape: Shape | None, path: str) -> Iterator[tuple[str, Any]]:
-    if not isinstance(node.value, dict) or not node.value:
-        yield path, merge.bare(node)
-        return
-    named = shape is not None and shape.form == "named"
-    for key, child in node.value.items():
-        inner = Shape(form="group", fields=shape.fields) if named and shape else _field(shape, key)
-        at = f"{path}[{key}]" if named else f"{path}.{key}" if path else key
-        yield from _leaves(child, inner, at)
-
-
-def _field(shape: Shape | None, key: str) -> Shape | None:
-    return shape.fields.get(key) if shape is not None else None
 
 
 class _Overlay:
@@ -183,13 +123,15 @@ class _Overlay:
 
 
 def write(file: Path, text: str) -> None:
-    """Replaces the file at once or not at all, keeping its mode and owner; never through a link."""
+    """Replaces the file at once or not at all, keeping its mode, owner and byte order mark; never through a link."""
     if file.is_symlink():
         raise UsageError(f"{file} is a link; edit the file that it leads to")
     mode = file.stat()
+    with file.open("rb") as old:
+        mark = old.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
     descriptor, fresh = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
     try:
-        with open(descriptor, "w", encoding="utf-8", newline="") as out:
+        with open(descriptor, "w", encoding="utf-8-sig" if mark else "utf-8", newline="") as out:
             out.write(text)
             out.flush()
             os.fsync(out.fileno())

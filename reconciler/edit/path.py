@@ -50,6 +50,8 @@ def assignment(argument: str) -> Assignment:
         )
     steps = _steps(path)
     text, meaning = _value(value.strip())
+    if steps[:2] == (Step("metadata"), Step("labels")) and isinstance(meaning, int | float):
+        text, meaning = scalar(value.strip()), value.strip()  # a label is text: what else could `rack=7` mean
     return Assignment(path=path, steps=steps, text=text, value=meaning)
 
 

@@ -7,10 +7,13 @@ Called by reconciler/edit/files, which checks the result.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from reconciler.edit.path import Assignment, Step
@@ -22,10 +25,29 @@ _Node: TypeAlias = Any
 
 def assigned(text: str, line: int, wanted: Assignment, shape: Shape) -> str:
     """The text with the value in its place. `line` (from 1) is where the object's document begins."""
-    for document in YAML(typ="rt", pure=True).compose_all(text):
+    for document in _documents(text):
         if isinstance(document, MappingNode) and document.start_mark.line + 1 == line:
             return _Edit(text, wanted).into(document, wanted.steps, _envelope(shape))
     raise UsageError(f"there is no document at line {line} any more; the file was changed meanwhile")
+
+
+def _documents(text: str) -> list[_Node]:
+    """Nodes with their places. libyaml, by which files are loaded, takes tabs before comments and ends of lines, where
+    this parser does not: it gets blanks in their place, which moves nothing. The little else that only libyaml takes
+    (two ends of a document, one after the other) is for an editor.
+    """
+    for each in (text, text.replace("\t", " ")):
+        with suppress(YAMLError):
+            return _composed(each)
+    raise UsageError("this file is written so that only its values can be told, not their places; edit it by hand")
+
+
+def _composed(text: str) -> list[_Node]:
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", ReusedAnchorWarning
+        )  # an anchor may be set again, and files.py looks at aliases
+        return list(YAML(typ="safe", pure=True).compose_all(text))
 
 
 def _envelope(spec: Shape) -> Shape:
@@ -48,7 +70,7 @@ class _Edit:
         if isinstance(node, SequenceNode) and steps[0].entry:
             return self.into_list(node, steps, shape)
         if isinstance(node, ScalarNode):
-            return self.replaced(node, self.written_out(node, steps, shape))
+            return self.written_out(node, steps, shape)
         raise UsageError(f"{self.wanted.path}: line {_line(node)} has a list there, not a mapping")
 
     def into_mapping(self, node: _Node, steps: Sequence[Step], shape: Shape | None) -> str:
@@ -62,12 +84,14 @@ class _Edit:
 
     def into_value(self, key: _Node, value: _Node, steps: Sequence[Step], shape: Shape | None) -> str:
         """The value of a key; one that is replaced as a whole may be a block that begins on the next line."""
-        if not steps or _is_empty(value):
-            start = self.text.index(":", key.end_mark.index) + 1
-            new = self.wanted.text if not steps else _nested(steps, self.wanted.text)
-            end = max(start, start if _is_empty(value) else self.end(value))
-            return f"{self.text[:start]} {new}{self.text[end:]}"
-        return self.into(value, steps, shape)
+        if steps and not _is_null(value):
+            return self.into(value, steps, shape)
+        new = self.wanted.text if not steps else _nested(steps, self.wanted.text)
+        if isinstance(value, ScalarNode) and value.style not in ("|", ">") and not _is_empty(value):
+            return self.replaced(value, new)
+        start = self.text.index(":", key.end_mark.index) + 1
+        end = max(start, start if _is_empty(value) else self.end(value))
+        return self.spliced(start, end, f" {_anchor(value)}{new}")
 
     def into_list(self, node: _Node, steps: Sequence[Step], shape: Shape | None) -> str:
         for item in node.value:
@@ -78,18 +102,23 @@ class _Edit:
         return self.added_item(node, _nested(steps, self.wanted.text)[1:-1])
 
     def written_out(self, node: _Node, steps: Sequence[Step], shape: Shape | None) -> str:
-        """The mapping that the scalar was short for, with the new value in it."""
+        """The mapping that the scalar was short for, with the new value in it; an anchor goes with the scalar."""
         short = shape.shorthand if shape is not None else ()
         if not short or steps[0].entry:
             raise UsageError(f"{self.wanted.path}: line {_line(node)} has a single value there, not a mapping")
         if short == (steps[0].name,) and len(steps) == 1:
-            return self.wanted.text
+            return self.replaced(node, self.wanted.text)
         old = self.text[node.start_mark.index : node.end_mark.index]
         fields = {name: old for name in short} | {steps[0].name: _nested(steps[1:], self.wanted.text)}
-        return "{" + ", ".join(f"{name}: {value}" for name, value in fields.items()) + "}"
+        new = "{" + ", ".join(f"{name}: {value}" for name, value in fields.items()) + "}"
+        return self.spliced(node.start_mark.index, self.end(node), new)
 
     def replaced(self, node: _Node, new: str) -> str:
-        return self.text[: node.start_mark.index] + new + self.text[self.end(node) :]
+        """Its anchor stays; that its aliases would change with it is for files.py to refuse."""
+        return self.spliced(node.start_mark.index, self.end(node), _anchor(node) + new)
+
+    def spliced(self, start: int, end: int, new: str) -> str:
+        return self.text[:start] + new + self.text[end:]
 
     def added_key(self, node: _Node, pair: str) -> str:
         if node.flow_style:
@@ -100,7 +129,8 @@ class _Edit:
     def added_item(self, node: _Node, item: str) -> str:
         if node.flow_style:
             return self.added_flow(node, node.value, item)
-        return self.added_line(self.end(node), " " * node.start_mark.column + "- " + item)
+        dash = self.text.rfind("-", 0, node.value[0].start_mark.index)
+        return self.added_line(self.end(node), " " * (dash - self.text.rfind("\n", 0, dash) - 1) + "- " + item)
 
     def added_flow(self, node: _Node, children: Sequence[_Node], new: str) -> str:
         at = self.end(children[-1]) if children else node.start_mark.index + 1
@@ -161,6 +191,14 @@ def _name_of(item: _Node) -> str | None:
 
 def _is_empty(node: _Node) -> bool:
     return isinstance(node, ScalarNode) and node.start_mark.index == node.end_mark.index
+
+
+def _is_null(node: _Node) -> bool:
+    return isinstance(node, ScalarNode) and node.style is None and node.value in ("", "~", "null", "Null", "NULL")
+
+
+def _anchor(node: _Node) -> str:
+    return f"&{node.anchor} " if node.anchor else ""
 
 
 def _elsewhere(key: _Node, value: _Node) -> bool:

@@ -139,6 +139,22 @@ LAYOUTS = [
         "cpu=2",
         ("  memory: 1GiB\n  description: äöü 🙂\n  cpu: 2\n"),
     ),
+    ("  memory: 1GiB\t# tab\n", "memory=2GiB", "  memory: 2GiB\t# tab\n"),
+    ("  memory:   # how much\n    1GiB\n", "memory=2GiB", "  memory:   # how much\n    2GiB\n"),
+    ("  {}\n", "memory=2GiB", "  {memory: 2GiB}\n"),
+    ("  ~\n", "memory=2GiB", "  {memory: 2GiB}\n"),
+    ("  memory: &m 1GiB\n  cpu: &m 1\n", "memory=2GiB", "  memory: &m 2GiB\n  cpu: &m 1\n"),
+    ("  memory: 1GiB\n  disks: []\n", "disks[a].size=1GiB", "  memory: 1GiB\n  disks: [{name: a, size: 1GiB}]\n"),
+    ("  graphics: {}\n", "graphics.type=vnc", "  graphics: {type: vnc}\n"),
+    ("  memory: &m 1GiB # m\n", "memory=2GiB", "  memory: &m 2GiB # m\n"),
+    ("  cpu: &c\n    count: 2\n  memory: 1GiB\n", "cpu=3", "  cpu: &c 3\n  memory: 1GiB\n"),
+    ("  cpu: &c 2\n  memory: 1GiB\n", "cpu.count=3", "  cpu: &c 3\n  memory: 1GiB\n"),
+    ("  cpu: &c 2\n  memory: 1GiB\n", "cpu.max=4", "  cpu: {count: &c 2, max: 4}\n  memory: 1GiB\n"),
+    (
+        "  disks: &d\n    - &a {name: a, size: 1GiB}\n  memory: 1GiB\n",
+        "disks[b].size=1GiB",
+        "  disks: &d\n    - &a {name: a, size: 1GiB}\n    - {name: b, size: 1GiB}\n  memory: 1GiB\n",
+    ),
 ]
 
 
@@ -149,6 +165,49 @@ def test_layouts_are_kept(gitvirt, repository, spec, argument, expected):
     ran = gitvirt("set", "vm/app", argument, "--repo", repository)
     assert (ran.code, ran.err) == (0, "")
     assert file.read_bytes().decode() == DOCUMENT + expected
+
+
+@pytest.mark.parametrize("head", [DOCUMENT, DOCUMENT.removesuffix("spec:\n")])
+@pytest.mark.parametrize("after", ["", "---\n" + DOCUMENT.replace("app", "next")])
+def test_an_object_that_says_nothing_yet_can_be_set(gitvirt, repository, head, after):
+    file = repository / "app.yaml"
+    file.write_text(head + after)
+    ran = gitvirt("set", "vm/app", "memory=2GiB", "--repo", repository)
+    assert (ran.code, ran.err) == (0, "")
+    added = "spec: {memory: 2GiB}\n"
+    assert file.read_text() == head.removesuffix("spec:\n") + added + after
+
+
+def test_a_byte_order_mark_is_kept(gitvirt, repository):
+    file = repository / "app.yaml"
+    file.write_text("\ufeff" + DOCUMENT + "  memory: 1GiB\n")
+    assert gitvirt("set", "vm/app", "memory=2GiB", "--repo", repository).code == 0
+    assert file.read_text() == "\ufeff" + DOCUMENT + "  memory: 2GiB\n"
+
+
+def test_what_only_the_loader_can_read_is_left_to_an_editor(gitvirt, repository):
+    file = repository / "app.yaml"
+    text = DOCUMENT + "  memory: 1GiB\n...\n...\n"
+    file.write_text(text)
+    assert gitvirt("validate", repository).code == 0
+    ran = gitvirt("set", "vm/app", "memory=2GiB", "--repo", repository)
+    assert ran.code == 1
+    assert "edit it by hand" in ran.err
+    assert file.read_text() == text
+
+
+def test_lists_are_told_as_lists(gitvirt, repository):
+    (repository / "app.yaml").write_text(DOCUMENT + "  nics: [lan]\n")
+    ran = gitvirt("set", "vm/app", "nics=[lan, {name: b, network: lan}]", "--no-plan", "--repo", repository)
+    entry = "{name: lan, network: lan}"
+    assert ran.out == f"app.yaml  nics: [{entry}] → [{entry}, {{name: b, network: lan}}]\n"
+    ran = gitvirt("set", "vm/app", "nics=[]", "--no-plan", "--repo", repository)
+    assert ran.out.endswith(" → []\n")
+
+
+def test_a_label_is_text_whatever_it_looks_like(gitvirt, repository):
+    ran = gitvirt("set", "vm/web", "metadata.labels.rack=7", "--no-plan", "--repo", repository)
+    assert (ran.code, ran.out) == (0, 'vms.yaml  metadata.labels.rack: (not set) → "7"\n')
 
 
 @pytest.mark.parametrize(

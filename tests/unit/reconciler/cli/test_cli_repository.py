@@ -43,12 +43,28 @@ def test_a_fork_has_a_new_id_and_is_the_same_otherwise(gitvirt, repository):
     assert gitvirt("validate", repository).code == 0
 
 
+def test_a_fork_of_a_repository_without_an_id_gets_one(gitvirt, tmp_path):
+    file = tmp_path / "gitvirt.yaml"
+    file.write_text("apiVersion: gitvirt/v1\nkind: Repository\nmetadata: {name: home}\t# tabbed\nspec: {}\n")
+    assert gitvirt("init", "--fork", tmp_path).code == 0
+    assert gitvirt("validate", tmp_path).code == 0
+    assert "{name: home}\t# tabbed\nspec: {id: " in file.read_text()
+
+
+def test_what_keeps_a_repository_from_being_forked_is_told(gitvirt, tmp_path):
+    (tmp_path / "gitvirt.yaml").write_text("kind: [\n")
+    ran = gitvirt("init", "--fork", tmp_path)
+    assert ran.code == 1
+    assert "gitvirt.yaml:2:1: not YAML" in ran.err
+
+
 def test_nothing_can_be_forked_where_nothing_is(gitvirt, tmp_path):
     assert "without --fork it is made" in gitvirt("init", "--fork", tmp_path).err
 
 
 def test_a_folder_name_that_is_no_name_is_made_one(gitvirt, tmp_path):
-    assert gitvirt("init", tmp_path / "my home & more").code == 0
+    ran = gitvirt("init", tmp_path / "my home & more")
+    assert f"`gitvirt validate '{tmp_path}/my home & more'`" in ran.out
     assert "metadata: {name: my-home-more}" in (tmp_path / "my home & more" / "gitvirt.yaml").read_text()
 
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.edit import files
+from reconciler.edit.meaning import meaning
 from reconciler.edit.path import assignment
 from specs.errors import Location
-from specs.kinds import KINDS
 from specs.resource import Metadata, Ref, Resource
 
 ASSIGNMENTS = (
@@ -54,7 +54,7 @@ class Author:
         return "".join(self.field(key, value, indent) for key, value in fields.items())
 
     def field(self, key: str, value: object, indent: int) -> str:
-        space, note = " " * indent, self.random.choice(["", "", "  # note", " #x"])
+        space, note = " " * indent, self.random.choice(["", "", "  # note", " #x", "\t# tabbed"])
         if isinstance(value, int | str) or self.random.random() < 0.4:
             text = f"{space}{key}: {flow(value)}{note}\n"
         elif isinstance(value, dict):
@@ -94,7 +94,7 @@ def test_an_edit_reaches_its_value_and_keeps_the_other_lines(random, argument, c
 
     after, changes = files._changed("f", text, resource, wanted)
 
-    values = files._values("f", after, ref, KINDS[ref.kind].shape)
+    values = meaning("f", after, ref).leaves
     assert values[ref, wanted.path] == wanted.value
     assert [change.path for change in changes] == [wanted.path]
     removed = [line for line in difflib.ndiff(text.splitlines(), after.splitlines()) if line.startswith("- ")]
