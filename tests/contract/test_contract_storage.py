@@ -160,6 +160,15 @@ def test_a_linked_clone_is_never_smaller_than_what_it_begins_with(twin: Twin, na
     assert name not in twin.host.volumes.names(twin.pool, refresh=True)
 
 
+def test_it_is_not_either_where_only_another_host_has_seen_that(twin: Twin, name: str) -> None:
+    twin.seen_pool(twin.second)
+    base = twin.volume(name + "-base")
+    smaller = NewVolume(pool=twin.pool, name=name, capacity=8 * MIB, backing=base)
+    with pytest.raises(Refused, match="does not fit"):
+        twin.second.volumes.create(smaller)
+    assert name not in twin.second.volumes.names(twin.pool, refresh=True)
+
+
 def test_a_clone_of_what_is_not_there_fails_and_leaves_nothing(twin: Twin, name: str) -> None:
     with pytest.raises(DriverError):
         twin.host.volumes.create(NewVolume(pool=twin.pool, name=name, backing=f"{twin.path}/nothing"))

@@ -8,6 +8,7 @@ the rest (backing files of stopped VMs, other hosts).
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 import libvirt
@@ -43,15 +44,15 @@ class Volumes:
     def create(self, new: NewVolume) -> SeenVolume:
         """A new volume: empty, a linked clone, or a complete copy."""
         operation = f"create volume {new.pool}/{new.name}"
-        purpose = self._connections.long if new.copy_of else self._connections.changes
-        with self._turn(operation, new.pool, adds=not new.copy_of), purpose() as conn:
-            if new.copy_of:
+        if new.copy_of:
+            with self._turn(operation, new.pool), self._connections.long() as conn:
                 seen = self._copy(conn, operation, new)
-            else:
-                try:
-                    seen = read_volume(self._connections.call(operation, _make, conn, new))
-                except _CutsOff as why:
-                    raise Refused(self._connections.host, operation, str(why)) from None
+        else:
+            try:
+                seen = self._build(operation, new)
+            except _Unseen:
+                self._look_for(operation, new.backing)
+                seen = self._build(operation, new, looked=True)
         if new.capacity and seen.capacity != new.capacity:
             detail = f"the host made {seen.capacity} bytes of {new.capacity}"
             raise Refused(self._connections.host, operation, detail)
@@ -113,6 +114,21 @@ class Volumes:
                 raise Busy(self._connections.host, operation, f"other work on the pool took over {POOL_WAIT:g} s")
             yield
 
+    def _build(self, operation: str, new: NewVolume, *, looked: bool = False) -> SeenVolume:
+        """Makes an empty volume or a linked clone. `looked`: the host looked for what it is a clone of just now."""
+        with self._turn(operation, new.pool, adds=True), self._connections.changes() as conn:
+            try:
+                return read_volume(self._connections.call(operation, _make, conn, new, looked))
+            except _CutsOff as why:
+                raise Refused(self._connections.host, operation, str(why)) from None
+
+    def _look_for(self, operation: str, path: str) -> None:
+        """Has libvirt look again at the folder of a file that it does not know: another host may have made it."""
+        with self._connections.long() as conn, contextlib.suppress(Missing):
+            pool = self._connections.call(operation, conn.storagePoolLookupByTargetPath, os.path.dirname(path))
+            with self._turn(operation, pool.name()):
+                self._connections.call(operation, pool.refresh, 0)
+
     def _copy(self, conn: libvirt.virConnect, operation: str, new: NewVolume) -> SeenVolume:
         """A copy gets its source's size, whatever was asked for, so it is grown afterwards."""
         pool = self._connections.call(operation, conn.storagePoolLookupByName, new.pool)
@@ -160,24 +176,32 @@ class _CutsOff(ValueError):
     """A linked clone would be smaller than what it is a clone of."""
 
 
-def _make(conn: libvirt.virConnect, new: NewVolume) -> str:
+class _Unseen(ValueError):
+    """libvirt does not know (yet) what a linked clone would be a clone of, so neither how large that is."""
+
+
+def _make(conn: libvirt.virConnect, new: NewVolume, looked: bool) -> str:
     """Makes a volume and reads it back. libvirt refuses an existing name: the Conflict of the contract.
 
     It does so also for a file that it has not seen yet. It would make a clone that shows only the beginning of what
-    it is a clone of, so that is refused here.
+    it is a clone of, so that is refused here; `looked`: what is not known now is in no pool, and making the clone
+    tells whether it is there.
     """
-    if new.backing and new.capacity and new.capacity < (base := _capacity(conn, new.backing)):
+    base = _capacity(conn, new.backing) if new.backing and new.capacity else 0
+    if base is None and not looked:
+        raise _Unseen
+    if base and new.capacity < base:
         raise _CutsOff(f"a clone of {base} bytes does not fit into {new.capacity}")
     made: str = conn.storagePoolLookupByName(new.pool).createXML(volume_xml(new), 0).XMLDesc(0)
     return made
 
 
-def _capacity(conn: libvirt.virConnect, path: str) -> int:
-    """Bytes of the volume at the path; 0 if no pool knows it, then making the clone tells whether it is there."""
+def _capacity(conn: libvirt.virConnect, path: str) -> int | None:
+    """Bytes of the volume at the path; None if no pool knows it."""
     try:
         return int(conn.storageVolLookupByPath(path).info()[1])
     except libvirt.libvirtError:
-        return 0
+        return None
 
 
 def _live_xml(domain: libvirt.virDomain) -> str:
