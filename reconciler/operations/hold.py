@@ -14,6 +14,9 @@ from reconciler.place.moving.movers.override import KIND as PLACED
 from specs.resource import Ref
 from specs.structs import Struct
 
+_HEEDED = frozenset(("VirtualMachine", "Network", "StorageDomain", "Image", "Host", "Cluster", "Repository"))
+"""Kinds whose holds reconciler/diff/holding.py looks for."""
+
 
 class Holding(Struct, frozen=True, kw_only=True):
     """The two deeds, with the place for holds that no mark can bear."""
@@ -21,7 +24,9 @@ class Holding(Struct, frozen=True, kw_only=True):
     holds: Holds
 
     def hold(self, ref: Ref, scene: Scene) -> str:
-        """Holds it; a hold that is there is replaced."""
+        """Holds it; a hold that is there is replaced. Declined for what is only declared: nothing would heed it."""
+        if ref.kind not in _HEEDED:
+            raise Declined("is nothing that is made on hosts; hold what uses it: VMs, hosts, clusters, or --all")
         override = scene.by.override(KIND, KIND)
         end = until(scene.by.until) if scene.by.until else f"until `gitvirt unhold {ref}`"
         if not _in_mark(ref, scene):

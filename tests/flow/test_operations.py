@@ -217,6 +217,12 @@ def test_a_damaged_file_of_holds_is_an_error_with_its_path(site: Site, alice: Op
         site.plan()
 
 
+@pytest.mark.parametrize("target", ["dc/site", "macpool/house", "instancetype/small"])
+def test_a_hold_that_nothing_would_heed_is_declined(target: str, alice: Operator) -> None:
+    assert "hold what uses it" in alice.declined(alice.holding.hold, target)
+    assert not alice.holding.holds.all()
+
+
 # The trash, release.
 
 
