@@ -86,9 +86,13 @@ class Session(Struct, frozen=True, kw_only=True, dict=True):
         return list(dict.fromkeys([*declared, *observed.owned, *seen, *networks]))
 
     def vms(self, which: Which) -> tuple[Ref, ...]:
-        """The VMs that are meant; UsageError if a name means nothing, or nothing has the labels."""
+        """The VMs that are meant, with --all also those that an unread host may hold.
+
+        UsageError if a name means nothing, or nothing has the labels.
+        """
         from reconciler.cli.selectors import selector
         from reconciler.cli.targets import resolve
+        from reconciler.diff.holding import owned
 
         context = self.scene.looked.context
         refs = list(resolve(which.targets, self.known, (VM,)))
@@ -100,6 +104,8 @@ class Session(Struct, frozen=True, kw_only=True, dict=True):
             refs += found
         if which.all:
             refs += [each for each in context.observed.owned if not self._trashed(each)]
+            if not context.observed.complete:  # what cannot be acted on is told, too
+                refs += [each.ref for each in context.wanted.vms.values() if not owned(each.ref, context)]
         return tuple(dict.fromkeys(refs))
 
     def _trashed(self, ref: Ref) -> bool:

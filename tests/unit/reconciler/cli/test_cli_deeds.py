@@ -148,7 +148,19 @@ def test_a_vm_on_a_host_that_does_not_answer_is_not_acted_on(gitvirt, home: Path
     assert gitvirt("wait", "web", "--timeout", "1s").code == 1
 
 
+@pytest.mark.parametrize("verb", ["start", "stop", "wait"])
+def test_all_names_the_vms_that_an_unread_host_may_hold(gitvirt, home: Path, verb: str) -> None:  # type: ignore[no-untyped-def]
+    ran = gitvirt(verb, "--all", "--timeout", "1s") if verb == "wait" else gitvirt(verb, "--all")
+    assert ran.code == 1
+    assert sorted(line.partition(":")[0] for line in ran.err.splitlines()) == ["vm/db", "vm/web"]
+    assert "nuc may hold it" in ran.err
+
+
 def test_nothing_to_act_on_is_no_error(gitvirt, home: Path) -> None:  # type: ignore[no-untyped-def]
+    file = home / "gitvirt.yaml"
+    host, _, rest = file.read_text().partition("---\n")[2].partition("---\n")
+    assert "kind: Host" in host
+    file.write_text(file.read_text().replace(f"{host}---\n", ""))
     ran = gitvirt("stop", "--all")
     assert (ran.code, ran.out) == (0, "There is nothing to do it to.\n")
 
