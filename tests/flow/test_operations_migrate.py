@@ -80,7 +80,9 @@ def test_it_goes_to_the_named_host_and_only_to_one_that_is_allowed(mover: Mover)
     mover.migrate(to="kvm2")
     assert where(mover) == "kvm2"
     mover.site.vms(vm_yaml("web", "hosts: [kvm2]"))
-    assert "it may not run on kvm1: its hosts are kvm2" in held(mover.plan(to="kvm1"))
+    refused = mover.plan(to="kvm1")
+    assert "it may not run on kvm1: its hosts are kvm2" in held(refused)
+    assert refused.changes[0].fields[0].after == "kvm1"
 
 
 def test_a_manual_vm_moves_by_hand(mover: Mover) -> None:

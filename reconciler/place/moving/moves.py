@@ -68,7 +68,7 @@ def settle(wish: Wish, mover: str, context: Context, room: Room, stay: Wish | No
         or preflight.stuck(home, context)
     )
     move = Move(
-        vm=wish.vm, source=home.host, target="", why=wish.why, mover=mover, running=home.found.vm.running,
+        vm=wish.vm, source=home.host, target=wish.to, why=wish.why, mover=mover, running=home.found.vm.running,
         where=wish.where,
     )  # fmt: skip
     if why_not is None:
