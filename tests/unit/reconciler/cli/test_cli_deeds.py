@@ -158,7 +158,7 @@ def test_all_names_the_vms_that_an_unread_host_may_hold(gitvirt, home: Path, ver
 
 def test_nothing_to_act_on_is_no_error(gitvirt, home: Path) -> None:  # type: ignore[no-untyped-def]
     file = home / "gitvirt.yaml"
-    host, _, rest = file.read_text().partition("---\n")[2].partition("---\n")
+    host = file.read_text().split("---\n")[1]
     assert "kind: Host" in host
     file.write_text(file.read_text().replace(f"{host}---\n", ""))
     ran = gitvirt("stop", "--all")
