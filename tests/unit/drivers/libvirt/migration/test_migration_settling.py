@@ -14,7 +14,7 @@ from drivers.libvirt.migration.sides import Side, _may_leave
 from drivers.mark import Mark
 
 RUNNING, PAUSED, OFF = libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_SHUTOFF
-MARK = Mark(repository="r", ref="vm/x", uuid="u", generation=3, revision="1")
+ANOTHERS = Mark(repository="another", ref="vm/x", uuid="u", generation=2, revision="1")
 
 
 def side(state: int, reason: int = 0, *, generation: int = 3, **values: Any) -> Side:
@@ -35,6 +35,7 @@ def of(host: str, text: str) -> Side | None:
         "off": side(OFF, host=host),
         "older": side(OFF, host=host, generation=2),
         "newer": side(OFF, host=host, generation=4),
+        "another's": side(OFF, host=host, mark=ANOTHERS, generation=2),
         "migrated": side(OFF, libvirt.VIR_DOMAIN_SHUTOFF_MIGRATED, host=host),
         "foreign": side(OFF, host=host, mark=None),
         "saved": side(OFF, host=host, saved=True),
@@ -56,6 +57,7 @@ TABLE = [
     ("runs", "off", "forget there"),
     ("runs", "newer", None),
     ("runs", "foreign", None),
+    ("runs", "another's", None),
     ("runs", "saved", None),
     ("runs", "snapshots", None),
     ("runs", "runs", None),
@@ -88,6 +90,10 @@ TABLE = [
     ("off", "older", "forget there"),
     ("off", "newer", "forget here"),
     ("off", "foreign", None),
+    ("newer", "another's", None),
+    ("transient", "off", None),
+    ("shell", "", None),
+    ("handed over", "broken running half", None),
     ("foreign", "off", None),
     ("off", "saved", None),
     ("half", "half", "join"),
