@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -189,8 +190,15 @@ def start(
                 ended(ref, here, False, str(why))
                 return Exit.ERROR
         if left:
-            return ended(ref, here, False, f"is not up again: {told(left)}; run it again to go on, or with --go-on")
+            return ended(ref, here, False, not_up(left, over=go_on and not mine.interrupted))
         return ended(ref, here, True, "is up again")
+
+
+def not_up(left: Mapping[str, str], *, over: bool) -> str:
+    """What is said of a start that left something off. `over`: the power-down counts no more all the same."""
+    if over:
+        return f"is up again but for {told(left)}; `gitvirt plan` shows what is done about it"
+    return f"is not up again: {told(left)}; run it again to go on, or with --go-on"
 
 
 def _cluster(name: str, here: Session) -> Ref:

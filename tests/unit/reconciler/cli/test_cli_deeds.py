@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from drivers.memory.protocols.console import MemoryConsole
+from reconciler.cli.deeds.cluster import not_up
 from reconciler.cli.deeds.common import Which, author, names
 from reconciler.cli.deeds.console import Session
 from reconciler.cli.selectors import selector
@@ -163,6 +164,12 @@ def test_nothing_to_act_on_is_no_error(gitvirt, home: Path) -> None:  # type: ig
     file.write_text(file.read_text().replace(f"{host}---\n", ""))
     ran = gitvirt("stop", "--all")
     assert (ran.code, ran.out) == (0, "There is nothing to do it to.\n")
+
+
+def test_a_cluster_that_was_started_with_go_on_is_not_to_be_started_again() -> None:
+    left = {"vm/a": "no host", "vm/b": "no host"}
+    assert not_up(left, over=True).startswith("is up again but for vm/a, vm/b (2): no host; `gitvirt plan`")
+    assert "run it again" in not_up(left, over=False)
 
 
 def test_holds_survive_and_are_taken_back(gitvirt, home: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
