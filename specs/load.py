@@ -103,7 +103,7 @@ class _Loading:
     def _documents(self, path: str) -> list[Document]:
         parsed = self.listing.parsed(path)
         self.findings.extend(parsed.findings)
-        self.reader.unreadable += len(parsed.findings)
+        self.reader.unreadable += parsed.cut
         found = (self.reader.read(node) for node in parsed.documents)
         return [each for each in found if each is not None]
 

@@ -25,10 +25,9 @@ from ruamel.yaml.error import YAMLError
 
 from specs.errors import BadValue, Finding, Location
 from specs.reading import events
+from specs.reading.encoding import decoded
 from specs.structs import Struct, field
 
-LARGEST_FILE = 2**20
-"""Bytes; some 1,500 VMs."""
 MOST_NODES = 100_000
 """Of one file, counting what an alias repeats."""
 DEEPEST = 40
@@ -56,25 +55,26 @@ class Filled(Node):
 
 
 class Parsed(Struct):
-    """The documents of one file (empty ones left out) and what was wrong with it."""
+    """The documents of one file (empty ones left out), what was wrong with it, and whether its end was not reached."""
 
     documents: list[Node] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    cut: bool = False
 
 
 def parse(file: str, content: bytes) -> Parsed:
     """Reads all documents of a file; never raises, whatever the bytes."""
-    try:
-        text = _decode(file, content)
-    except _Refused as refused:
-        return Parsed(findings=[refused.finding])
+    text = decoded(file, content)
+    if isinstance(text, Finding):
+        return Parsed(findings=[text], cut=True)
     parsed, error = _built(file, events.fast(text))
     if error is not None and events.is_colon_in_flow(error):
         parsed, error = _built(file, events.shielded(text))
         if error is not None:
             parsed, error = _built(file, events.slow(text))
     if error is not None:
-        parsed.findings.append(events.syntax_error(file, error))
+        parsed.findings.append(events.syntax_error(file, text, error))
+        parsed.cut = True
     return parsed
 
 
@@ -85,46 +85,30 @@ def _built(file: str, source: Iterator[Any]) -> tuple[Parsed, YAMLError | None]:
         _Builder(file, parsed).run(source)
     except _Refused as refused:
         parsed.findings.append(refused.finding)
+        parsed.cut = True
     except YAMLError as error:
         return parsed, error
     return parsed, None
 
 
 class _Refused(Exception):
+    """What cannot be read past; lesser faults are noted, and the rest of the file is read."""
+
     def __init__(self, where: Location, what: str, why: str = "", fix: str = "") -> None:
         self.finding = Finding(where=where, path="", what=what, why=why, fix=fix)
 
 
-def _decode(file: str, content: bytes) -> str:
-    if len(content) > LARGEST_FILE:
-        raise _Refused(Location(file), *_too_large(len(content)))
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise _Refused(Location(file), "this file is UTF-16", "only UTF-8 is read", "save it as UTF-8")
-    if b"\0" in content:
-        raise _Refused(Location(file), "this is no text file", "it has NUL bytes", "take it away or rename it")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = content[: error.start]
-        line, column = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1
-        bad = f"byte 0x{content[error.start]:02x} is not UTF-8"
-        raise _Refused(Location(file, line, column), bad, fix="save the file as UTF-8") from None
-
-
-def _too_large(size: int) -> tuple[str, str, str]:
-    return f"this file has {size} bytes", f"the limit is {LARGEST_FILE}", "split it into several files"
-
-
 class _Open:
-    """A mapping or sequence that is being read."""
+    """A mapping or sequence that is being read. `dropped`: the value of this key has no place in it."""
 
-    __slots__ = ("anchor", "children", "key", "key_place", "node", "start")
+    __slots__ = ("anchor", "children", "dropped", "key", "key_place", "node", "start")
 
     def __init__(self, node: Node, anchor: str | None, start: int) -> None:
         self.node, self.anchor, self.start = node, anchor, start
         self.children: Any = node.value
         self.key: str | None = None
         self.key_place = node.place
+        self.dropped = False
 
 
 class _Builder:
@@ -167,29 +151,33 @@ class _Builder:
         if top is not None and top.key is None and type(top.children) is dict:
             self.set_key(top, event, place)
             return
-        self.refuse_tag(event, place)
-        try:
-            value = plain(event.value) if event.implicit[0] else event.value
-        except BadValue as error:
-            raise _Refused(place, error.what, error.why, error.fix) from None
+        self.note_tag(event, place)
         self.counted(1, place)
-        node = Node(value, place)
+        node = Node(self.value(event, place), place)
         if event.anchor is not None:
             self.anchors[event.anchor] = (node, 1)
         self.put(node)
 
+    def value(self, event: Any, place: Location) -> Content:
+        try:
+            return plain(event.value) if event.implicit[0] else event.value
+        except BadValue as error:
+            self.note(place, error.what, error.why, error.fix)
+            return None
+
     def set_key(self, top: _Open, event: Any, place: Location) -> None:
         key = event.value
         if event.anchor is not None:
-            raise _Refused(place, "an anchor on a key", "only values may be repeated", "put it on the value")
-        if key == "<<" and event.implicit[0]:
+            self.note(place, "an anchor on a key", "only values may be repeated", "put it on the value")
+        self.note_tag(event, place)
+        merged = key == "<<" and event.implicit[0]
+        if merged:
             why = "merge keys are not part of YAML 1.2"
-            raise _Refused(place, "`<<` is not supported", why, "use `defaults` or an InstanceType")
-        self.refuse_tag(event, place)
-        if key in top.children:
+            self.note(place, "`<<` is not supported", why, "use `defaults` or an InstanceType")
+        elif key in top.children:
             first = top.children[key].place
-            raise _Refused(place, f"`{key[:80]}` is written twice", f"first in line {first.line}", "take one away")
-        top.key, top.key_place = key, place
+            self.note(place, f"`{key[:80]}` is written twice", f"first in line {first.line}", "take one away")
+        top.key, top.key_place, top.dropped = key, place, merged or key in top.children
 
     def mapping(self, event: Any) -> None:
         self.open(event, {})
@@ -199,7 +187,7 @@ class _Builder:
 
     def open(self, event: Any, value: Content) -> None:
         place = self.place(event)
-        self.refuse_tag(event, place)
+        self.note_tag(event, place)
         self.refuse_as_key(place)
         if len(self.stack) >= DEEPEST:
             raise _Refused(place, f"more than {DEEPEST} levels deep", "nothing that can be declared is so deep")
@@ -218,7 +206,9 @@ class _Builder:
         if event.anchor not in self.anchors:
             inside = any(each.anchor == event.anchor for each in self.stack)
             why = "it would contain itself" if inside else "no `&` of that name stands before it in this document"
-            raise _Refused(place, f"`*{event.anchor}` cannot be used here", why)
+            self.note(place, f"`*{event.anchor}` cannot be used here", why)
+            self.put(Node(None, place))
+            return
         node, weight = self.anchors[event.anchor]
         self.counted(weight, place)
         self.put(Node(node.value, place))
@@ -232,8 +222,9 @@ class _Builder:
         if type(top.children) is list:
             top.children.append(node)
             return
-        node.place = top.key_place
-        top.children[top.key] = node
+        if not top.dropped:
+            node.place = top.key_place
+            top.children[top.key] = node
         top.key = None
 
     def place(self, event: Any) -> Location:
@@ -246,17 +237,19 @@ class _Builder:
             why = "aliases count for all that they repeat"
             raise _Refused(place, f"more than {MOST_NODES} values in one file", why, "split it, or use fewer aliases")
 
-    def refuse_tag(self, event: Any, place: Location) -> None:
+    def note(self, place: Location, what: str, why: str = "", fix: str = "") -> None:
+        self.parsed.findings.append(Finding(where=place, path="", what=what, why=why, fix=fix))
+
+    def note_tag(self, event: Any, place: Location) -> None:
         if event.tag is not None:
             why = "the type of a value comes from its field"
-            raise _Refused(
-                place, f"tag `{event.tag[:60]}` is not supported", why, "take it away; quote text that needs it"
-            )
+            self.note(place, f"tag `{event.tag[:60]}` is not supported", why, "take it away; quote text that needs it")
 
     def refuse_as_key(self, place: Location) -> None:
         top = self.stack[-1] if self.stack else None
         if top is not None and top.key is None and type(top.children) is dict:
-            raise _Refused(place, "a key must be plain text")
+            fix = "quote text that begins with a bracket; there are no templates"
+            raise _Refused(place, "a key must be plain text", fix=fix)
 
 
 _NULLS = frozenset(("", "~", "null", "Null", "NULL"))

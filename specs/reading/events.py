@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from specs.errors import Finding, Location
+from specs.reading import encoding
 
 LARGEST_SLOW_FILE = 2**18
 """Characters of a file that only the slow parser can read."""
@@ -61,30 +62,53 @@ def is_colon_in_flow(error: YAMLError) -> bool:
 
 
 _PLAINER = (
-    (
-        "found character that cannot start any token",
-        "no value can begin with this character",
-        "quote it; indent by spaces, not tabs",
-    ),
+    ("found character that cannot start any token", "no value can begin with this character", "quote it"),
+    ("found a tab character", "a tab where blanks have to be", "indent by blanks"),
     ("mapping values are not allowed", "a `:` where none can be", "quote the text, or check the indentation"),
+    ("block sequence entries are not allowed", "a `-` where no list can begin", "begin the list on a line of its own"),
     (
         "did not find expected key",
         "this line does not fit what is above it",
         "check the indentation and the brackets",
     ),
+    (
+        "did not find expected '-' indicator",
+        "this line does not fit the list above it",
+        "check the indentation, and the `-` of the list",
+    ),
     ("could not find expected ':'", "a key without `:`", "write `key: value`"),
     ("did not find expected node content", "nothing can begin like this between brackets", "quote it"),
     ("control characters are not allowed", "a control character", "take it away"),
     ("found undefined alias", "an alias without its anchor", ""),
+    ("found unknown escape character", "`\\` and this letter mean nothing between double quotes", "use single quotes"),
 )
+_UNCLOSED = ("did not find expected ',' or ']'", "did not find expected ',' or '}'")
+_CONFLICT = re.compile(r"^(?:<{7}|\|{7}|={7}|>{7})(?= |\r?$)", re.MULTILINE)
 
 
-def syntax_error(file: str, error: Any) -> Finding:
+def syntax_error(file: str, text: str, error: Any) -> Finding:
     """The finding that says what the parser met, in plainer words where there are any."""
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    where = Location(file, mark.line + 1, mark.column + 1) if mark is not None else Location(file)
+    conflict = _CONFLICT.search(text)
+    if conflict is not None:
+        where = encoding.place(file, text, conflict.start())
+        return Finding(where=where, path="", what="a merge conflict of Git is left here", fix="resolve it")
+    mark, context = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
+    if problem.startswith("found unexpected") and "quoted" in str(getattr(error, "context", "")):
+        what = "not YAML: this quote is never closed"
+        return Finding(where=_place(file, context), path="", what=what, fix="close it")
+    if problem.startswith(_UNCLOSED) and context is not None:
+        what = f"not YAML: `,` or `{problem[-2]}` is missing before this"
+        why = f"a `{'{' if '}' in problem else '['}` is open since line {context.line + 1}"
+        return Finding(where=_place(file, mark), path="", what=what, why=why)
+    if mark is not None and text[mark.index : mark.index + 1] == "\t":
+        problem = "found a tab character"
     for start, what, fix in _PLAINER:
         if problem.startswith(start):
+            where = _place(file, mark or context) if mark or context else encoding.unprintable(file, text)
             return Finding(where=where, path="", what=f"not YAML: {what}", fix=fix)
-    return Finding(where=where, path="", what=f"not YAML: {problem.splitlines()[0]}")
+    return Finding(where=_place(file, mark or context), path="", what=f"not YAML: {problem.splitlines()[0]}")
+
+
+def _place(file: str, mark: Any) -> Location:
+    return Location(file, mark.line + 1, mark.column + 1) if mark is not None else Location(file)

@@ -6,8 +6,9 @@ import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 
 from specs.errors import Finding, Location, did_you_mean
+from specs.reading.encoding import LARGEST_FILE
 from specs.tree import Tree, TreeFile, within
-from specs.yaml import LARGEST_FILE, Parsed, parse
+from specs.yaml import Parsed, parse
 
 ROOT_FILE = "gitvirt.yaml"
 MOST_FILES = 50_000
@@ -67,7 +68,7 @@ _FOLLOW = "put the file itself here, or name its folder in `include:`"
 
 
 def _failed(path: str, what: str, why: str = "", fix: str = "") -> Parsed:
-    return Parsed(findings=[Finding(where=Location(path), path="", what=what, why=why, fix=fix)])
+    return Parsed(findings=[Finding(where=Location(path), path="", what=what, why=why, fix=fix)], cut=True)
 
 
 def _reason(error: OSError) -> str:

@@ -10,9 +10,9 @@ from conftest import BASE, ID, Faults, Read, document
 
 from specs.errors import LoadFailed, Location
 from specs.load import load
+from specs.reading.encoding import LARGEST_FILE
 from specs.resource import Ref
 from specs.tree import Folder, NotAFolder
-from specs.yaml import LARGEST_FILE
 
 VM = document("VirtualMachine", "web", "{cpu: 2, memory: 1GiB}")
 
@@ -225,16 +225,33 @@ def test_a_huge_file_is_refused_without_reading_it(faults: Faults) -> None:
 def test_hostile_files_are_findings_each(faults: Faults) -> None:
     found = faults(
         {
-            "bomb.yaml": "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)),
+            "bomb.yaml": "a0: &a0 x\n"
+            + "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)),
             "deep.yaml": "[" * 10_000,
             "latin.yaml": b"a: caf\xe9",
             "photo.yaml": b"\x89PNG\r\n\x1a\n\x00",
             "utf16.yaml": "a: b".encode("utf-16"),
         }
     )
+    assert "more than 100000 values" in found[0]
     assert [each.partition(":")[0] for each in found] == [
         "bomb.yaml", "deep.yaml", "latin.yaml", "photo.yaml", "utf16.yaml",
     ]  # fmt: skip
+
+
+def test_a_fault_in_the_yaml_hides_no_other(faults: Faults) -> None:
+    web = document("VirtualMachine", "web", "{cpu: 1, cpu: 2, memry: 1GiB, <<: {a: b}, agent: !!bool yes}")
+    db = document("VirtualMachine", "db", "{nics: [lann], hosts: *nodes}")
+    found = [each.partition(";")[0] for each in faults({"a.yaml": f"{web}\n---\n{db}\n"})]
+    assert [each.partition(" ")[2] for each in found] == [
+        "`cpu` is written twice, first in line 4",
+        "memry: unknown field",
+        "`<<` is not supported, merge keys are not part of YAML 1.2",
+        "agent: `yes` is not true or false",
+        "tag `tag:yaml.org,2002:bool` is not supported, the type of a value comes from its field",
+        "nics[lann].network: there is no network/lann",
+        "`*nodes` cannot be used here, no `&` of that name stands before it in this document",
+    ]
 
 
 def test_a_folder_leaves_out_hidden_files_and_never_follows_links(tmp_path: Path) -> None:

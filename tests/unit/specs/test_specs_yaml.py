@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import count
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ from ruamel.yaml.error import YAMLError
 
 from specs.merge import bare
 from specs.reading import events
+from specs.reading.encoding import LARGEST_FILE
 from specs.reading.events import LARGEST_SLOW_FILE
-from specs.yaml import DEEPEST, LARGEST_FILE, Node, parse
+from specs.yaml import DEEPEST, Node, parse
 
 
 def only(text: str) -> Node:
@@ -149,26 +151,35 @@ def test_a_byte_order_mark_and_windows_line_ends_are_fine() -> None:
         ("&k x: y\n", "an anchor on a key"),
         ("a: .inf\n", "is no value of any field"),
         ("a: " + "9" * 5000, "a number of 5000 digits"),
-        ("a:\n\t- b\n", "not YAML"),
+        ("a:\n\t- b\n", "a.yaml:2:1: not YAML: a tab where blanks have to be; indent by blanks"),
         ("a: b: c\n", "a `:` where none can be"),
-        ("a: [1, 2\n", "not YAML"),
+        ("a: 1\nb: [1, 2\n", "a.yaml:3:1: not YAML: `,` or `]` is missing before this, a `[` is open since line 2"),
+        ("a: {b: 1\nc: 2\n", "a.yaml:2:2: not YAML: `,` or `}` is missing before this, a `{` is open since line 1"),
         ('a: "\\ud800\\udc00"', "not YAML"),
         ("{a: b:c, 'b' :d, e: \"\\ud800\"}", "half a character"),
         ("a: {listen: ::1}\n", "a.yaml:1:13: not YAML: nothing can begin like this between brackets; quote it"),
-        ('a: "open\n', "not YAML"),
+        ('a: 1\nb: "open\nc: 1\n', "a.yaml:2:4: not YAML: this quote is never closed"),
+        ("a: 'open\n---\nb: 1\n", "a.yaml:1:4: not YAML: this quote is never closed"),
+        ('a: "C:\\images"\n', "mean nothing between double quotes; use single quotes"),
+        ("a: - b\n", "a.yaml:1:4: not YAML: a `-` where no list can begin"),
+        ("- a\nb: 1\n", "this line does not fit the list above it"),
+        ("a: 1\n<<<<<<< HEAD\nb: 1\n=======\nb: 2\n>>>>>>> x\n", "a.yaml:2:1: a merge conflict of Git is left here"),
+        ("a: {{ b }}\n", "there are no templates"),
         ("a: @x\n", "not YAML: no value can begin with this character"),
         ("a: b\n c: d\n", "not YAML"),
         ("%YAML 9.9\n---\na: 1\n", "not YAML"),
-        (b"a: \x07\n", "not YAML: a control character"),
+        (b"a: 1\nb: c\x07\n", "a.yaml:2:5: not YAML: a control character"),
+        ("a: 1\n---\n\ufeffb: 2\n", "a.yaml:3:1: a byte order mark inside the file"),
         (b"a: \xff\n", "a.yaml:1:4: byte 0xff is not UTF-8"),
-        (b"a: 1\nb: caf\xe9\n", "a.yaml:2:7: byte 0xe9 is not UTF-8"),
+        ("a: 1\nb: \xe4".encode() + b"caf\xe9\n", "a.yaml:2:8: byte 0xe9 is not UTF-8"),
         ("a: ä".encode("utf-16"), "this file is UTF-16"),
+        ("a: ä".encode("utf-32"), "or UTF-32"),
         ("a: b".encode("utf-32-be"), "NUL bytes"),
-        (b"\x7fELF\x02\x01\x01\x00\x00", "this is no text file"),
+        (b"\x7fELF\x02\x01\x01\x00\x00", "this is no text in UTF-8"),
         (b"\x89PNG\r\n\x1a\n", "byte 0x89 is not UTF-8"),
         (b"#" * (LARGEST_FILE + 1), f"the limit is {LARGEST_FILE}"),
     ],
-    ids=range(32),
+    ids=count(),
 )
 def test_what_cannot_be_read_is_one_finding_with_its_place(content: bytes | str, said: str) -> None:
     assert said in fault(content)
