@@ -150,6 +150,7 @@ TABLES: Mapping[str, Table] = {
         (Column("NAME"), _name),
         (Column("RANGES"), at("spec", "ranges")),
         (Column("ADDRESSES", right=True), at("status", "addresses")),
+        (Column("FREE", right=True), at("status", "free")),
         (Column("CLUSTERS"), at("status", "clusters")),
     ),
     "Network": (

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from reconciler.errors import UsageError
-from reconciler.status.kinds import affinity, cluster, declared, host, network, storage, volume
+from reconciler.status.kinds import affinity, cluster, declared, host, macpool, network, storage, volume
 from reconciler.status.kinds.vm import vm
 from reconciler.status.situation import VM, Situation
 from reconciler.status.values import deed
@@ -62,7 +62,7 @@ LISTINGS: tuple[Listing, ...] = (
     Listing(kind="DataCenter", plural="dcs", offline=declared.datacenters),
     Listing(kind="Cluster", plural="clusters", look=cluster.clusters),
     Listing(kind="Host", plural="hosts", look=host.hosts),
-    Listing(kind="MacPool", plural="macpools", offline=declared.mac_pools),
+    Listing(kind="MacPool", plural="macpools", look=macpool.mac_pools),
     Listing(kind="Network", plural="networks", look=network.networks),
     Listing(kind="StorageDomain", plural="sds", look=storage.domains),
     Listing(kind="Image", plural="images", look=storage.images),

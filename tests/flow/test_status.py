@@ -19,6 +19,7 @@ from reconciler.status.sections import Section
 from reconciler.status.situation import Situation
 from specs.resource import Ref
 from specs.structs import replace
+from tests.flow.operator import Operator
 from tests.flow.site import OTHER, Site, vm_yaml
 
 
@@ -381,6 +382,38 @@ def test_the_overview_names_operators_deeds_but_not_what_guests_did(site: Site) 
     assert "alice" in condition(item, "OnHold")["message"]
     assert site.domain("done")[1].power is Power.STOPPED
     assert objects.remarks({"kind": "VirtualMachine", **machine(site, "done")}) == ["stopped by guest"]
+
+
+@pytest.mark.parametrize("target", ["cluster/default", "host/kvm1", "repository/site"])
+def test_a_hold_is_seen_on_the_cluster_and_the_host_that_it_reaches_until_it_ends(site: Site, target: str) -> None:
+    alice = Operator(site)
+    assert alice.do(alice.holding.hold, target, lasts=60).good
+    (cluster,) = objects.listing("cluster").objects(site.revision_now().catalog, situation(site))
+    (kvm1, _) = objects.listing("host").objects(site.revision_now().catalog, situation(site))
+    assert ("on hold" in objects.remarks(cluster)) == (target != "host/kvm1")
+    assert "on hold" in objects.remarks(kvm1)
+    assert [each["author"] for each in cluster["status"].get("overrides", ())] == (
+        ["alice@desk"] if target.startswith("cluster") else []
+    )
+    site.clock.advance(61)
+    after = situation(site)
+    for kind in ("cluster", "host"):
+        for each in objects.listing(kind).objects(after.catalog, after):
+            assert (objects.remarks(each), "overrides" in each["status"]) == ([], False)
+
+
+def test_a_mac_pool_tells_how_many_addresses_are_free_if_every_host_was_read(site: Site) -> None:
+    pool = "---\napiVersion: gitvirt/v1\nkind: MacPool\nmetadata: {name: house}\n"
+    pool += 'spec: {ranges: ["52:54:00:10:00:00-52:54:00:10:00:0f"]}\n'
+    site.vms(vm_yaml("web", "=cpu: 1, memory: 96MiB, nics: [{name: a, network: lan, mac: '52:54:00:10:00:03'}]"), pool)
+    site.settle()
+    seen = situation(site)
+    (item,) = objects.listing("macpool").objects(seen.catalog, seen)
+    assert (item["status"]["addresses"], item["status"]["free"]) == (16, 15)
+    site.world.cut("kvm2")
+    seen = situation(site)
+    (item,) = objects.listing("macpool").objects(seen.catalog, seen)
+    assert "free" not in item["status"]
 
 
 def test_a_failed_daemon_makes_the_overview_an_error(site: Site) -> None:

@@ -12,6 +12,7 @@ from reconciler.desired.wanted import WantedCluster
 from reconciler.diff.power import active
 from reconciler.place.hosts import clusters as place
 from reconciler.place.hosts.clusters import Report
+from reconciler.status.conditions import on_hold
 from reconciler.status.kinds.declared import clusters as declared
 from reconciler.status.situation import Situation
 from reconciler.status.values import overrides, sparse
@@ -24,7 +25,8 @@ def clusters(situation: Situation) -> list[dict[str, Any]]:
     for each in declared(situation.catalog):
         wanted = context.wanted.clusters[each["metadata"]["name"]]
         report = place.report(wanted, context)
-        kept = context.overrides.get(f"cluster/{wanted.name}", ())
+        name = str(wanted.ref)
+        kept = [*filter(None, [context.holds.get(name)]), *context.overrides.get(name, ())]
         facts = sparse(
             emulation=report.emulation,
             cpu=_baseline(wanted, report, situation),
@@ -33,7 +35,8 @@ def clusters(situation: Situation) -> list[dict[str, Any]]:
             remarks=list(report.remarks),
             overrides=overrides(each for each in kept if active(each, context.now)),
         )
-        found.append({**each, "status": {**each["status"], **facts}})
+        conditions = [on_hold(wanted.ref, "", situation).data()]
+        found.append({**each, "status": {**each["status"], "conditions": conditions, **facts}})
     return found
 
 

@@ -33,14 +33,13 @@ def host(name: str, situation: Situation) -> dict[str, Any]:
     resource = situation.catalog.get(HOST, name)
     seen = context.observed.hosts.get(name) or Unseen(name=name, reason="not looked at")
     found = state(name, context)
-    hold = context.holds.get(f"host/{name}")
-    asked = [each for each in context.overrides.get(f"host/{name}", ()) if active(each, context.now)]
+    said = [*filter(None, [context.holds.get(f"host/{name}")]), *context.overrides.get(f"host/{name}", ())]
     status = {
         "state": str(found.state),
         **sparse(reason=found.why),
         "conditions": [each.data() for each in _conditions(name, seen, found, situation)],
         **(_figures(seen) if isinstance(seen, SeenHost) else {}),
-        **sparse(overrides=overrides([*([hold] if hold else []), *asked])),
+        **sparse(overrides=overrides(each for each in said if active(each, context.now))),
     }
     metadata = sparse(
         name=name,
