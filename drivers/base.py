@@ -217,7 +217,7 @@ class Networks(Protocol):
         """Changes what libvirt changes in a running network (DHCP range and hosts, DNS), then the definition."""
 
     def active(self, name: str, on: bool) -> None:
-        """Starts or stops the network."""
+        """Starts or stops it. VMs that run on one that starts are plugged in again; Refused, with names, if not."""
 
     def autostart(self, name: str, on: bool) -> None:
         """Whether libvirt starts it when the host boots."""

@@ -59,7 +59,7 @@ class World:
     """The datacenter. `locks=False` turns off QEMU's image locks, so that double starts can happen and be seen.
 
     `journal` holds every changing call; `doubles` every moment at which a uuid or an image began to run twice;
-    `damage` every loss of data; `severed` (host, network, VM) whenever a running VM lost its network.
+    `damage` every loss of data; `severed` (host, network, VM) of each running VM that has lost its network.
     """
 
     def __init__(self, clock: Callable[[], float] | None = None, seed: int = 0, locks: bool = True) -> None:

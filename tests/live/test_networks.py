@@ -124,6 +124,15 @@ def test_networks_of_every_type_reach_their_vms_and_a_host_that_lacks_one_is_tol
     held = [each for each in site.plan().changes if str(each.ref) == "network/office" and each.host == host]
     assert [each.held and each.held.reason for each in held[0].fields] == [HeldReason.IN_USE]
     assert "web" in str(held[0].fields[0].held)
+
+    # Whoever was on a bridge that is made anew is plugged in again.
+    transit["spec"]["mtu"] = 1400
+    declare(site, transit, network("lab", type="open", subnet="10.77.2.0/24"), office, backbone)
+    site.apply(refs=frozenset({"network/transit"}))
+    assert "1400" in virsh(lab, host, "net-dumpxml", "transit")
+    plugged = port(lab, host, "web", "transit")
+    assert plugged in inside(lab, host, "ls /sys/class/net/*/brif").split()
+    assert site.vm("web")[1].live["nics[transit].network"] == "transit"  # type: ignore[index]
     # A bridge that goes away under a required network is told as well.
     inside(lab, host, "ip link del br20")
     looked = site.look()

@@ -16,6 +16,7 @@ from drivers.libvirt.connect import Connections
 from drivers.libvirt.errors import is_code
 from drivers.libvirt.network.live import NotLive, Section, Update, updates
 from drivers.libvirt.network.read import NetworkView, read
+from drivers.libvirt.network.replug import replug
 from drivers.libvirt.network.write import build, patch, unmarked
 from drivers.libvirt.reader import links
 from drivers.libvirt.reader.networks import definition
@@ -56,7 +57,7 @@ class Networks:
             self._define(conn, operation, new, expects)
 
     def active(self, name: str, on: bool) -> None:
-        """Starts or stops it; already so is fine."""
+        """Starts or stops it; already so is fine. VMs that run on it are plugged in when it starts."""
         operation = f"{'start' if on else 'stop'} network/{name}"
         with self._connections.changes() as conn:
             network = self._connections.call(operation, conn.networkLookupByName, name)
@@ -67,6 +68,9 @@ class Networks:
             except Conflict:  # somebody was faster?
                 if bool(self._connections.call(operation, network.isActive)) != on:
                     raise
+            if on:
+                view = self._view(operation, network)
+                replug(self._connections, conn, network, str((view.live or {}).get("type", "")))
 
     def autostart(self, name: str, on: bool) -> None:
         """Sets the flag."""

@@ -68,11 +68,13 @@ class MemoryNetworks:
             self._redefine(new, expects)
 
     def active(self, name: str, on: bool) -> None:
-        """Starts or stops; running VMs on a network that stops lose their link for good."""
+        """Starts or stops; running VMs on a network that stops lose their link until it starts."""
         with self._line.call(self._line.network("active", name)):
             network = self._line.host.network(name)
             if on and network.live is None:
                 start(self._line.host, network)
+                here = (self._line.host.name, network.name)
+                self._line.world.severed = [each for each in self._line.world.severed if each[:2] != here]
             elif not on and network.live is not None:
                 self._stop(network)
             else:

@@ -15,7 +15,6 @@ from reconciler.settings import Settings
 from specs.load import load
 from tests.unit.reconciler.test_sources import HEAD, POOL, VM
 
-
 WEB = HEAD + POOL + VM % "{file: pw}"
 
 

@@ -187,6 +187,8 @@ def test_a_network_that_stops_under_running_vms_is_noted() -> None:
     world.host("kvm1").powers.start(WEB)
     world.host("kvm1").networks.active("lan", False)
     assert world.severed == [("kvm1", "lan", "web")]
+    world.host("kvm1").networks.active("lan", True)
+    assert world.severed == []
 
 
 # Storage.
