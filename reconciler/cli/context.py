@@ -39,7 +39,7 @@ RepoArgument = Annotated[
 ]
 RepoOption = Annotated[
     Path | None,
-    typer.Option("--repo", metavar="DIR", envvar="GITVIRT_REPO", help="The same as an option.", show_default=False),
+    typer.Option("--repo", metavar="DIR", envvar="GITVIRT_REPO", help="Folder with gitvirt.yaml; here or above by default.", show_default=False),
 ]
 OutputOption = Annotated[Output, typer.Option("-o", "--output", help="What to print.")]
 YesOption = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")]

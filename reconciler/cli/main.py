@@ -50,7 +50,10 @@ def run(arguments: list[str]) -> int:
         sys.stdout.flush()  # here, where a reader that went away is still an error with a name
         return code
     except BaseException as error:
-        return report(error)
+        try:
+            return report(error)
+        except KeyboardInterrupt:  # Ctrl-C again, while the first one is told
+            return Exit.INTERRUPTED
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -108,10 +111,19 @@ def load(name: str) -> Any:
     found = getattr(import_module(f"reconciler.cli.{module}"), attribute)
     if isinstance(found, typer.Typer):
         found.rich_markup_mode = _markup()
-        return typer.main.get_group(found)
+        return _in_full(typer.main.get_group(found))
     app = typer.Typer(add_completion=False, rich_markup_mode=_markup(), context_settings=_SETTINGS)
     app.command(name, cls=OrderedCommand, help=None if found.__doc__ else COMMANDS[name].help)(found)
     return typer.main.get_command(app)
+
+
+def _in_full(group: Any) -> Any:
+    """Has a group list its commands by whole sentences; it would cut them off after 45 characters."""
+    for each in group.commands.values():
+        each.short_help = each.short_help or " ".join((each.help or "").split()).partition(". ")[0].rstrip(".") + "."
+        if isinstance(each, TyperGroup):
+            _in_full(each)
+    return group
 
 
 def _listed(name: str) -> TyperCommand:

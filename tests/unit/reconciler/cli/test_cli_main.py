@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -99,6 +100,17 @@ def test_a_usage_error_is_one_message_and_exit_code_1(gitvirt, arguments, said):
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.parametrize("words", [["cluster"], ["lab"], ["lab", "storage"], ["cdrom"]])
+def test_a_group_lists_its_commands_by_whole_sentences(gitvirt, words):
+    listed = gitvirt(*words, "--help").out.partition("Commands:")[2]
+    assert "..." not in listed
+    assert listed.rstrip().endswith(".")
+
+
+def test_every_command_says_where_its_repository_is(gitvirt):
+    assert "--repo DIR  Folder with gitvirt.yaml; here or above by default." in gitvirt("unhold", "--help").out
+
+
 def test_a_usage_error_names_the_help(gitvirt):
     assert gitvirt("validate", "--nope").err.splitlines()[-1] == "Try `gitvirt validate --help`."
 
@@ -159,6 +171,19 @@ def test_ctrl_c_is_130_without_a_traceback(gitvirt, added):
     added(raising(KeyboardInterrupt()))
     ran = gitvirt("under-test")
     assert (ran.code, ran.err) == (130, "gitvirt: interrupted\n")
+
+
+def test_a_second_ctrl_c_while_the_first_is_told_leaves_at_once(added, monkeypatch):
+    added(raising(KeyboardInterrupt()))
+    monkeypatch.setattr(sys, "stderr", _Pressed())
+    assert main.run(["under-test"]) == 130
+
+
+class _Pressed(io.StringIO):
+    """Ctrl-C falls just when something is written."""
+
+    def write(self, text):
+        raise KeyboardInterrupt
 
 
 def test_ctrl_c_in_a_real_process_is_130(repository):
