@@ -57,10 +57,10 @@ class Finding(Struct, frozen=True, kw_only=True):
     fix: str = ""
 
     def __str__(self) -> str:
-        """`file:line:column path: what, why; what to do`."""
+        """`file:line:column path: what, why; what to do`, on one line."""
         place = f"{self.where} {self.path}" if self.path else str(self.where)
         mark = "warning: " if self.severity == "warning" else ""
-        return f"{place}: {mark}{said(self.what, self.why, self.fix)}"
+        return printable(f"{place}: {mark}{said(self.what, self.why, self.fix)}")
 
 
 class LoadFailed(SpecError):
@@ -79,6 +79,13 @@ class LoadFailed(SpecError):
 def said(what: str, why: str = "", fix: str = "") -> str:
     """The three parts as one line."""
     return what + (f", {why}" if why else "") + (f"; {fix}" if fix else "")
+
+
+def printable(text: str) -> str:
+    """The text with signs escaped that nobody sees, or that a terminal would act on: keys and values are anybody's."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:

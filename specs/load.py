@@ -85,7 +85,7 @@ class _Loading:
             self.findings.append(self.listing.problem)
             return None
         if path not in self.listing.files:
-            fix = "run `gitvirt init` there, or name the folder that has it"
+            fix = files.elsewhere(self.listing, self.root)
             where = Location(self.listing.tree.label)
             self.findings.append(Finding(where=where, path="", what=f"there is no {path}", fix=fix))
             return None

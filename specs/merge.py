@@ -51,10 +51,7 @@ def _normal_named(node: Node, shape: Shape, path: str, findings: list[Finding]) 
     named: dict[str, Node] = {}
     for position, (name, child) in enumerate(entries):
         if name is None:
-            fix = f"write `- name: NAME`; {ENTRY_RULE}"
-            findings.append(
-                Finding(where=child.place, path=f"{path}[{position}]", what="this entry has no name", fix=fix)
-            )
+            findings.append(_nameless(child, f"{path}[{position}]"))
         elif name in named:
             what, first = f"`{name}` is in this list twice", named[name].place
             findings.append(Finding(where=child.place, path=path, what=what, why=f"first in {first}", fix="rename one"))
@@ -76,6 +73,17 @@ def _normal_entry(name: str, node: Node, shape: Shape, path: str, findings: list
         what, fix = f"this entry is `{name}`", "take `name` away, its key is its name"
         findings.append(Finding(where=said.place, path=f"{path}[{name}].name", what=what, fix=fix))
     return Node({**entry.value, "name": Node(name, node.place)}, node.place)
+
+
+def _nameless(node: Node, path: str) -> Finding:
+    name = node.value.get("name") if isinstance(node.value, dict) else None
+    if name is not None and name.value is not None:
+        shown = f"`{str(name.value)[:60]}` is not text" if _is_scalar(name) else "this is not text"
+        return Finding(where=name.place, path=f"{path}.name", what=shown, fix="quote it" if _is_scalar(name) else "")
+    if node.value is None:
+        return Finding(where=node.place, path=path, what="this entry is empty", fix="take it away")
+    fix = f"write `- name: NAME`; {ENTRY_RULE}"
+    return Finding(where=node.place, path=path, what="this entry has no name", fix=fix)
 
 
 def _entry_name(node: Node, shape: Shape) -> str | None:

@@ -15,7 +15,7 @@ from specs.errors import BadValue
 
 _SIZES: Mapping[str, int] = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "PiB": 2**50}
 _DURATIONS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_QUANTITY = re.compile(r"^(?P<number>[0-9]{1,20})(?P<fraction>\.[0-9]{1,6})? ?(?P<unit>[A-Za-z]*)$", re.ASCII)
+_QUANTITY = re.compile(r"^(?P<number>[0-9]{1,40})(?P<fraction>\.[0-9]{1,6})? ?(?P<unit>[A-Za-z]*)$", re.ASCII)
 _DURATION = re.compile(r"^(?:[0-9]{1,12}[a-z])+$", re.ASCII)
 _MAC = re.compile(r"^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$", re.ASCII)
 _LARGEST_SIZE = 2**60

@@ -12,6 +12,8 @@ from specs.resource import Resource
 
 _LEAST_MEMORY = 4 * 2**20
 _KIB = 1024
+_MOST_MEMORY = 2**52
+_MOST_CPUS = 4096
 
 
 def findings(scope: Scope) -> Iterator[Finding]:
@@ -35,6 +37,9 @@ def _memory(resource: Resource) -> Iterator[Finding]:
         if size is not None and size < _LEAST_MEMORY:
             shown = units.format_size(size)
             yield wrong(resource, path, f"{shown} is too little to boot", "the least is 4MiB", "did you mean GiB?")
+        elif size is not None and size > _MOST_MEMORY:
+            shown, why = units.format_size(size), "a guest addresses at most 4PiB"
+            yield wrong(resource, path, f"{shown} of memory", why, "did you mean MiB or GiB?")
         elif size is not None and size % _KIB:
             yield wrong(resource, path, f"{size} bytes", "libvirt counts memory in KiB", "use whole KiB, MiB or GiB")
     if memory is not None and most is not None and most < memory:
@@ -58,6 +63,9 @@ def _cpu(resource: Resource) -> Iterator[Finding]:
         yield wrong(
             resource, "cpu.max", f"{cpu.max} does not fit the topology", why, "change one, or leave `sockets` out"
         )
+    elif most is not None and most > _MOST_CPUS:
+        why = "no machine has so many"
+        yield wrong(resource, "cpu", f"{most} vCPUs are more than {_MOST_CPUS}", why, "lower sockets, cores or threads")
     elif most is not None and cpu.count is not None and cpu.count > most:
         why = f"there are at most {most}"
         yield wrong(resource, "cpu.count", f"{cpu.count} vCPUs cannot be online", why, "raise `max` or the topology")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 
-from specs.errors import Finding, Location, did_you_mean
+from specs.errors import BadReference, Finding, Location, did_you_mean
 from specs.kinds import API_VERSION, KINDS
 from specs.model import NAME_PATTERN, NAME_RULE
-from specs.resource import Metadata, Ref
+from specs.resource import Metadata, Ref, kind_named
 from specs.structs import Struct
 from specs.yaml import Node
 
@@ -73,7 +74,7 @@ class Reader:
             return None
         if kind is None or not isinstance(kind.value, str) or kind.value not in KINDS:
             what = "`kind` is missing" if kind is None else f"unknown kind {_shown(kind)}"
-            near = did_you_mean(kind.value, KINDS) if kind is not None and isinstance(kind.value, str) else ""
+            near = _near_kind(kind.value) if kind is not None and isinstance(kind.value, str) else ""
             self._given_up(kind or node, "kind", what, near or f"use one of {', '.join(KINDS)}")
             return None
         return kind.value
@@ -96,9 +97,10 @@ class Reader:
             return None
         for key, child in node.value.items():
             if key not in _METADATA:
-                self._wrong(child, f"metadata.{key[:80]}", "unknown field", fix=did_you_mean(key, _METADATA))
+                fix = did_you_mean(key, _METADATA) or f"known are {', '.join(_METADATA)}"
+                self._wrong(child, f"metadata.{key[:80]}", "unknown field", fix=fix)
         name = self._name(node, "name")
-        if name is None and "name" not in node.value:
+        if name is None and ("name" not in node.value or node.value["name"].value is None):
             self._wrong(node, "metadata.name", "the name is missing", fix="write `metadata: {name: NAME}`")
         renamed = self._name(node, "renamedFrom") or ""
         labels = self._labels(node.value.get("labels"))
@@ -111,11 +113,11 @@ class Reader:
     def _name(self, metadata: Node, key: str) -> str | None:
         assert isinstance(metadata.value, dict)
         node = metadata.value.get(key)
-        if node is None:
+        if node is None or node.value is None:
             return None
         if isinstance(node.value, str) and _NAME.fullmatch(node.value):
             return node.value
-        scalar = isinstance(node.value, int | float) and node.value is not None
+        scalar = isinstance(node.value, int | float)
         self._wrong(node, f"metadata.{key}", f"{_shown(node)} is not a name", fix="quote it" if scalar else NAME_RULE)
         return None
 
@@ -144,6 +146,13 @@ class Reader:
     def _given_up(self, node: Node, path: str, what: str, fix: str) -> None:
         self.unreadable += 1
         self._wrong(node, path, what, fix)
+
+
+def _near_kind(word: str) -> str:
+    """Also for `vm` or `vms`, which the command line takes."""
+    with suppress(BadReference):
+        return f"did you mean `{kind_named(word)}`?"
+    return did_you_mean(word, KINDS)
 
 
 def _shown(node: Node) -> str:

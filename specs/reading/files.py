@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from specs.errors import Finding, Location, did_you_mean
@@ -13,6 +14,8 @@ from specs.yaml import Parsed, parse
 ROOT_FILE = "gitvirt.yaml"
 MOST_FILES = 50_000
 _SUFFIXES = (".yaml", ".yml")
+_STRANGE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Of a name: what no plan, mark or terminal can show, surrogates standing for bytes that are not UTF-8."""
 
 
 class Listing:
@@ -34,6 +37,9 @@ class Listing:
     def parsed(self, path: str) -> Parsed:
         """The documents of one file; what prevents reading it is among the findings."""
         file = self.files[path]
+        if _STRANGE.search(path):
+            what, why = "a file with such a name is not read", "it has control characters, or is not UTF-8"
+            return _failed(path, what, why, "rename it")
         target = self._target(file) if file.link is not None else path
         if target is None:
             return _failed(path, f"a link to `{file.link}`", "it does not lead to a file of this repository", _FOLLOW)
@@ -75,6 +81,16 @@ def _reason(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
+def elsewhere(listing: Listing, root: str) -> str:
+    """What to do where there is no `gitvirt.yaml`."""
+    others = sorted(posixpath.dirname(each) or "." for each in listing.files if posixpath.basename(each) == ROOT_FILE)
+    if posixpath.splitext(root_path(root))[0] + ".yml" in listing.files:
+        return f"rename gitvirt.yml to {ROOT_FILE}"
+    if others:
+        return f"name the folder that has it: {', '.join(others[:5])}"
+    return "run `gitvirt init` there, or name the folder that has it"
+
+
 def root_path(root: str) -> str:
     """Path of the repository's own file."""
     return posixpath.normpath(posixpath.join(root, ROOT_FILE))
@@ -94,6 +110,11 @@ def selected(
             chosen[path] = None
         elif listing.has_folder(path):
             chosen.update(dict.fromkeys(_below(listing, path, root, where, findings)))
+        elif path in listing.files:
+            link = listing.files[path].link is not None
+            what = f"`{text[:80]}` is {'a link' if link else 'no YAML file'}"
+            fix = "name what it leads to" if link else "name a folder, or a file that ends in .yaml or .yml"
+            findings.append(_wrong(where, what, fix=fix))
         else:
             folders = {posixpath.relpath(posixpath.dirname(each) or ".", root) for each in listing.files}
             findings.append(_wrong(where, f"there is no folder `{text[:80]}`", fix=did_you_mean(text, folders)))

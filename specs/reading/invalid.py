@@ -141,7 +141,25 @@ def _expected(words: str, fix: str = "") -> Callable[[_Spot, _Error], _Said]:
     return lambda spot, error: (f"{spot.shown()} is not {words}", "", fix)
 
 
+def _number(spot: _Spot, error: _Error) -> _Said:
+    text = spot.node.value
+    quoted = isinstance(text, str) and text.isdecimal() and text.isascii()
+    return f"{spot.shown()} is not a whole number", "", "take the quotes away" if quoted else ""
+
+
+_YES_OR_NO = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+
+
+def _switch(spot: _Spot, error: _Error) -> _Said:
+    word = str(spot.node.value).lower()
+    if word in ("true", "false"):
+        return f"{spot.shown()} is text here", "", "take the quotes away"
+    return f"{spot.shown()} is not true or false", "", f"write `{_YES_OR_NO[word]}`" if word in _YES_OR_NO else ""
+
+
 def _text(spot: _Spot, error: _Error) -> _Said:
+    if spot.node.value is None:
+        return "nothing is written here", "", "write a text, or take it away"
     return f"{spot.shown()} is not text", "", "quote it" if not isinstance(spot.node.value, dict | list) else ""
 
 
@@ -164,8 +182,8 @@ _WORDS: Mapping[str, Callable[[_Spot, _Error], _Said]] = {
     "value_error": _bad_value,
     "literal_error": _choice,
     "string_type": _text,
-    "int_type": _expected("a whole number"),
-    "bool_type": _expected("true or false"),
+    "int_type": _number,
+    "bool_type": _switch,
     "model_type": _expected("a mapping", "write its fields below it, indented"),
     "mapping_type": _expected("a mapping", "write `key: value` lines below it"),
     "dict_type": _expected("a mapping", "write `key: value` lines below it"),

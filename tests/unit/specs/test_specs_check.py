@@ -30,6 +30,8 @@ def network(spec: str, name: str = "office") -> str:
         ("{disks: [{name: a, size: 1GiB, storageDomain: nfs}]}", "disks[a].storageDomain: there is no sd/nfs"),
         ("{cdroms: [{name: a, image: x-iso}]}", "cdroms[a].image: there is no image/x-iso"),
         ("{memory: 1MiB}", "memory: 1MiB is too little to boot"),
+        ("{memory: 900PiB}", "memory: 900PiB of memory, a guest addresses at most 4PiB"),
+        ("{cpu: {sockets: 4096, cores: 4096}}", "cpu: 16777216 vCPUs are more than 4096"),
         ("{memory: 4194305B}", "libvirt counts memory in KiB"),
         ("{memory: 2GiB, memoryMax: 1GiB}", "memoryMax: 1GiB is less than `memory` (2GiB)"),
         ("{cpu: {count: 4, max: 2}}", "cpu.count: 4 vCPUs cannot be online, there are at most 2"),

@@ -93,6 +93,10 @@ def test_an_object_with_a_fault_is_still_known_by_name(faults: Faults) -> None:
         ("apiVersion: v1\nkind: Pod", "unknown apiVersion `v1`"),
         ("apiVersion: gitvirt/v1", "`kind` is missing"),
         ("apiVersion: gitvirt/v1\nkind: [Host]", "unknown kind of this form"),
+        ("apiVersion: gitvirt/v1\nkind: vm", "unknown kind `vm`; did you mean `VirtualMachine`?"),
+        ("apiVersion: gitvirt/v1\nkind: Hst", "did you mean `Host`?"),
+        ("apiVersion: gitvirt/v1\nkind: Host\nmetadata: {name: }", "metadata.name: the name is missing"),
+        ("apiVersion: gitvirt/v1\nkind: Host\nmetadata: {name: a, notes: x}", "known are name, labels, renamedFrom"),
         ("apiVersion: gitvirt/v1\nkind: Host\nspec: {}", "metadata: `metadata` with a name is missing"),
         ("apiVersion: gitvirt/v1\nkind: Host\nmetadata: {labels: {}}", "metadata.name: the name is missing"),
         ("apiVersion: gitvirt/v1\nkind: Host\nmetadata: {name: 1234}", "`1234` is not a name; quote it"),
@@ -109,7 +113,7 @@ def test_an_object_with_a_fault_is_still_known_by_name(faults: Faults) -> None:
         ("apiVersion: gitvirt/v1\nkind: Repository\nmetadata: {name: b}\nspec: {id: x}", "a second Repository"),
         (VM + "---\n" + VM, "vm/web is declared twice, first in more.yaml:3:12"),
     ],
-    ids=range(21),
+    ids=range(25),
 )
 def test_a_document_that_is_wrong_says_what_to_write(text: str, said: str, faults: Faults) -> None:
     assert any(said in each for each in faults(text)), faults(text)
@@ -151,6 +155,17 @@ def test_a_tree_without_root_file_says_how_to_begin(tmp_path: Path) -> None:
         load(Folder(tmp_path), "prod")
 
 
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [("gitvirt.yml", "rename gitvirt.yml to gitvirt.yaml"), ("prod/gitvirt.yaml", "name the folder that has it: prod")],
+)
+def test_a_root_file_that_is_elsewhere_is_named(tmp_path: Path, file: str, said: str) -> None:
+    (tmp_path / "prod").mkdir()
+    (tmp_path / file).write_text(BASE)
+    with pytest.raises(LoadFailed, match=said):
+        load(Folder(tmp_path))
+
+
 def including(*folders: str) -> str:
     return BASE.replace(f"id: {ID}", f"id: {ID}, include: [{', '.join(folders)}]")
 
@@ -186,12 +201,15 @@ def test_one_file_can_be_included_and_a_file_is_read_once(read: Read) -> None:
         ("/etc", "leads out of texts"),
         ("bsae", "there is no folder `bsae`; did you mean `base`?"),
         ("stage", "`stage` is another repository"),
+        ("notes.txt", "`notes.txt` is no YAML file; name a folder, or a file that ends in .yaml"),
+        ("link", "`link` is a link; name what it leads to"),
         ("'..\\..'", "leads out of texts"),
     ],
 )
 def test_an_include_that_leads_nowhere_good_is_refused(folder: str, said: str, faults: Faults) -> None:
-    files = {"base/a.yaml": VM, "stage/gitvirt.yaml": BASE}
-    assert any(said in each and each.startswith("gitvirt.yaml:4:") for each in faults(files, base=including(folder)))
+    files = {"base/a.yaml": VM, "stage/gitvirt.yaml": BASE, "notes.txt": VM}
+    found = faults(files, base=including(folder), links={"link": "base"})
+    assert any(said in each and each.startswith("gitvirt.yaml:4:") for each in found)
 
 
 @pytest.mark.parametrize("include", ["5", "[5]", "{a: b}", "[[a]]"])
@@ -215,6 +233,21 @@ def test_a_link_that_leads_elsewhere_is_refused(target: str, faults: Faults) -> 
 def test_a_link_out_that_is_no_yaml_is_a_warning(faults: Faults) -> None:
     (only,) = faults({}, links={"result": "/nix/store/x"})
     assert only.startswith("result: warning: a link to `/nix/store/x`")
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\x1b[2J", "a\udcff", "a\x85b"])
+def test_a_file_whose_name_cannot_be_shown_is_refused(name: str, faults: Faults) -> None:
+    (only,) = faults({f"{name}.yaml": VM, "folder/ü ñ.yaml": VM})
+    assert only.isprintable()
+    assert "a file with such a name is not read" in only
+
+
+def test_nothing_that_is_written_can_steer_the_terminal(faults: Faults) -> None:
+    spec = r'{"\e[31mred": 1, "\u00a0\u00a0cpu": 1, state: "\e]0;x\a", memory: "1\r\n2"}'
+    found = faults({"a.yaml": document("VirtualMachine", "web", spec)})
+    assert len(found) == 4
+    assert all(each.isprintable() for each in found)
+    assert r"\xa0\xa0cpu: unknown field" in found[1]
 
 
 def test_a_huge_file_is_refused_without_reading_it(faults: Faults) -> None:

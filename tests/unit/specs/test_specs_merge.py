@@ -164,8 +164,10 @@ def test_a_fault_in_a_default_is_told_once_for_all_objects(faults: Faults) -> No
         ("{disks: [{size: 1GiB}]}", "disks[0]: this entry has no name"),
         ("{disks: [root]}", "disks[0]: this entry has no name"),
         ("{nics: [lan, lan]}", "nics: `lan` is in this list twice"),
-        ("{nics: [{name: 5}]}", "nics[0]: this entry has no name"),
-        ("{nics: [null]}", "nics[0]: this entry has no name"),
+        ("{nics: [{name: 5}]}", "more.yaml:4:16 nics[0].name: `5` is not text; quote it"),
+        ("{nics: [{name: [a]}]}", "nics[0].name: this is not text"),
+        ("{nics: [{name: null}]}", "nics[0]: this entry has no name"),
+        ("{nics: [null]}", "nics[0]: this entry is empty; take it away"),
         ("{nics: [[lan]]}", "nics[0]: this entry has no name"),
         ("{nics: 5}", "nics: `5` is not a list"),
         ("{nics: ['a b']}", "nics[a b].name: `a b` is not a name"),
@@ -174,7 +176,7 @@ def test_a_fault_in_a_default_is_told_once_for_all_objects(faults: Faults) -> No
         ("{cpu: [2]}", "cpu: this is not a mapping"),
         ("{disks: {root: {size: 1GiB, sise: 2}}}", "disks[root].sise: unknown field; did you mean `size`?"),
     ],
-    ids=range(12),
+    ids=range(14),
 )
 def test_lists_of_another_form_are_findings(spec: str, said: str, vm_faults: Callable[[str], list[str]]) -> None:
     found = vm_faults(spec)
