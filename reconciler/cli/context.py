@@ -33,13 +33,11 @@ class Output(StrEnum):
     name = "name"
 
 
-RepoArgument = Annotated[
-    Path | None,
-    typer.Argument(metavar="REPO", help="Folder with gitvirt.yaml; here or above by default.", show_default=False),
-]
+_WHERE = "Folder with gitvirt.yaml; here or above by default."
+RepoArgument = Annotated[Path | None, typer.Argument(metavar="REPO", help=_WHERE, show_default=False)]
 RepoOption = Annotated[
     Path | None,
-    typer.Option("--repo", metavar="DIR", envvar="GITVIRT_REPO", help="Folder with gitvirt.yaml; here or above by default.", show_default=False),
+    typer.Option("--repo", metavar="DIR", envvar="GITVIRT_REPO", help=_WHERE, show_default=False),
 ]
 OutputOption = Annotated[Output, typer.Option("-o", "--output", help="What to print.")]
 YesOption = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")]
