@@ -96,6 +96,10 @@ class Connections:
         """See `Lease.call`; on the connection of the innermost `with` of this thread."""
         return self._current().call(operation, function, *args, deadline=deadline)
 
+    def version(self, operation: str) -> int:
+        """See `Lease.version`."""
+        return self._current().version(operation)
+
     def gather(
         self, operation: str, function: Callable[[Item], T], items: Sequence[Item], deadline: float | None = None
     ) -> list[T | DriverError]:

@@ -60,6 +60,12 @@ class Lease:
                 raise
             raise self._late(operation, limit) from None
 
+    def version(self, operation: str) -> int:
+        """The libvirt daemon's version, as libvirt counts (9.0.0 is 9000000); asked once on a connection."""
+        if not self._link.version:
+            self._link.version = self.call(operation, self.connection.getLibVersion)
+        return self._link.version
+
     def gather(
         self, operation: str, function: Callable[[Item], T], items: Sequence[Item], deadline: float | None = None
     ) -> list[T | DriverError]:

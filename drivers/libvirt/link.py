@@ -32,6 +32,7 @@ class Link:
 
     def __init__(self, connection: libvirt.virConnect, lost: Callable[[], None] | None) -> None:
         self.connection = connection
+        self.version = 0  # the daemon's, once somebody asked; a daemon that is replaced ends the connection
         self.leases = 0
         self.retired = False
         self.reason = ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -18,12 +18,13 @@ import libvirt
 from drivers import errors
 from drivers import mark as marks
 from drivers.base import Edit, NewVm, Refusal, VmEdit
+from drivers.libvirt import domain_calls
 from drivers.libvirt.connect import Connections
 from drivers.libvirt.domain import live, patches, reading, schema
 from drivers.libvirt.domain.aspect import NotNow
 from drivers.libvirt.domain.definition import Context, build, change
 from drivers.libvirt.domain.draft import Names
-from drivers.libvirt.domain.marks import PREFIX, UNDO_NAMESPACE, UNDO_PREFIX, UNDO_TAG, element, get
+from drivers.libvirt.domain.marks import parsed
 from drivers.libvirt.domain.tree import (
     CannotWrite,
     Element,
@@ -38,11 +39,6 @@ from drivers.libvirt.running import RunningVm
 from drivers.mark import Mark
 from specs.structs import Struct
 
-_NEXT_BOOT = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE
-_CONFIG = libvirt.VIR_DOMAIN_AFFECT_CONFIG
-_LIVE = libvirt.VIR_DOMAIN_AFFECT_LIVE
-_ELEMENT = libvirt.VIR_DOMAIN_METADATA_ELEMENT
-
 UNDEFINE_SINCE = (
     ("VIR_DOMAIN_UNDEFINE_MANAGED_SAVE", 1, 0),
     ("VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA", 2, 0),
@@ -53,17 +49,18 @@ UNDEFINE_SINCE = (
 """Flag, its number, and the daemon's version that knows it; an older one refuses the whole call."""
 
 
-class _Found(Struct):
-    """A domain and its definition as read right before the change."""
+class _Marked(Struct):
+    """A domain and its mark as read right before the change."""
 
     domain: libvirt.virDomain
-    config: Element
     mark: Mark | None
     running: bool
 
-    @property
-    def name(self) -> str:
-        return self.config.findtext("name") or ""
+
+class _Found(_Marked):
+    """The same with its definition."""
+
+    config: Element
 
 
 class Vms:
@@ -77,21 +74,21 @@ class Vms:
         """See drivers.base.Vms. Satisfied if exactly this domain, with this mark, is there already."""
         operation = f"define vm/{new.name}"
         with self._changing(new.uuid, operation) as conn:
-            version, namesakes = self._call(operation, _before_defining, conn, new)
-            if self._taken(namesakes, new, operation):
-                return
             with self._writing(operation):
-                xml = build(new, version)
-            domain = self._define(conn, xml, operation, patched=bool(new.xml))
+                xml = build(new, self._connections.version(operation))
+            taken, domain, seen = self._call(operation, domain_calls.define_new, conn, new, xml)
+            if taken:
+                self._same(taken, seen, new, operation)
+                return
             edits = tuple(Edit(path=path, after=value) for path, value in new.fields.items())
-            found = self._again(domain, operation)
+            found = self._found(domain, seen, operation)
             self._prove(found, VmEdit(uuid=new.uuid, expects=None, mark=new.mark, config=edits, xml=new.xml))
 
     def check(self, request: NewVm | VmEdit) -> str:
         """See drivers.base.Vms."""
         operation = f"check vm/{request.uuid}"
         with self._changing(request.uuid, operation) as conn:
-            version = self._call(operation, conn.getLibVersion)
+            version = self._connections.version(operation)
             try:
                 if isinstance(request, NewVm):
                     xml = build(request, version)
@@ -118,7 +115,7 @@ class Vms:
         operation = f"edit vm/{edit.uuid}"
         with self._changing(edit.uuid, operation) as conn:
             found = self._find(conn, edit.uuid, operation)
-            operation = f"edit vm/{found.name}"
+            operation = f"edit vm/{found.domain.name()}"
             self._check(found, edit.expects, edit.mark, operation)
             devices = {**(found.mark.devices if found.mark else {}), **edit.mark.devices}
             running = RunningVm(self._connections, found.domain, operation, found.config, devices)
@@ -128,7 +125,7 @@ class Vms:
             context = Context(devices=devices, live=running.live() if found.running else None)
             with self._writing(operation):
                 written = change(found.config, edit, context)
-            self._define(conn, write(found.config), operation, patched=bool(edit.xml))
+            self._call(operation, domain_calls.define, conn, write(found.config), edit)
             if found.running:
                 self._mark_live(found, written, operation)
             self._prove(self._again(found.domain, operation), edit)
@@ -138,29 +135,26 @@ class Vms:
         """See drivers.base.Vms."""
         operation = f"mark vm/{uuid}"
         with self._changing(uuid, operation) as conn:
-            found = self._find(conn, uuid, operation)
-            operation = f"mark vm/{found.name}"
+            found = self._marked(conn, uuid, operation)
+            operation = f"mark vm/{found.domain.name()}"
             self._check(found, expects, mark, operation)
-            flags = _CONFIG | (_LIVE if found.running else 0)
-            self._set_metadata(found, mark, flags, operation)
-            if mark is None and get(found.config, UNDO_TAG):
-                args = (_ELEMENT, None, UNDO_PREFIX, UNDO_NAMESPACE, _CONFIG)
-                self._call(operation, found.domain.setMetadata, *args)
-            if self._again(found.domain, operation).mark != mark:
+            flags = domain_calls.CONFIG | (domain_calls.LIVE if found.running else 0)
+            seen = self._call(operation, domain_calls.write_mark, found.domain, mark, flags)
+            if self._mark(seen, operation) != mark:
                 raise errors.Refused(self._host, operation, "the mark cannot be read back")
 
     def rename(self, uuid: str, expects: int, name: str, mark: Mark) -> None:
         """See drivers.base.Vms."""
         operation = f"rename vm/{uuid}"
         with self._changing(uuid, operation) as conn:
-            found = self._find(conn, uuid, operation)
-            operation = f"rename vm/{found.name}"
+            found = self._marked(conn, uuid, operation)
+            operation = f"rename vm/{found.domain.name()}"
             self._check(found, expects, mark, operation)
-            if found.name != name:
+            if found.domain.name() != name:
                 if found.running:
                     raise errors.Conflict(self._host, operation, "it runs; libvirt renames only a stopped VM")
                 self._call(operation, found.domain.rename, name, 0)
-            self._set_metadata(found, mark, _CONFIG, operation)
+            self._call(operation, domain_calls.write_mark, found.domain, mark, domain_calls.CONFIG)
 
     def autostart(self, uuid: str, on: bool) -> None:
         """See drivers.base.Vms."""
@@ -177,17 +171,17 @@ class Vms:
         operation = f"undefine vm/{uuid}"
         with self._changing(uuid, operation) as conn:
             try:
-                found = self._find(conn, uuid, operation)
+                found = self._marked(conn, uuid, operation)
             except errors.Missing:
                 return
-            operation = f"undefine vm/{found.name}"
+            operation = f"undefine vm/{found.domain.name()}"
             self._check(found, expects, None, operation)
             if found.running:
                 raise errors.Conflict(self._host, operation, "it runs; stop it first")
-            self._call(operation, found.domain.undefineFlags, self._undefine_flags(conn, operation))
+            self._call(operation, found.domain.undefineFlags, self._undefine_flags(operation))
 
-    def _undefine_flags(self, conn: libvirt.virConnect, operation: str) -> int:
-        version = self._call(operation, conn.getLibVersion)
+    def _undefine_flags(self, operation: str) -> int:
+        version = self._connections.version(operation)
         return sum(number for _, number, since in UNDEFINE_SINCE if version >= since)
 
     @contextmanager
@@ -207,23 +201,33 @@ class Vms:
             raise errors.Refused(self._host, operation, str(problem)) from None
 
     def _find(self, conn: libvirt.virConnect, uuid: str, operation: str) -> _Found:
-        domain, xml = self._call(operation, _fetch, conn, uuid)
+        domain, xml = self._call(operation, domain_calls.fetch, conn, uuid)
         if xml is None:
             raise errors.Conflict(self._host, operation, "it is transient: it has no definition to change")
         return self._found(domain, xml, operation)
 
     def _again(self, domain: libvirt.virDomain, operation: str) -> _Found:
         """The same domain after the change, for the proof."""
-        return self._found(domain, self._call(operation, domain.XMLDesc, _NEXT_BOOT), operation)
+        return self._found(domain, self._call(operation, domain.XMLDesc, domain_calls.NEXT_BOOT), operation)
 
     def _found(self, domain: libvirt.virDomain, xml: str, operation: str) -> _Found:
         config = parse_to_edit(xml)
-        mark, damaged = reading.mark_of(config)
-        if damaged:
-            raise errors.Conflict(self._host, operation, "its mark cannot be understood by this version of gitvirt")
-        return _Found(domain, config, mark, running=domain.ID() != -1)
+        mark = self._understood(*reading.mark_of(config), operation)
+        return _Found(domain, mark, domain.ID() != -1, config)
 
-    def _check(self, found: _Found, expects: int | None, mark: Mark | None, operation: str) -> None:
+    def _marked(self, conn: libvirt.virConnect, uuid: str, operation: str) -> _Marked:
+        domain, xml = self._call(operation, domain_calls.fetch_mark, conn, uuid)
+        return _Marked(domain, self._mark(xml, operation), domain.ID() != -1)
+
+    def _mark(self, xml: str | None, operation: str) -> Mark | None:
+        return self._understood(*parsed(xml), operation) if xml is not None else None
+
+    def _understood(self, mark: Mark | None, damaged: bool, operation: str) -> Mark | None:
+        if damaged:
+            self._conflict(operation, "its mark cannot be understood by this version of gitvirt")
+        return mark
+
+    def _check(self, found: _Marked, expects: int | None, mark: Mark | None, operation: str) -> None:
         """The precondition of every change: the mark on the host is the one that was planned with."""
         seen = found.mark
         if expects is None:
@@ -236,21 +240,18 @@ class Vms:
             self._conflict(operation, f"its mark has generation {seen.generation}, not {expects}: it was changed since")
         if mark is not None and seen.repository != mark.repository:
             self._conflict(operation, f"it belongs to another repository ({seen.repository})")
-        if seen.uuid != found.config.findtext("uuid"):
+        if seen.uuid != found.domain.UUIDString():
             self._conflict(operation, "its mark is a copy of another VM's")
 
     def _conflict(self, operation: str, detail: str) -> NoReturn:
         raise errors.Conflict(self._host, operation, detail)
 
-    def _taken(self, namesakes: Sequence[tuple[str, str]], new: NewVm, operation: str) -> bool:
-        """Whether the very domain exists; Conflict if another one has its name or uuid."""
-        for what, xml in namesakes:
-            config = parse_to_edit(xml)
-            same = config.findtext("uuid") == new.uuid and config.findtext("name") == new.name
-            if same and reading.mark_of(config)[0] == marks.loads(marks.dumps(new.mark)):
-                return True
-            self._conflict(operation, f"another VM has this {what}: {config.findtext('name')}")
-        return False
+    def _same(self, taken: str, xml: str, new: NewVm, operation: str) -> None:
+        """Conflict unless the domain that has the uuid or name already is the very one that was to be defined."""
+        config = parse_to_edit(xml)
+        same = config.findtext("uuid") == new.uuid and config.findtext("name") == new.name
+        if not same or reading.mark_of(config)[0] != marks.loads(marks.dumps(new.mark)):
+            self._conflict(operation, f"another VM has this {taken}: {config.findtext('name')}")
 
     def _live_edits(self, running: RunningVm, edit: VmEdit, devices: Any) -> Iterator[Refusal]:
         for each in edit.live:
@@ -265,32 +266,16 @@ class Vms:
                     raise
                 yield Refusal(path=each.path, reason=without_passwords(problem.detail))
 
-    def _define(self, conn: libvirt.virConnect, xml: str, operation: str, *, patched: bool) -> libvirt.virDomain:
-        """Checked against libvirt's schema only with somebody's patches in it: that takes 7 of 10 ms.
-
-        What we wrote ourselves is proved by reading it back.
-        """
-        flags = libvirt.VIR_DOMAIN_DEFINE_VALIDATE if patched else 0
-        return self._call(operation, conn.defineXMLFlags, xml, flags)
-
-    def _set_metadata(self, found: _Found, mark: Mark | None, flags: int, operation: str) -> None:
-        xml = element(mark) if mark is not None else None
-        try:
-            self._call(operation, found.domain.setMetadata, _ELEMENT, xml, PREFIX, marks.NAMESPACE, flags)
-        except errors.Missing as missing:
-            if mark is not None or not is_code(missing, "NO_DOMAIN_METADATA"):
-                raise  # removing a mark that is not there is fine
-
     def _mark_live(self, found: _Found, mark: Mark, operation: str) -> None:
         try:
-            self._set_metadata(found, mark, _LIVE, operation)
+            self._call(operation, domain_calls.write_mark, found.domain, mark, domain_calls.LIVE)
         except errors.Conflict:
             if self._call(operation, found.domain.isActive):
                 raise  # else it stopped meanwhile, and the definition has the mark
 
     def _prove(self, found: _Found, edit: VmEdit) -> None:
         """Reads back: the mark, every field of the definition, the patches."""
-        operation = f"verify vm/{found.name}"
+        operation = f"verify vm/{found.domain.name()}"
         if found.mark is None or found.mark.generation != edit.mark.generation:
             raise errors.Refused(self._host, operation, "the mark cannot be read back")
         names = Names(found.mark.devices)
@@ -304,24 +289,6 @@ class Vms:
 
     def _call(self, operation: str, function: Callable[..., Any], *args: Any) -> Any:
         return self._connections.call(operation, function, *args)
-
-
-def _fetch(conn: libvirt.virConnect, uuid: str) -> tuple[libvirt.virDomain, str | None]:
-    """A domain, with its id as of now, and its next boot's definition, None if it has none; one turn on a thread."""
-    domain = conn.lookupByUUIDString(uuid)
-    return domain, domain.XMLDesc(_NEXT_BOOT) if domain.isPersistent() else None
-
-
-def _before_defining(conn: libvirt.virConnect, new: NewVm) -> tuple[int, list[tuple[str, str]]]:
-    """The daemon's version, and ("uuid" or "name", definition) of the domains that have these already."""
-    found: list[tuple[str, str]] = []
-    for what, lookup, value in (("uuid", conn.lookupByUUIDString, new.uuid), ("name", conn.lookupByName, new.name)):
-        try:
-            found.append((what, lookup(value).XMLDesc(_NEXT_BOOT)))
-        except libvirt.libvirtError as error:
-            if not is_code(error, "NO_DOMAIN"):
-                raise
-    return conn.getLibVersion(), found
 
 
 def _waits(problem: errors.DriverError) -> bool:

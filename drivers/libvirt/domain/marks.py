@@ -13,7 +13,7 @@ import re
 from lxml import etree
 
 from drivers import mark as marks
-from drivers.libvirt.domain.tree import Element, drop, first
+from drivers.libvirt.domain.tree import Element, drop, first, fragment
 from drivers.mark import Mark
 
 PREFIX = "gitvirt"
@@ -51,6 +51,12 @@ def read(metadata: Element) -> tuple[Mark | None, bool]:
     if found is None:
         return None, False
     mark = marks.loads(found.text or "")
+    return mark, mark is None
+
+
+def parsed(xml: str) -> tuple[Mark | None, bool]:
+    """The same of the element alone, as virDomainGetMetadata gives it."""
+    mark = marks.loads(fragment(xml).text or "")
     return mark, mark is None
 
 

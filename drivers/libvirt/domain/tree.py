@@ -54,6 +54,14 @@ def parse_to_edit(xml: str) -> Element:
     return _parse(xml, _EDITING)
 
 
+def fragment(xml: str) -> Element:
+    """One element out of a domain's XML, for reading. Raises NotReadable."""
+    try:
+        return etree.fromstring(xml, _READING)
+    except (etree.XMLSyntaxError, ValueError) as problem:
+        raise NotReadable(f"a part of the domain's XML cannot be parsed: {problem}") from None
+
+
 def _parse(xml: str, parser: etree.XMLParser) -> Element:
     if "<!DOCTYPE" in xml[: max(xml.find("<domain"), 0)]:
         raise NotReadable("the domain's XML has a DTD")
@@ -121,7 +129,7 @@ def ensure(parent: Element, path: str) -> Element:
     """The element at `a/b/c` below the parent; what is missing of it is appended."""
     current = parent
     for tag in path.split("/"):
-        found = current.find(tag)
+        found = first(current, tag)
         current = found if found is not None else etree.SubElement(current, tag)
     return current
 
@@ -164,7 +172,9 @@ def put_text(parent: Element, tag: str, value: object) -> None:
 
 def new(tag: str, **attributes: str) -> Element:
     """A fresh element."""
-    return etree.Element(tag, {name: legal(value, name) for name, value in attributes.items()})
+    for name, value in attributes.items():
+        legal(value, name)
+    return etree.Element(tag, attributes)
 
 
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
