@@ -200,6 +200,18 @@ def test_what_is_held_is_logged_when_that_begins_and_again_only_after_it_ended(s
     assert told() == ["vm/b NoHost"]
 
 
+def test_a_daemon_at_work_does_not_become_another_repositorys(site: Site, daemon: Daemon) -> None:
+    """All that is ours would be a stranger's, and be made a second time."""
+    site.vms(machine("a"))
+    taken = commit(site)
+    assert passes(daemon) == ""
+    root = site.repository / "gitvirt.yaml"
+    root.write_text(root.read_text().replace("6f1d2f0e", "7f1d2f0e"))
+    commit(site)
+    assert passes(daemon) == ""
+    assert (daemon.last.revision, daemon.last.done) == (taken, 0)
+
+
 def test_a_daemon_that_is_started_for_another_repository_takes_it(site: Site, daemon: Daemon) -> None:
     passes(daemon)
     root = site.repository / "gitvirt.yaml"

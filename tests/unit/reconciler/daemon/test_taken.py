@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.daemon.follow import GitBranch
-from reconciler.daemon.taken import Taken, first
+from reconciler.daemon.follow import GitBranch, PlainFolder
+from reconciler.daemon.taken import Taken, first, lost
+from specs.catalog import Catalog
 from specs.errors import LoadFailed
 
 ROOT = """apiVersion: gitvirt/v1
@@ -61,3 +62,26 @@ def test_an_error_if_neither_can_be_had(folder: Path, taken: Taken, kept: str) -
         taken.note(kept)
     with pytest.raises(LoadFailed, match="colour"):
         first(GitBranch(folder, None), taken)
+
+
+OBJECTS = {
+    "Host": "spec: {{uri: 'qemu+tls://{name}/system'}}",
+    "StorageDomain": "spec: {{type: local, path: /srv/{name}}}",
+    "VirtualMachine": "spec: {{cpu: 1, memory: 1GiB}}",
+}
+
+
+@pytest.mark.parametrize("kind", OBJECTS)
+@pytest.mark.parametrize(("before", "after", "mistaken"), [(2, 0, True), (2, 1, False), (1, 0, False)])
+def test_to_lose_all_of_several_is_a_mistake_until_only_one_is_left(
+    folder: Path, kind: str, before: int, after: int, mistaken: bool
+) -> None:
+    def catalog(count: int) -> Catalog:
+        texts = (f"---\napiVersion: gitvirt/v1\nkind: {kind}\nmetadata: {{name: o{each}}}\n" for each in range(count))
+        objects = "".join(f"{text}{OBJECTS[kind].format(name=each)}\n" for each, text in enumerate(texts))
+        (folder / "gitvirt.yaml").write_text(ROOT + objects)
+        return PlainFolder(folder).load("")[0]
+
+    told = lost(catalog(before), catalog(after))
+    assert (f"no {kind} any more, where there were {before}" in told) is mistaken
+    assert bool(told) is mistaken

@@ -49,6 +49,17 @@ def test_the_last_resort_comes_once_when_the_last_rung_had_its_chance(resort: st
     assert climb(looks, ladder=LADDER, last_resort=resort, last_downtime=5000)[:2] == found
 
 
+def test_the_last_resort_waits_for_the_last_rung() -> None:
+    looks = [(iteration, 90 - iteration) for iteration in range(1, 9)]
+    assert climb(looks, ladder=((0, 100), (9, 300)), last_resort="postcopy") == [("downtime", 100)]
+
+
+def test_a_standstill_ends_it_also_after_the_guest_may_stand_still_for_long() -> None:
+    looks = [(4, 50), (5, 49), (6, 48), *[(7, 48)] * 4]
+    found = climb(looks, ladder=LADDER, last_resort="suspend", last_downtime=5000, timeout=3)
+    assert found[:3] == [("downtime", 300), ("downtime", 5000), ("abort", 0)]
+
+
 def test_without_a_ladder_only_a_standstill_ends_it() -> None:
     assert climb([(each + 1, 50) for each in range(STALLED)]) == []
     assert climb([(each + 1, 50) for each in range(STALLED + 1)]) == [("abort", 0)]
