@@ -10,7 +10,7 @@ from drivers.errors import Conflict
 from drivers.mark import Mark
 from reconciler.diff.devices import SEED_DRIVE, image_path
 from reconciler.diff.pools import present
-from reconciler.operations.overrides import current, put, refuse_saved, until
+from reconciler.operations.overrides import current, endless, put, refuse_saved, until
 from reconciler.operations.scene import Declined, Scene, Target, locate
 from specs.errors import did_you_mean
 from specs.fields import Scalar, entries, entry
@@ -118,7 +118,7 @@ def _declared(target: Target, drive: str) -> str | None:
 def _told(target: Target, scene: Scene, drive: str, image: str) -> str:
     declared = _declared(target, drive)
     if declared is None or declared == image:
-        return ""
+        return endless(scene.by)
     says = f"Git says {declared}" if declared else "Git says empty"
     end = until(scene.by.until) if scene.by.until else "until Git names another image"
     return f" (stays {end}; {says})"

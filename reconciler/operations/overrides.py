@@ -82,15 +82,17 @@ def kept(target: Target, scene: Scene, value: str) -> Iterator[None]:
 
 def told(target: Target, by: By, value: str, undo: str) -> str:
     """In brackets behind the outcome: what will become of it."""
-    if target.wanted is None:
-        return "(no longer declared)"
-    if target.declared_power == "manual":
-        return "(state: manual)"
     if power(target, by, value) is None:
-        return "(as Git says)"
+        says = {"": "no longer declared", "manual": "state: manual"}.get(target.declared_power, "as Git says")
+        return f"({says}{endless(by)})"
     words = {"stopped": "kept off", "running": "kept on"}.get(value, f"stays {value}")
     end = until(by.until) if by.until else f"until `gitvirt {undo} {target.ref.name}`"
     return f"({words} {end}; Git says {target.declared_power})"
+
+
+def endless(by: By) -> str:
+    """What to know of `--for` where Git has no other word that could count afterwards."""
+    return "; --for has nothing to end" if by.until else ""
 
 
 def until(seconds: int) -> str:

@@ -92,6 +92,8 @@ def test_a_medium_stays_when_something_else_changes_meanwhile(site: Site, alice:
 def test_a_drive_without_a_declared_medium_takes_any(site: Site, alice: Operator) -> None:
     with_drive(site, "{name: cd}")
     assert alice.done(media.insert, "vm/web", drive="", image="tools") == "has tools in drive cd on kvm1"
+    text = alice.done(media.insert, "vm/web", lasts=60, drive="", image="tools")
+    assert text == "has tools in drive cd on kvm1; --for has nothing to end"
     assert medium(site) == (path_of(site, "tools"),) * 2
     assert not site.domain("web")[1].mark.overrides
 

@@ -148,6 +148,8 @@ def test_power_of_a_manual_vm_needs_no_record(site: Site, alice: Operator) -> No
 def test_what_is_so_already_is_said_and_recorded(site: Site, alice: Operator) -> None:
     made(site)
     assert alice.done(power.start, "vm/web", how=PLAIN) == "runs already on kvm1 (as Git says)"
+    ended = alice.done(power.start, "vm/web", lasts=60, how=PLAIN)
+    assert ended == "runs already on kvm1 (as Git says; --for has nothing to end)"
     site.world.outside("kvm1").guest_shutdown("web")
     assert alice.done(power.stop, "vm/web", how=PLAIN).startswith("is off already on kvm1 (kept off until")
     assert override(site).author == "alice@desk"
