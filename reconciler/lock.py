@@ -25,6 +25,8 @@ from reconciler.errors import LockedError
 from reconciler.key import private_folder
 from specs.structs import Struct
 
+_LOOK_AGAIN = 0.2  # seconds between two looks whether a lock is free
+
 
 class Holder(Struct, frozen=True, kw_only=True):
     """A process. `started` is its start in clock ticks since boot: with the pid it names a process for good.
@@ -65,28 +67,40 @@ def start_of(pid: int) -> int:
 
 
 @contextlib.contextmanager
-def writer(folder: Path, repository: str, command: str) -> Iterator[None]:
-    """Holds the repository's lock on this machine; LockedError, naming the holder, if another process has it."""
+def writer(folder: Path, repository: str, command: str, patience: float = 0) -> Iterator[None]:
+    """Holds the repository's lock on this machine.
+
+    LockedError, naming the holder, if another process has it, and does not give it up within `patience` seconds.
+    """
     busy = "{} changes this repository's hosts now; wait until it is done, or stop it"
-    with _locked(private_folder(folder) / f"lock-{_safe(repository)}", myself(command), busy):
+    with _locked(private_folder(folder) / f"lock-{_safe(repository)}", myself(command), busy, patience):
         yield
 
 
 @contextlib.contextmanager
-def _locked(path: Path, me: Holder, busy: str) -> Iterator[None]:
+def _locked(path: Path, me: Holder, busy: str, patience: float = 0) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        end = time.monotonic() + patience
+        while not (ours := _taken(descriptor)) and time.monotonic() < end:
+            time.sleep(_LOOK_AGAIN)
+        if not ours:
             holder = _holder(os.pread(descriptor, 4096, 0))
             named = str(holder) if holder is not None and holder.alive else "another gitvirt process"
-            raise LockedError(busy.format(named)) from None
+            raise LockedError(busy.format(named))
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(asdict(me)).encode(), 0)
         yield
     finally:
         os.close(descriptor)  # the file stays: removing it would let two processes lock two files of one name
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

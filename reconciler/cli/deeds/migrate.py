@@ -7,6 +7,7 @@ some are held, 4 some failed, 1 none done or an error.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,8 +29,10 @@ from specs.structs import replace
 
 if TYPE_CHECKING:
     from reconciler.operations.migrate import Asked
+    from reconciler.plan.plan import Plan
     from specs.resource import Ref
 
+_PATIENCE = 60.0  # seconds in which a daemon's pass ends, as a rule
 ToOption = Annotated[
     str, typer.Option("--to", metavar="HOST", help="This host; else the one that placement finds best.")
 ]
@@ -72,6 +75,19 @@ def migrate(
         return _moved(refs, here, asked, yes or not (which.all or which.labels))
 
 
+def _turn(plan: Plan, here: Session) -> AbstractContextManager[None]:
+    """The writer's lock while definitions move: nobody must start one where it leaves, in that very moment.
+
+    Running VMs are guarded by libvirt, one job at a time; they may take hours, in which the daemon has work to do.
+    """
+    from reconciler import lock
+    from reconciler.plan.plan import RelocateVm
+
+    if not any(isinstance(each.call, RelocateVm) for each in plan.steps):
+        return nullcontext()
+    return lock.writer(here.app.settings.state_folder, plan.repository, "migrate", patience=_PATIENCE)
+
+
 def _at_once(refs: tuple[Ref, ...], here: Session, clear: bool) -> Exit:
     from reconciler.operations import migrate as deeds
 
@@ -105,7 +121,7 @@ def _moved(refs: tuple[Ref, ...], here: Session, asked: Asked, yes: bool) -> Exi
         print("Nothing was done.")
         return Exit.ERROR
     progress = Progress(len(looked.plan.steps))
-    with interruptible(here.app):
+    with _turn(looked.plan, here), interruptible(here.app):
         run = here.app.act(looked, progress.tell, progress.moved)
     print("\n".join(summary(run)))
     failed = run.count(Status.FAILED, Status.UNKNOWN, Status.STALE, Status.SKIPPED)

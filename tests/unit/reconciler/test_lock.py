@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,13 @@ def test_a_second_writer_is_refused_and_told_who_the_first_is(start, tmp_path):
         lock.writer(tmp_path, ID, "apply"),
     ):
         pass
+
+
+def test_who_is_patient_gets_the_lock_when_the_first_is_done(start, tmp_path):
+    first = start("writer(FOLDER, 'apply')")
+    threading.Timer(0.1, first.communicate).start()
+    with lock.writer(tmp_path, ID, "migrate", patience=60):
+        assert first.wait(60) == 0  # it had to end first
 
 
 def test_another_repository_is_not_locked(start, tmp_path):
