@@ -18,11 +18,15 @@ from specs.structs import Struct
 
 
 class TreeFile(Struct, frozen=True, kw_only=True):
-    """One file: `path` with forward slashes from the tree's root, `size` in bytes, `link` the target if it is one."""
+    """One file: `path` with forward slashes from the tree's root, `size` in bytes, `link` the target if it is one.
+
+    `submodule`: a folder that is a Git repository of its own, none of whose files is of this tree.
+    """
 
     path: str
     size: int
     link: str | None = None
+    submodule: bool = False
 
 
 class Tree(Protocol):
@@ -43,10 +47,14 @@ class NotAFolder(SpecError):
 
 
 class Folder:
-    """A folder on disk, without hidden files and folders (`.git`, `.gitvirt` …); links are not followed."""
+    """A folder on disk, without hidden files and folders (`.git`, `.gitvirt` …); links are not followed.
 
-    def __init__(self, path: Path | str) -> None:
+    `submodules`: folders that are Git repositories of their own are not entered, as Git does not.
+    """
+
+    def __init__(self, path: Path | str, *, submodules: bool = False) -> None:
         self._root = os.path.realpath(path)
+        self._submodules = submodules
         if not os.path.isdir(self._root):
             raise NotAFolder(f"{path} is not a folder; name the folder that holds gitvirt.yaml")
 
@@ -66,7 +74,10 @@ class Folder:
             if each.is_symlink():
                 yield TreeFile(path=path, size=0, link=_slashes(os.readlink(each.path)))
             elif each.is_dir():
-                yield from self._walk(path)
+                if self._submodules and os.path.lexists(os.path.join(each.path, ".git")):
+                    yield TreeFile(path=path, size=0, submodule=True)
+                else:
+                    yield from self._walk(path)
             elif each.is_file():
                 yield TreeFile(path=path, size=each.stat().st_size)
 

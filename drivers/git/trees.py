@@ -1,7 +1,7 @@
 """The files of a Git repository as specs load them: of a commit, or as they lie in the work tree.
 
 Both keep `specs.tree.Tree`. A commit costs two git processes whatever its size: one lists, one streams the YAML
-files; anything else is fetched when asked for. Nothing is checked out, no filter is run, submodules are left out.
+files; anything else is fetched when asked for. Nothing is checked out, no filter is run, submodules are not entered.
 Made by drivers/git/repository.
 """
 
@@ -25,7 +25,7 @@ YAML = (".yaml", ".yml")
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """One line of `git ls-tree`: mode `120000` is a link."""
+    """One line of `git ls-tree`: mode `120000` is a link, `160000` a submodule."""
 
     name: str
     mode: str
@@ -55,13 +55,15 @@ class CommitTree:
             if entry.mode == "120000":
                 target = os.fsdecode(self._contents.get(entry.blob, b""))
                 yield TreeFile(path=path, size=0, link=target)
+            elif entry.mode == "160000":
+                yield TreeFile(path=path, size=0, submodule=True)
             else:
                 yield TreeFile(path=path, size=entry.size)
 
     def read(self, path: str) -> bytes:
-        """The file's bytes; OSError if there is no such file, it is a link, or larger than `LARGEST_FILE`."""
+        """The file's bytes; OSError if there is no such file, it is no regular one, or larger than `LARGEST_FILE`."""
         entry = self._listed().get(path)
-        if entry is None or entry.mode == "120000":
+        if entry is None or not entry.mode.startswith("100"):
             raise OSError(f"{path} is not a file of {self._label}")
         if entry.size > LARGEST_FILE:
             raise OSError(f"{path} has {entry.size} bytes, more than the {LARGEST_FILE} that are read")
@@ -86,7 +88,7 @@ class CommitTree:
         wanted = [
             each
             for each in self._listed().values()
-            if each.name.endswith(YAML) and each.mode != "120000" and each.size <= LARGEST_FILE
+            if each.name.endswith(YAML) and each.mode.startswith("100") and each.size <= LARGEST_FILE
         ]
         return wanted if sum(each.size for each in wanted) <= LARGEST_AT_ONCE else []
 
@@ -98,10 +100,12 @@ class CommitTree:
 
 
 class WorkTree:
-    """The files as they lie in the work tree, without those that Git ignores."""
+    """The files as they lie in the work tree, without those that Git ignores, and those of submodules: what is declared
+    here must not differ from what the commit declares.
+    """
 
     def __init__(self, root: Path, ignored: Collection[str]) -> None:
-        self._folder = Folder(root)
+        self._folder = Folder(root, submodules=True)
         self._ignored = frozenset(ignored)
 
     @property
@@ -127,9 +131,9 @@ class WorkTree:
 def _entry(line: bytes) -> Entry | None:
     facts, _, name = line.partition(b"\t")
     mode, kind, blob, size = facts.decode().split()
-    if kind != "blob":
+    if kind == "tree":
         return None
-    return Entry(name=os.fsdecode(name), mode=mode, blob=blob, size=int(size))
+    return Entry(name=os.fsdecode(name), mode=mode, blob=blob, size=int(size) if kind == "blob" else 0)
 
 
 def _hidden(path: str) -> bool:

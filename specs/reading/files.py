@@ -106,15 +106,12 @@ def selected(
         if path is None:
             why = "only folders of the same tree can be included"
             findings.append(_wrong(where, f"`{text[:80]}` leads out of {listing.tree.label}", why))
-        elif path in listing.files and path.endswith(_SUFFIXES):
+        elif path in listing.files and path.endswith(_SUFFIXES) and not listing.files[path].submodule:
             chosen[path] = None
         elif listing.has_folder(path):
             chosen.update(dict.fromkeys(_below(listing, path, root, where, findings)))
         elif path in listing.files:
-            link = listing.files[path].link is not None
-            what = f"`{text[:80]}` is {'a link' if link else 'no YAML file'}"
-            fix = "name what it leads to" if link else "name a folder, or a file that ends in .yaml or .yml"
-            findings.append(_wrong(where, what, fix=fix))
+            findings.append(_no_folder(listing.files[path], text, where))
         else:
             folders = {posixpath.relpath(posixpath.dirname(each) or ".", root) for each in listing.files}
             findings.append(_wrong(where, f"there is no folder `{text[:80]}`", fix=did_you_mean(text, folders)))
@@ -129,6 +126,17 @@ def _wrong(where: Location, what: str, why: str = "", fix: str = "") -> Finding:
     return Finding(where=where, path="include", what=what, why=why, fix=fix)
 
 
+def _no_folder(file: TreeFile, text: str, where: Location) -> Finding:
+    if file.submodule:
+        return _wrong(where, f"`{text[:80]}` is a submodule of Git", _UNREAD, "copy its files into this repository")
+    if file.link is not None:
+        return _wrong(where, f"`{text[:80]}` is a link", fix="name what it leads to")
+    return _wrong(where, f"`{text[:80]}` is no YAML file", fix="name a folder, or a file that ends in .yaml or .yml")
+
+
+_UNREAD = "its files are not read"
+
+
 def _below(listing: Listing, folder: str, root: str, where: Location, findings: list[Finding]) -> Iterator[str]:
     """The YAML files below a folder, but not those of another repository that lies in it."""
     prefix = "" if folder == "." else folder + "/"
@@ -141,7 +149,10 @@ def _below(listing: Listing, folder: str, root: str, where: Location, findings: 
     for path, file in listing.files.items():
         if not path.startswith(prefix) or _inside(path, others):
             continue
-        if path.endswith(_SUFFIXES):
+        if file.submodule:
+            what = "a submodule of Git"
+            findings.append(Finding(severity="warning", where=Location(path), path="", what=what, why=_UNREAD))
+        elif path.endswith(_SUFFIXES):
             yield path
         elif file.link is not None and within(posixpath.dirname(path), file.link) is None:
             findings.append(

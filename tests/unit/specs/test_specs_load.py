@@ -287,6 +287,30 @@ def test_a_fault_in_the_yaml_hides_no_other(faults: Faults) -> None:
     ]
 
 
+@pytest.fixture
+def with_submodule(tmp_path: Path) -> Path:
+    (tmp_path / "base" / ".git").mkdir(parents=True)
+    (tmp_path / "base" / "web.yaml").write_text(VM)
+    (tmp_path / "gitvirt.yaml").write_text(BASE)
+    return tmp_path
+
+
+def test_a_submodule_is_not_passed_over_silently(with_submodule: Path) -> None:
+    catalog = load(Folder(with_submodule, submodules=True))
+    assert catalog.of("VirtualMachine") == ()
+    assert "base: warning: a submodule of Git, its files are not read" in [str(each) for each in catalog.warnings]
+
+
+def test_a_submodule_cannot_be_included(with_submodule: Path) -> None:
+    (with_submodule / "gitvirt.yaml").write_text(including("base"))
+    with pytest.raises(LoadFailed, match="`base` is a submodule of Git, its files are not read; copy"):
+        load(Folder(with_submodule, submodules=True))
+
+
+def test_a_folder_without_history_has_the_files_of_the_clones_in_it(with_submodule: Path) -> None:
+    assert len(load(Folder(with_submodule)).of("VirtualMachine")) == 1
+
+
 def test_a_folder_leaves_out_hidden_files_and_never_follows_links(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()

@@ -67,15 +67,23 @@ def test_links_are_reported_and_never_followed(made):
             tree.read("out.yaml")
 
 
-def test_a_submodule_is_not_entered(made, tmp_path):
+def test_a_submodule_is_told_and_not_entered(made, tmp_path):
     inner = tmp_path / "inner"
     inner.mkdir()
-    for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "x"]):
+    (inner / "b.yaml").write_text("b: 1\n")
+    for arguments in (["init", "-q"], ["add", "--all"], ["commit", "-q", "-m", "x"]):
         subprocess.run(["git", *arguments], cwd=inner, check=True)
-    made.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(inner), "modules")
+    made.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(inner), "modules.yaml")
     made.write("a.yaml")
     made.commit()
-    assert paths(open_repository(made.root).tree("HEAD")) == ["a.yaml"]
+    for tree in (open_repository(made.root).tree(), open_repository(made.root).tree("HEAD")):
+        assert list(tree.files()) == [
+            TreeFile(path="a.yaml", size=5),
+            TreeFile(path="modules.yaml", size=0, submodule=True),
+        ]
+        assert tree.read("a.yaml") == b"a: 1\n"
+        with pytest.raises(OSError, match=r"modules\.yaml|directory"):
+            tree.read("modules.yaml")
 
 
 def test_a_huge_file_is_listed_and_not_read(made, monkeypatch):
