@@ -237,6 +237,23 @@ def until(found: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+def test_a_daemon_that_is_stopped_in_the_midst_of_a_pass_begins_no_further_step(site: Site, daemon: Daemon) -> None:
+    calls: list[str] = []
+
+    def stopping(call: Call) -> bool:
+        calls.append(call.method)
+        if call.method == "define":
+            daemon.stop()
+        return False
+
+    site.world.faults.fail(where=stopping)
+    daemon.run()
+    assert "define" in calls
+    assert "start" not in calls
+    passes(begun(site))
+    assert "start" in calls
+
+
 def test_a_commit_during_a_long_pass_is_handled_right_after_it(site: Site, daemon: Daemon) -> None:
     begun_starting, go_on = threading.Event(), threading.Event()
 

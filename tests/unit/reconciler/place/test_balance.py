@@ -157,8 +157,9 @@ def test_without_loads_power_saving_goes_by_memory_where_its_policy_says_so() ->
     assert paper(cluster("power_saving") + HOSTS + vms(3), "kvm1: a, kvm2: b, kvm3: c").settle() == []
 
 
-def test_a_host_with_too_little_memory_left_gives_the_smallest_vm_that_is_enough() -> None:
-    even = cluster("evenly_distributed", "MaxFreeMemoryForOverUtilized: 2GiB")
+@pytest.mark.parametrize("policy", ["evenly_distributed", "power_saving"])
+def test_a_host_with_too_little_memory_left_gives_the_smallest_vm_that_is_enough(policy: str) -> None:
+    even = cluster(policy, "MaxFreeMemoryForOverUtilized: 2GiB")
     sizes = {"a": 4096, "b": 1024, "c": 2048}
     documents = even + HOSTS + "".join(vm(name).replace("64MiB", f"{size}MiB") for name, size in sizes.items())
     site = paper(documents, "kvm1: a b c", memory=8 * GIB)
