@@ -1,6 +1,7 @@
 """A graceful stop: the guest agent, then ACPI, and when the time is over the declared last resort.
 
 Called by dispatch.py and by the operation `gitvirt stop`. Guests miss an ACPI press while they boot, so it is repeated.
+A guest that is paused, or sleeps, has to run on for a moment to hear of it.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from typing import Protocol
 
 from drivers.base import Host, ShutdownMode
 from drivers.errors import Busy, DriverError
+from drivers.seen import Power, SeenVm
+from reconciler.diff.power import PAUSED_BY_HAND
 from reconciler.plan.plan import StopVm
 
 _POLL = 0.5  # seconds between looks
+_MAY_RUN_ON = (*PAUSED_BY_HAND, "ioerror")  # libvirt's reasons; not a move's, nor a panic's
 _ASK_AGAIN = 15.0  # seconds between presses of the power button
 
 
@@ -30,10 +34,11 @@ def stop(call: StopVm, host: Host, pause: Pause) -> tuple[str, ...]:
     end = pause.now() + call.timeout
     asked = float("-inf")
     mode: ShutdownMode = "agent"
-    while not _off(call.uuid, host):
+    while (vm := host.reader.vm(call.uuid)) is not None and vm.running:
         if pause.now() >= end:
             return _last_resort(call, host)
         if pause.now() - asked >= _ASK_AGAIN:
+            _wake(vm, host)
             mode = _ask(call.uuid, host, mode)
             asked = pause.now()
         if pause.wait(_POLL):
@@ -41,9 +46,9 @@ def stop(call: StopVm, host: Host, pause: Pause) -> tuple[str, ...]:
     return ()
 
 
-def _off(uuid: str, host: Host) -> bool:
-    vm = host.reader.vm(uuid)
-    return vm is None or not vm.running
+def _wake(vm: SeenVm, host: Host) -> None:
+    if vm.power is Power.ASLEEP or (vm.power is Power.PAUSED and vm.reason in _MAY_RUN_ON):
+        host.powers.resume(vm.uuid)
 
 
 def _ask(uuid: str, host: Host, mode: ShutdownMode) -> ShutdownMode:

@@ -95,6 +95,13 @@ def test_a_running_vm_is_paused_resumed_reset_and_rebooted(twin: Twin, empty: st
     assert twin.vm(empty).power is Power.RUNNING
 
 
+def test_a_guest_that_is_paused_cannot_be_asked_to_shut_down(twin: Twin, empty: str) -> None:
+    twin.host.powers.pause(empty)
+    with pytest.raises(Conflict, match="not running"):
+        twin.host.powers.shutdown(empty, "acpi")
+    assert twin.vm(empty).power is Power.PAUSED
+
+
 def test_a_guest_that_does_not_answer_is_busy_by_agent_and_ignores_acpi(twin: Twin, empty: str) -> None:
     with pytest.raises(Busy):
         twin.host.powers.shutdown(empty, "agent")

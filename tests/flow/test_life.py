@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from drivers.seen import Power
 from reconciler.diff.change import HeldReason, Verb
 from tests.flow.site import Site, said, vm_yaml
@@ -153,6 +155,20 @@ def test_a_stopped_vm_is_kept_off_and_a_running_one_on(site: Site) -> None:
     site.vms(vm_yaml("web"))
     site.settle()
     assert site.domain("web")[1].power is Power.RUNNING
+
+
+@pytest.mark.parametrize("why", ["user", "ioerror"])
+@pytest.mark.parametrize("documents", [[vm_yaml("web", "state: stopped")], []], ids=["stopped", "deleted"])
+def test_a_paused_guest_runs_on_to_shut_down(site: Site, why: str, documents: list[str]) -> None:
+    site.vms(vm_yaml("web"))
+    site.settle()
+    host, vm = site.domain("web")
+    site.world.host(host).powers.pause(vm.uuid)
+    site.world.hosts[host].domains[vm.uuid].reason = why
+    site.vms(*documents)
+    site.settle()
+    assert site.domain("web")[1].power is Power.STOPPED
+    assert site.domain("web")[1].reason == "shutdown"
 
 
 def test_a_crashed_vm_is_started_and_a_guests_shutdown_is_respected(site: Site) -> None:

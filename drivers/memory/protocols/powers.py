@@ -35,6 +35,8 @@ class MemoryPowers:
         with self._line.vm("shutdown", uuid, "powers") as (_, domain):
             if domain.live is None:
                 return
+            if domain.power in (Power.PAUSED, Power.ASLEEP):
+                raise Said(Conflict, "domain is not running")
             if mode == "agent" and not domain.answers():
                 raise Said(Busy, "Guest agent is not responding: QEMU guest agent is not connected")
             if mode == "agent" or domain.guest.acpi:
