@@ -37,7 +37,7 @@ class Journal:
 
     def __init__(self, state: Path, repository: str, by: str = "", clock: Callable[[], float] = time.time) -> None:
         self.path = state / f"log-{repository}.jsonl"
-        self.by = by or _user()
+        self.by = by or author()
         self._clock = clock
         self._held: frozenset[tuple[str, ...]] = frozenset()
         self._complained = False
@@ -180,11 +180,10 @@ def _plain(value: object) -> str:
     return str(value)
 
 
-def _user() -> str:
-    """Who is at work: the person behind sudo, if there is one."""
-    if person := os.environ.get("SUDO_USER"):
-        return person
+def author() -> str:
+    """Who is at work, `user@machine`: the person behind sudo, if there is one."""
     try:
-        return getpass.getuser()
+        user = os.environ.get("SUDO_USER") or getpass.getuser()
     except (OSError, KeyError):
-        return str(os.getuid())
+        user = str(os.getuid())
+    return f"{user}@{os.uname().nodename.partition('.')[0]}"

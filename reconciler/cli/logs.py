@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import deque
 from datetime import UTC, datetime
@@ -43,10 +44,26 @@ def logs(
     state = load_settings().state_folder
     identity = str(load(repository_at(None, repo)).repository.spec.id)
     tail = _Tail(number, follow, output)
+    seen: set[str] = set()
     for each in journal.read(state, identity, tail.pause):
+        seen.add(str(each.get("ref", "")))
         if matches(each):
             tail.add(each)
+    if tail.empty:
+        _say_nothing(target, seen)
     return Exit.OK
+
+
+def _say_nothing(target: str | None, seen: set[str]) -> None:
+    """Nothing was done to it, or it has another name."""
+    from specs.errors import did_you_mean
+
+    if target is None:
+        print("nothing was noted on this machine", file=sys.stderr)
+        return
+    known = seen if "/" in target else {each.rpartition("/")[2] for each in seen}
+    hint = "" if target in known else did_you_mean(target, known)
+    print(f"nothing was noted of {target} on this machine{hint and '; ' + hint}", file=sys.stderr)
 
 
 class _Tail:
@@ -55,8 +72,10 @@ class _Tail:
     def __init__(self, number: int, follow: bool, output: Output) -> None:
         self.follow, self.output = follow, output
         self._kept: deque[Entry] | None = deque(maxlen=number)
+        self.empty = True
 
     def add(self, entry: Entry) -> None:
+        self.empty = False
         if self._kept is None:
             _print(entry, self.output)
         else:

@@ -5,9 +5,6 @@ Exit codes: 0 all done, 4 some failed, 1 none done or a usage error. Called by t
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -145,6 +142,7 @@ def show(outcome: Outcome) -> None:
 def session(repo: Path | None, reason: str = "", duration: str = "") -> Iterator[Session]:
     """Loads the repository and looks at all hosts once."""
     from reconciler.app import Pause
+    from reconciler.journal import author
     from reconciler.operations.scene import By, Scene
 
     lasts = seconds(duration, "--for") if duration else 0
@@ -170,15 +168,6 @@ def seconds(text: str, option: str) -> int:
     if found <= 0:
         raise UsageError(f"{option} {text}: must be longer than nothing")
     return found
-
-
-def author() -> str:
-    """`user@machine`; behind sudo, the user who called it."""
-    try:
-        user = os.environ.get("SUDO_USER") or getpass.getuser()
-    except (KeyError, OSError):
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname().partition('.')[0]}"
 
 
 def names(refs: Sequence[Ref]) -> str:

@@ -87,7 +87,7 @@ def _say(name: str, entry: dict[str, object] | None, uri: str) -> None:
 
 def _note(name: str, app: App, revision: Revision) -> None:
     """A declared host stays declared, and is down until it answers."""
-    from reconciler.cli.deeds.common import author
+    from reconciler.journal import author
     from reconciler.operations.scene import By
     from reconciler.place.hosts.hoststate import LOST
 

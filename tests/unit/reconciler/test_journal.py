@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +12,7 @@ import pytest
 from reconciler import journal
 from reconciler.apply.outcome import Outcome, Status
 from reconciler.diff.change import Change, HeldReason, Verb
-from reconciler.journal import Journal
+from reconciler.journal import Journal, author
 from reconciler.operations.scene import By
 from reconciler.plan.plan import Plan, StartVm, Step
 from specs.fields import Secret
@@ -48,6 +49,13 @@ def test_a_deed_is_noted_with_who_did_it_and_why(log):
     assert {key: entry[key] for key in ("event", "ref", "what", "by", "reason")} == {
         "event": "deed.failed", "ref": "vm/web", "what": "no host has it", "by": "bob@desk", "reason": "CHG-1",
     }  # fmt: skip
+
+
+def test_steps_are_noted_as_of_the_same_person_as_deeds(tmp_path, monkeypatch):
+    monkeypatch.setenv("SUDO_USER", "alice")
+    mine = Journal(tmp_path / "mine", "id")
+    mine.note("step.done")
+    assert entries(mine)[0]["by"] == author() == f"alice@{os.uname().nodename.partition('.')[0]}"
 
 
 def test_nobody_but_its_owner_reads_it(log):

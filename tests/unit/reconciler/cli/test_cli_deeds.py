@@ -12,10 +12,11 @@ import pytest
 
 from drivers.memory.protocols.console import MemoryConsole
 from reconciler.cli.deeds.cluster import not_up
-from reconciler.cli.deeds.common import Which, author, names
+from reconciler.cli.deeds.common import Which, names
 from reconciler.cli.deeds.console import Session
 from reconciler.cli.selectors import selector
 from reconciler.errors import UsageError
+from reconciler.journal import author
 from specs.resource import Ref
 
 ID = "9a3c2d1e-0000-4000-8000-000000000001"

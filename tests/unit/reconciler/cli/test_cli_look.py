@@ -302,7 +302,6 @@ def noted(lens):
         (["--since", "10m"], ["kvm1", "kvm2"]),
         (["-n", "1"], ["kvm2"]),
         (["-n", "0"], []),
-        (["nobody"], []),
     ],
 )
 def test_logs_are_filtered_by_target_age_and_number(noted, arguments, hosts):
@@ -311,6 +310,19 @@ def test_logs_are_filtered_by_target_age_and_number(noted, arguments, hosts):
     assert [line.split()[2] for line in ran.out.splitlines()] == hosts
     data = noted("logs", *arguments, "-o", "json", look=False).out
     assert [json.loads(line)["host"] for line in data.splitlines()] == hosts
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["wbe"], "nothing was noted of wbe on this machine; did you mean `web`?\n"),
+        (["vm/wbe"], "nothing was noted of vm/wbe on this machine; did you mean `vm/web`?\n"),
+        (["db", "--since", "1s"], "nothing was noted of db on this machine\n"),
+    ],
+)
+def test_logs_of_nothing_say_so(noted, arguments, said):
+    ran = noted("logs", *arguments, look=False)
+    assert (ran.code, ran.out, ran.err) == (Exit.OK, "", said)
 
 
 def test_a_log_line_says_when_where_what_how_and_by_whom(noted):
