@@ -71,11 +71,14 @@ class Ref(Struct, frozen=True, order=True):
 
 
 class Metadata(Struct, frozen=True, kw_only=True):
-    """`metadata:` of a document. `renamed_from` is the name that the object had before, "" if it was not renamed."""
+    """`metadata:` of a document. `renamed_from` is the name that the VM had before, "" if it was not renamed; beside it
+    where that is written.
+    """
 
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)
     renamed_from: str = ""
+    renamed_place: Location | None = None
 
 
 class Resource(Struct, frozen=True, kw_only=True):
@@ -104,6 +107,8 @@ class Resource(Struct, frozen=True, kw_only=True):
 
     def where(self, path: str) -> Location:
         """Where that field was written, or what is nearest: a part of it, its group, its entry, the document."""
+        if path == "metadata.renamedFrom" and self.metadata.renamed_place is not None:
+            return self.metadata.renamed_place
         while path:
             if path in self.declared:
                 return self.declared[path]

@@ -58,7 +58,7 @@ def _metadata() -> _Json:
         "properties": {
             "name": {**name, "description": "Unique among the objects of its kind; the name in libvirt."},
             "labels": _LABELS,
-            "renamedFrom": {**name, "description": "Its former name: renames the object in place."},
+            "renamedFrom": {**name, "description": "Former name of a VM, which is renamed in place."},
         },
     }
 
@@ -162,8 +162,8 @@ _HEAD = """\
 # Reference
 
 Every document has `apiVersion: {version}`, `kind`, `metadata` and `spec`. `metadata` has `name`, unique among the
-objects of its kind, and may have `labels` (a mapping of text to text) and `renamedFrom` (the former name: renames the
-object in place).
+objects of its kind, and may have `labels` (a mapping of text to text) and, of a VM, `renamedFrom` (its former name: it
+is renamed in place).
 
 Sizes are written `512MiB`, `20GiB`; durations `30s`, `15m`, `7d`; percentages `10%`. Lists whose entries have a
 `name` merge by it with the defaults below, and may be written as a mapping by name; `null` removes what a default says.

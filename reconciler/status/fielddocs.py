@@ -22,7 +22,7 @@ _NAMED = re.compile(r"\[[^\]]*\]")
 _METADATA = {
     "name": ("text", "Unique among the objects of its kind; the name in libvirt.", "identity"),
     "labels": ("mapping of text to text", "Labels, to select by (`-l`).", "policy"),
-    "renamedFrom": ("text", "Its former name: renames the object in place.", "policy"),
+    "renamedFrom": ("text", "Former name of a VM, which is renamed in place.", "policy"),
 }
 
 

@@ -57,7 +57,10 @@ def _renames(scope: Scope) -> Iterator[Finding]:
     path = "metadata.renamedFrom"
     for resource in renamed:
         former = Ref(resource.ref.kind, resource.metadata.renamed_from)
-        if former in scope.names:
+        if resource.ref.kind != "VirtualMachine":
+            why = "only a VirtualMachine is renamed in place"
+            yield wrong(resource, path, f"a {resource.ref.kind} with a former name", why, "take it away")
+        elif resource.name != former.name and former in scope.names:
             yield wrong(resource, path, f"{former} is still declared", "one object cannot have two names", "remove one")
     uses = [(Ref(each.ref.kind, each.metadata.renamed_from), each, path) for each in renamed]
     for former, resource, _, other in repeated(uses):

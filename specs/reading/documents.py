@@ -108,7 +108,8 @@ class Reader:
             self._wrong(
                 node.value["renamedFrom"], "metadata.renamedFrom", "this is its name already", fix="take it away"
             )
-        return None if name is None else Metadata(name=name, labels=labels, renamed_from=renamed)
+        place = node.value["renamedFrom"].place if renamed else None
+        return None if name is None else Metadata(name=name, labels=labels, renamed_from=renamed, renamed_place=place)
 
     def _name(self, metadata: Node, key: str) -> str | None:
         assert isinstance(metadata.value, dict)

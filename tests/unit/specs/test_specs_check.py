@@ -238,9 +238,17 @@ def renamed(name: str, former: str) -> str:
 
 def test_a_former_name_must_be_free_and_used_once(faults: Faults) -> None:
     (only,) = faults(renamed("new", "old") + "---\n" + document("VirtualMachine", "old", "{}"))
-    assert "metadata.renamedFrom: vm/old is still declared" in only
+    assert "more.yaml:3:23 metadata.renamedFrom: vm/old is still declared" in only
     (only,) = faults(renamed("new", "old") + "---\n" + renamed("newer", "old"))
     assert "vm/old was renamed twice" in only
+    (only,) = faults(renamed("same", "same"))
+    assert "this is its name already" in only
+
+
+def test_only_vms_can_be_renamed(faults: Faults) -> None:
+    network = document("Network", "new", "{type: isolated}").replace("new}", "new, renamedFrom: old}")
+    (only,) = faults(network)
+    assert "metadata.renamedFrom: a Network with a former name, only a VirtualMachine is renamed in place" in only
 
 
 SHARED = document("StorageDomain", "nfs", "{type: posix, path: /mnt/nfs}")
