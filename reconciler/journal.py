@@ -40,7 +40,7 @@ class Journal:
         self.by = by or author()
         self._clock = clock
         self._held: frozenset[tuple[str, ...]] = frozenset()
-        self._complained = False
+        self._begun = self._complained = False
 
     def plan(self, plan: Plan) -> None:
         """Notes what a plan holds back, each thing once as long as it stays held."""
@@ -87,7 +87,9 @@ class Journal:
             self._complained = True
 
     def _write(self, line: bytes) -> None:
-        private_folder(self.path.parent)
+        if not self._begun:
+            private_folder(self.path.parent)
+            self._begun = True
         with _locked(self.path) as descriptor:
             if os.fstat(descriptor).st_size + len(line) <= LARGEST:
                 os.write(descriptor, line)

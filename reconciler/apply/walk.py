@@ -7,11 +7,12 @@ driver's error, or nobody can be told of one, which is then raised here.
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import queue
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -60,14 +61,28 @@ _ENDED = {
 
 
 class _Walk:
+    """`needs` counts the steps that one still waits for, `then` are those that wait for it.
+
+    What waits for nothing any more is in `ready`, by host, as positions in the plan: each end of a step costs a look at
+    what may begin now, not at all that still waits.
+    """
+
     def __init__(self, plan: Plan, walker: Walker) -> None:
         self.plan, self.walker = plan, walker
-        self.waiting = {each.id: each for each in plan.steps}
+        self.waiting = {each.id: position for position, each in enumerate(plan.steps)}
+        self.needs = {each.id: len(each.after) for each in plan.steps}
+        self.then: defaultdict[str, list[Step]] = defaultdict(list)
+        self.ready: defaultdict[str, list[int]] = defaultdict(list)
         self.running: Counter[str] = Counter()
         self.under_way = 0
         self.moving: Counter[tuple[str, str]] = Counter()
         self.outcomes: dict[str, Outcome] = {}
         self.ended: queue.SimpleQueue[tuple[Step, Outcome | BaseException]] = queue.SimpleQueue()
+        for step in plan.steps:
+            for each in step.after:
+                self.then[each].append(step)
+            if not step.after:
+                self.ready[step.host].append(self.waiting[step.id])
 
     def run(self) -> Run:
         try:
@@ -84,7 +99,7 @@ class _Walk:
         while self.waiting or self.under_way:
             self._begin()
             if not self.under_way:
-                self._skip_rest()
+                self._skip_rest("a step that it needs did not run")
                 return None
             if (error := self._end_one()) is not None:
                 return error
@@ -107,35 +122,34 @@ class _Walk:
                 self._end_one()
 
     def _begin(self) -> None:
-        """Starts what is ready and fits the limits; skips what can never run."""
-        for step in list(self.waiting.values()):
-            if self._full(step.host):
-                continue  # most of a long plan, each time that a step ends: asked first
-            bad = self._hindered(step)
-            if bad is not None:
-                del self.waiting[step.id]
-                self._note(Outcome(step=step, status=Status.SKIPPED, error=bad))
-            elif self._ready(step):
-                del self.waiting[step.id]
-                self.walker.tell(step, None)
-                threading.Thread(target=self._work, args=(step,), name=f"step {step.ref}", daemon=True).start()
-                self._count(step, 1)  # once it runs: what is counted is waited for
+        """Starts what is ready and fits the limits, in the plan's order."""
+        stop = self.walker.stop
+        while not stop.is_set() and (step := self._next()) is not None:
+            del self.waiting[step.id]
+            self.walker.tell(step, None)
+            threading.Thread(target=self._work, args=(step,), name=f"step {step.ref}", daemon=True).start()
+            self._count(step, 1)  # once it runs: what is counted is waited for
+        if stop.is_set():
+            self._skip_rest("stopped before it began")
 
-    def _hindered(self, step: Step) -> str | None:
-        if self.walker.stop.is_set():
-            return "stopped before it began"
-        for each in step.after:
-            before = self.outcomes.get(each)
-            if before is not None and before.status not in GOOD:
-                return f"needs `{before.step.what}` of {before.step.ref}, which {_ENDED[before.status]}"
-        return None
+    def _next(self) -> Step | None:
+        """Takes the first step that may begin now out of those that are ready."""
+        firsts = (self._first(host) for host in self.ready if not self._full(host))
+        position = min((each for each in firsts if each is not None), default=None)
+        if position is None:
+            return None
+        step = self.plan.steps[position]
+        self.ready[step.host].remove(position)
+        if not self.ready[step.host]:
+            del self.ready[step.host]
+        return step
+
+    def _first(self, host: str) -> int | None:
+        return next((each for each in self.ready[host] if self._may_move(self.plan.steps[each])), None)
 
     def _full(self, host: str) -> bool:
         limits = self.walker.limits
         return self.running[host] >= limits.host or self.under_way >= limits.total
-
-    def _ready(self, step: Step) -> bool:
-        return all(each in self.outcomes for each in step.after) and self._may_move(step)
 
     def _may_move(self, step: Step) -> bool:
         """Whether one more migration may leave its host, and one more come to its target."""
@@ -150,15 +164,29 @@ class _Walk:
             for end in _ends(step, step.call):
                 self.moving[end] += change
 
-    def _skip_rest(self) -> None:
-        for step in self.waiting.values():
-            if step.id not in self.outcomes:
-                self._note(Outcome(step=step, status=Status.SKIPPED, error="a step that it needs did not run"))
+    def _skip_rest(self, why: str) -> None:
+        rest = [self.plan.steps[position] for position in self.waiting.values()]
         self.waiting.clear()
+        self.ready.clear()
+        for step in rest:
+            self._note(Outcome(step=step, status=Status.SKIPPED, error=why))
 
     def _note(self, outcome: Outcome) -> None:
-        self.outcomes[outcome.step.id] = outcome
-        self.walker.tell(outcome.step, outcome)
+        """Keeps what became of a step, and what that means for those that wait for it, and for theirs in turn."""
+        fresh = deque((outcome,))
+        while fresh:
+            outcome = fresh.popleft()
+            step = outcome.step
+            self.outcomes[step.id] = outcome
+            self.walker.tell(step, outcome)
+            for each in (each for each in self.then[step.id] if each.id in self.waiting):
+                self.needs[each.id] -= 1
+                if outcome.status not in GOOD:
+                    del self.waiting[each.id]
+                    error = f"needs `{step.what}` of {step.ref}, which {_ENDED[outcome.status]}"
+                    fresh.append(Outcome(step=each, status=Status.SKIPPED, error=error))
+                elif not self.needs[each.id]:
+                    bisect.insort(self.ready[each.host], self.waiting[each.id])
 
     def _work(self, step: Step) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 
@@ -69,3 +70,27 @@ def test_what_is_skipped_says_how_the_step_ended_that_it_needs(error: type[Drive
     whole = replace(plan((), 0), steps=(first, second))
     run = walk(whole, Walker(hosts={"kvm1": Host()}, tools=tools))  # type: ignore[dict-item]
     assert run.outcomes["then"].error == f"needs `start` of vm/web, which {ended}"
+
+
+def test_steps_that_could_all_begin_do_so_in_the_order_of_the_plan() -> None:
+    begun: list[str] = []
+    tools = Tools(open_image=never, pause=NoTime())  # type: ignore[arg-type]
+    whole = plan(("kvm2", "kvm1"), 10)
+    walk(whole, Walker(hosts={}, tools=tools, limits=Limits(total=1), tell=lambda step, end: begun.append(step.id)))
+    assert list(dict.fromkeys(begun)) == [each.id for each in whole.steps]
+
+
+def test_what_needs_a_failed_step_is_skipped_however_long_the_chain_is() -> None:
+    steps = plan(("kvm1",), 3000).steps
+    chain = tuple(replace(each, after=(before.id,)) for before, each in pairwise(steps))
+    tools = Tools(open_image=never, pause=NoTime())  # type: ignore[arg-type]
+    run = walk(replace(plan((), 0), steps=(steps[0], *chain)), Walker(hosts={}, tools=tools))
+    assert run.count(Status.FAILED) == 1
+    assert run.count(Status.SKIPPED) == 2999
+
+
+def test_a_step_that_needs_what_is_not_in_the_plan_is_skipped() -> None:
+    (lost,) = plan(("kvm1",), 1).steps
+    tools = Tools(open_image=never, pause=NoTime())  # type: ignore[arg-type]
+    run = walk(replace(plan((), 0), steps=(replace(lost, after=("gone",)),)), Walker(hosts={}, tools=tools))
+    assert run.outcomes[lost.id].error == "a step that it needs did not run"
