@@ -75,17 +75,22 @@ def _print(found: dict[str, Any]) -> None:
         ("daemon", _daemon_line(facts["daemon"])),
         ("hosts", _hosts_line(facts["hosts"])),
         ("vms", _vms_line(facts["vms"])),
-        ("due", f"{facts['due']['steps']} steps for {facts['due']['objects']} objects; see `gitvirt plan`"),
+        ("due", _due_line(facts["due"])),
         ("restart", _many(facts["pendingRestart"], lambda each: str(each["ref"]))),
         ("held", _many(facts["held"], lambda each: f"{each['ref']} ({each['reason']})")),
         ("drifted", _many(facts["drifted"], lambda each: f"{each['ref']} ({', '.join(each['fields'])})")),
         ("affinity", _many(facts["affinity"], lambda each: f"{each['ref']} broken by {each['message']}")),
-        ("overrides", _many(facts["overrides"], _override, "; ")),
+        *_override_lines(facts["overrides"]),
         ("trash", _trash_line(facts["trash"])),
     ]
     for key, text in rows:
         if (key != "due" or facts["due"]["steps"]) and (key != "affinity" or facts["affinity"]):
             print(f"  {key:<9}  {plain(text)}")
+
+
+def _due_line(due: dict[str, int]) -> str:
+    steps, objects = due["steps"], due["objects"]
+    return f"{steps} step{'s'[: steps != 1]} for {objects} object{'s'[: objects != 1]}; see `gitvirt plan`"
 
 
 def _daemon_line(daemon: dict[str, Any]) -> str:
@@ -122,18 +127,24 @@ def _vms_line(vms: dict[str, Any]) -> str:
     return text + (f"   ({vms['foreign']} not ours)" if vms["foreign"] else "")
 
 
-def _many(items: list[dict[str, Any]], said: Any, between: str = ", ") -> str:
+def _many(items: list[dict[str, Any]], said: Any) -> str:
     """`2   vm/a (…), vm/b (…)`; `0` of nothing."""
     if not items:
         return "0"
     more = f" and {len(items) - _MOST} more" if len(items) > _MOST else ""
-    return f"{len(items)}   {between.join(map(said, items[:_MOST]))}{more}"
+    return f"{len(items)}   {', '.join(map(said, items[:_MOST]))}{more}"
 
 
-def _override(each: dict[str, Any]) -> str:
+def _override_lines(items: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Each in a line of its own: who, since when and why make it long."""
     from reconciler.status.values import deed_told
 
-    return f"{each['ref']} {deed_told(each)}"
+    if not items:
+        return [("overrides", "0")]
+    said = [f"{each['ref']} {deed_told(each)}" for each in items[:_MOST]]
+    said += [f"and {len(items) - _MOST} more"] if len(items) > _MOST else []
+    count = str(len(items))
+    return [("overrides", f"{count}   {said[0]}"), *(("", f"{' ' * len(count)}   {each}") for each in said[1:])]
 
 
 def _trash_line(trash: dict[str, Any]) -> str:

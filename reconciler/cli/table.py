@@ -38,8 +38,13 @@ def show(
     """Prints the table to stdout (or `out`)."""
     stream = out or sys.stdout
     limit = width(stream)
-    title, *body = (line if limit is None else line[:limit] for line in lines(columns, rows, wide=wide))
+    title, *body = (_cut(line, limit) for line in lines(columns, rows, wide=wide))
     print(paint(title, "bold", wants_colour(stream)), *body, sep="\n", file=stream)
+
+
+def _cut(line: str, limit: int | None) -> str:
+    """The line as far as it fits; a mark at its end tells that there is more, which half a word would not."""
+    return line if limit is None or len(line) <= limit else line[: limit - 1] + "…"
 
 
 def _line(row: Sequence[str], widths: Sequence[int], columns: Sequence[Column]) -> str:

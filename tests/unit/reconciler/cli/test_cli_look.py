@@ -18,6 +18,7 @@ from reconciler.journal import Journal
 from reconciler.observe import recorded
 from reconciler.observe.addresses import addresses
 from reconciler.status.telling import amount
+from tests.flow.operator import Operator
 from tests.flow.site import ID, Site, vm_yaml
 
 
@@ -209,6 +210,19 @@ def test_status_exits_as_things_are(settled):
     assert "kvm2 non-responsive:" in ran.out
     data = json.loads(settled("status", "-o", "json").out)
     assert (data["kind"], data["status"]["level"]) == ("Status", "errors")
+
+
+def test_status_has_a_line_for_each_override_and_counts_in_words(settled):
+    alice = Operator(settled.site)
+    for name in ("web", "db"):
+        assert alice.do(alice.holding.hold, f"vm/{name}").good
+    lines = settled("status").out.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("  overrides"))
+    assert [line[:26] for line in lines[at : at + 2]] == ["  overrides  2   vm/db hel", "                 vm/web he"]
+    settled.site.vms(
+        vm_yaml("web"), vm_yaml("db", "state: stopped"), vm_yaml("test"), vm_yaml("more", "state: stopped")
+    )
+    assert " steps for 1 object; see `gitvirt plan`" in settled("status").out
 
 
 def test_diff_tells_differences_by_its_exit_code(settled):

@@ -41,12 +41,12 @@ def test_elsewhere_than_a_terminal_nothing_is_cut_and_there_is_no_colour():
     assert out.getvalue() == "NAME\n" + "x" * 500 + "\n"
 
 
-def test_on_a_terminal_lines_end_at_the_edge(monkeypatch):
+def test_on_a_terminal_lines_end_at_the_edge_with_a_mark(monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setenv("TERM", "xterm")
     out = Terminal()
-    table.show([Column("NAME")], [("x" * 500,)], out=out)
-    assert out.getvalue() == "\033[1mNAME\033[0m\n" + "x" * 40 + "\n"
+    table.show([Column("NAME")], [("x" * 500,), ("x" * 40,)], out=out)
+    assert out.getvalue() == "\033[1mNAME\033[0m\n" + "x" * 39 + "…\n" + "x" * 40 + "\n"
 
 
 @pytest.mark.parametrize(
