@@ -10,50 +10,22 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Interface
 from pathlib import Path
-from typing import TypeVar
 from uuid import uuid4
 
-from drivers.lab import machine, network, pki, processes, settings_entry, ssh, state, storage, system
-from drivers.lab.bmc import access
+from drivers.lab import machine, network, processes, state, status
+from drivers.lab.atonce import for_each
 from drivers.lab.bmc import process as bmc
 from drivers.lab.command import run
+from drivers.lab.credentials import pki, settings_entry, ssh
+from drivers.lab.credentials.settings_entry import Transport
+from drivers.lab.debian import release
 from drivers.lab.errors import HostDown, LabConflict, LabError, PackagesNotHad, StateDamaged, UnknownHost
 from drivers.lab.guest import image
-from drivers.lab.host import boot
+from drivers.lab.host import boot, storage
 from drivers.lab.paths import BRIDGE, LINK_PREFIX, MAX_HOSTS, LabPaths, host_index, host_name
-from drivers.lab.settings_entry import Transport
 from drivers.lab.state import LabRecord
-from specs.structs import Struct, replace
-
-T = TypeVar("T")
-
-
-class HostStatus(Struct, frozen=True):
-    """One host as it is now. `power` is on, off, or "no answer" when it runs and libvirtd does not answer."""
-
-    name: str
-    power: str
-    address: str
-    uri: str
-    uuid: str
-    init: int | None
-    """The machine's process id of the host's process 1."""
-    system: str
-    """The Debian release that it runs, empty if it is the machine's own system."""
-    storage: str
-    """The fault of its shared storage, or "well"; empty when it is off."""
-    ssh: str = ""
-    """The libvirt URI by ssh, empty when the hosts have no ssh server."""
-    bmc: str = ""
-    """The service root of its Redfish BMC, empty when that does not run."""
-
-
-class LabStatus(Struct, frozen=True):
-    """`hosts` is empty when there is no lab."""
-
-    state: Path
-    hosts: tuple[HostStatus, ...]
-    facts: machine.Facts
+from drivers.lab.status import HostStatus, LabStatus
+from specs.structs import replace
 
 
 class Lab:
@@ -74,7 +46,7 @@ class Lab:
         with state.changing(self.paths):
             network.require_alone(self.paths.state)
             if debian is not None:
-                system.ensure(self.paths, debian)
+                release.ensure(self.paths, debian)
             record = self._recorded(hosts, debian)
             network.ensure_bridge(self.paths.state, IPv4Interface(f"{record.gateway}/{record.subnet.prefixlen}"))
             pki.ensure_authority(self.paths.authority)
@@ -151,7 +123,7 @@ class Lab:
                 self._say(f"{name} is on: {self.uri(name, record)}")
             return was_off
 
-        return [name for name, was_off in zip(names, _each(power_on, names), strict=True) if was_off]
+        return [name for name, was_off in zip(names, for_each(power_on, names), strict=True) if was_off]
 
     def down(self, *, keep_cache: bool = False) -> bool:
         """Take everything away, with or without a record; True if there was anything."""
@@ -162,7 +134,7 @@ class Lab:
             bmc.stop(self.paths)  # before the hosts, lest somebody switches one on again
             names = {process.host for process in processes.host_processes(self.paths.state)}
             names |= {link.removeprefix(LINK_PREFIX) for link in self._own_links() if link != BRIDGE}
-            _each(lambda name: boot.power_off(self.paths, name), sorted(names))
+            for_each(lambda name: boot.power_off(self.paths, name), sorted(names))
             network.remove(self._own_links())
             settings_entry.withdraw(self._settings_file(), self.paths.client_pki)
             self._remove_files(keep_cache)
@@ -240,6 +212,25 @@ class Lab:
         if boot.find(self.paths, name):
             run(self.inside(name, network.divert(network.CARD, str(record.subnet), connected=True)))
 
+    def break_storage(self, name: str, fault: storage.Fault) -> str:
+        """Make a running host's way to the shared storage ill; gives what `status` says of it from now on."""
+        init = self.init_process(name)
+        storage.inject(self.paths, init, fault)
+        return storage.shown(init)
+
+    def heal_storage(self, name: str) -> bool:
+        """Make it well again; True if it was ill."""
+        return storage.heal(self.init_process(name))
+
+    def running(self) -> list[str]:
+        """The hosts that are on, by number. Raises LabError if there is none."""
+        names = [host.name for host in status.hosts(self.paths, self._record()) if host.power != "off"]
+        if not names:
+            raise HostDown(
+                f"All hosts of the lab in {self.paths.state} are off. Switch one on: gitvirt lab power on kvm1"
+            )
+        return names
+
     def init_process(self, name: str) -> processes.HostProcess:
         """Process 1 of a running host. Raises UnknownHost, HostDown."""
         self._record_with(name)
@@ -249,9 +240,8 @@ class Lab:
         return process
 
     def inside(self, name: str, argv: Iterable[str]) -> list[str]:
-        """The command line that runs `argv` inside the host, as root."""
-        spaces = ["--root", "--wdns=/", "--mount", "--uts", "--ipc", "--net", "--pid"]
-        return ["nsenter", f"--target={self.init_process(name).pid}", *spaces, "--", *argv]
+        """The command line that runs `argv` inside the host, as root. Raises UnknownHost, HostDown."""
+        return processes.inside(self.init_process(name), argv)
 
     def guest_image(self, output: Path | None = None) -> Path:
         """The tiny guest, built when it is not cached; with a copy at `output`, if given."""
@@ -281,43 +271,16 @@ class Lab:
     def hosts(self) -> tuple[HostStatus, ...]:
         """All hosts of the lab, by number; none when there is no lab."""
         record = state.load(self.paths)
-        if record is None:
-            return ()
-        has_bmc, has_ssh = bool(bmc.find(self.paths)), bool(ssh.server(self.paths))
+        return status.hosts(self.paths, record) if record else ()
 
-        def status(name: str) -> HostStatus:
-            found = self._host_status(name, record)
-            by_ssh = self.uri(name, record, "ssh") if has_ssh else ""
-            return replace(found, ssh=by_ssh, bmc=access.url(name, record.gateway) if has_bmc else "")
-
-        return tuple(_each(status, list(record.hosts)))
-
-    def _host_status(self, name: str, record: LabRecord) -> HostStatus:
-        process = boot.find(self.paths, name)
-        address = record.address(name)
-        power = "off" if process is None else "on" if boot.answers(self.paths, address) else "no answer"
-        init = process.pid if process else None
-        return HostStatus(
-            name=name,
-            power=power,
-            address=str(address),
-            uri=self.uri(name, record),
-            uuid=record.hosts[name],
-            init=init,
-            system=record.systems.get(name, ""),
-            storage=storage.shown(process) if process else "",
-        )
-
-    def _record_with(self, name: str) -> LabRecord:
+    def _record(self) -> LabRecord:
         record = state.load(self.paths)
         if record is None:
             raise LabError(f"There is no lab in {self.paths.state}. Make one: gitvirt lab up --hosts 3")
+        return record
+
+    def _record_with(self, name: str) -> LabRecord:
+        record = self._record()
         if name not in record.hosts:
             raise UnknownHost(f"This lab has no host {name!r}; it has {', '.join(record.hosts)}.")
         return record
-
-
-def _each(work: Callable[[str], T], names: Sequence[str]) -> list[T]:
-    """Do `work` for all names at once; the first error is raised when all have ended."""
-    with ThreadPoolExecutor(max_workers=max(1, min(len(names), 8))) as pool:
-        return [future.result() for future in [pool.submit(work, name) for name in names]]

@@ -3,7 +3,7 @@
 A host is two processes of the program host/init.py: the *keeper*, outside, and *init*, process 1 of the host's
 namespaces; all else of the host hangs on init and dies with it. Both carry MARK, the state directory and the host's
 name on their command line, and are taken for ours only if the namespaces agree. Other processes are known by their
-command line within a pid namespace. Called by lab.py, storage.py, host/boot.py and bmc/process.py.
+command line within a pid namespace. Called by lab.py, status.py, host/ and bmc/process.py.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import select
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -50,6 +50,12 @@ class HostProcess(Struct, frozen=True):
     is_init: bool
     namespaces: tuple[int, int]
     """Inodes of the pid and the network namespace it lives in."""
+
+
+def inside(init: HostProcess, argv: Iterable[str]) -> list[str]:
+    """The command line that runs `argv` inside a host, as root."""
+    spaces = ["--root", "--wdns=/", "--mount", "--uts", "--ipc", "--net", "--pid"]
+    return ["nsenter", f"--target={init.pid}", *spaces, "--", *argv]
 
 
 def host_processes(state: Path | None = None, host: str | None = None) -> list[HostProcess]:

@@ -11,11 +11,11 @@ from pathlib import Path
 from uuid import uuid4
 
 from drivers.lab.command import run
+from drivers.lab.credentials.settings_entry import Transport
 from drivers.lab.errors import CommandFailed, RepositoryRefused
 from drivers.lab.guest import image
 from drivers.lab.lab import Lab
 from drivers.lab.paths import SHARED_IN_HOST
-from drivers.lab.settings_entry import Transport
 
 ROOT_FILE = "gitvirt.yaml"
 IMAGE_FILE = "images/guest.qcow2"
@@ -87,7 +87,7 @@ spec:
 def write_repository(lab: Lab, folder: Path, transport: Transport = "tls") -> Iterator[str]:
     """Write what is missing in `folder` and commit it; says what it did. Raises RepositoryRefused."""
     folder = folder.absolute()
-    _require_usable(folder)
+    require_usable(folder)
     texts = _texts(lab, transport)
     for name, text in texts.items():
         _write_once(folder / name, text)
@@ -98,7 +98,8 @@ def write_repository(lab: Lab, folder: Path, transport: Transport = "tls") -> It
         yield f"{folder} declares all of the lab already."
 
 
-def _require_usable(folder: Path) -> None:
+def require_usable(folder: Path) -> None:
+    """Raises RepositoryRefused for a folder that holds something else."""
     if folder.is_dir() and any(folder.iterdir()) and not (folder / ROOT_FILE).is_file():
         raise RepositoryRefused(
             f"{folder} holds other things than a gitvirt repository (there is no {ROOT_FILE}). "

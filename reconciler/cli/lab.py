@@ -16,7 +16,8 @@ import typer
 from reconciler.cli import lab_storage
 
 if TYPE_CHECKING:
-    from drivers.lab.lab import HostStatus, Lab, LabStatus
+    from drivers.lab.lab import Lab
+    from drivers.lab.status import HostStatus, LabStatus
 
 app = typer.Typer(
     name="lab", no_args_is_help=True, help="Real libvirt hosts on this machine, to try gitvirt out and to test it."
@@ -47,13 +48,15 @@ def up(
     ] = None,
 ) -> None:
     """Bring up the lab. Running it again changes nothing; a higher number adds hosts."""
+    from drivers.lab import repository
+
     lab = _lab()
+    if repo is not None:
+        repository.require_usable(repo)  # before anything is made
     if not lab.up(hosts, debian):
         typer.echo("All hosts are on already.")
     if repo is not None:
-        from drivers.lab.repository import write_repository
-
-        for line in write_repository(lab, repo, transport):
+        for line in repository.write_repository(lab, repo, transport):
             typer.echo(line)
 
 
@@ -76,10 +79,10 @@ def status(
     typer.echo(json.dumps(_as_json(seen), indent=2) if output == "json" else _as_text(seen))
 
 
-def _as_json(seen: LabStatus) -> dict[str, object]:
-    from msgspec.structs import asdict
+def _as_json(seen: LabStatus) -> object:
+    from msgspec import to_builtins
 
-    return {**asdict(seen), "state": str(seen.state)}
+    return to_builtins(seen, enc_hook=str)
 
 
 def _as_text(seen: LabStatus) -> str:
@@ -143,5 +146,5 @@ def shell(
 def guest_image(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Where to put a copy.")] = None,
 ) -> None:
-    """Build the tiny guest: a bootable qcow2 of 20 MB with a guest agent, ready in seconds."""
+    """Build the tiny guest: a bootable qcow2, 16 MB."""
     typer.echo(str(_lab().guest_image(output)))

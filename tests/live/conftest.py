@@ -23,6 +23,9 @@ from specs.structs import Struct
 from tests.live.command import Gitvirt
 from tests.live.site import HOSTS, LiveSite
 
+NAT = """<network><name>lan</name><forward mode='nat'/><ip address='192.168.150.1' netmask='255.255.255.0'>
+<dhcp><range start='192.168.150.10' end='192.168.150.99'/></dhcp></ip></network>"""
+
 
 @pytest.fixture
 def lab(lab_of_session: Lab) -> Lab:

@@ -61,8 +61,19 @@ def assert_each_runs_once(site: LiveSite, *names: str) -> None:
 
 def inside(lab: Lab, host: str, script: str) -> str:
     """What a shell in a host says."""
-    done = subprocess.run(lab.inside(host, ["sh", "-c", script]), capture_output=True, text=True, check=True)
+    argv = lab.inside(host, ["sh", "-c", script])
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, (script, done.stdout, done.stderr)
     return done.stdout.strip()
+
+
+def power_states(lab: Lab) -> list[str]:
+    return [host.power for host in lab.hosts()]
+
+
+def wait_for_power(lab: Lab, *states: str) -> None:
+    """That of the first hosts; one that is on may be too busy to answer at once."""
+    wait_until(lambda: power_states(lab)[: len(states)] == list(states), what=lambda: f"{states}: {power_states(lab)}")
 
 
 def end_libvirtd(lab: Lab, host: str, signal: str = "TERM") -> None:

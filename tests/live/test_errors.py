@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from drivers.lab import pki
+from drivers.lab.credentials import pki
 from drivers.lab.lab import Lab
 from drivers.seen import Power, Unseen
 from reconciler.diff.change import HeldReason

@@ -1,4 +1,4 @@
-"""The lab itself: that its hosts are hosts, that the power button is one, and that nothing of it stays."""
+"""The lab itself: that its hosts are hosts, that the power button is one, what it refuses, and its command line."""
 
 from __future__ import annotations
 
@@ -10,53 +10,29 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from io import BytesIO
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from drivers.lab import machine, network, pki, processes
-from drivers.lab.bmc import process as bmc
+from drivers.lab import machine, processes
+from drivers.lab.credentials import pki
 from drivers.lab.errors import (
     HostDown,
     LabConflict,
     LabError,
     MachineUnfit,
     RepositoryRefused,
-    StateDamaged,
     UnknownHost,
 )
 from drivers.lab.host.services import SERVICES
 from drivers.lab.lab import Lab
 from drivers.lab.paths import SHARED_IN_HOST, LabPaths
 from drivers.lab.repository import write_repository
-from tests.live.conftest import Guest, virsh
-from tests.live.facts import end_libvirtd, wait_until
+from tests.live.conftest import NAT, Guest, virsh
+from tests.live.facts import end_libvirtd, inside, power_states, wait_for_power, wait_until
 
 pytestmark = pytest.mark.live
-
-NAT = """<network><name>lan</name><forward mode='nat'/><ip address='192.168.150.1' netmask='255.255.255.0'>
-<dhcp><range start='192.168.150.10' end='192.168.150.99'/></dhcp></ip></network>"""
-
-
-def inside(lab: Lab, host: str, script: str) -> str:
-    return subprocess.run(
-        lab.inside(host, ["sh", "-c", script]), capture_output=True, text=True, check=True, timeout=240
-    ).stdout.strip()
-
-
-def power_states(lab: Lab) -> list[str]:
-    return [host.power for host in lab.hosts()]
-
-
-def wait_for_power(lab: Lab, *states: str) -> None:
-    """That of the first hosts; one that is on may be too busy to answer at once."""
-    wait_until(lambda: power_states(lab)[: len(states)] == list(states), what=lambda: f"{states}: {power_states(lab)}")
-
-
-def machine_links() -> list[str]:
-    return sorted(link["ifname"] for link in json.loads(subprocess.check_output(["ip", "-json", "link"])))
 
 
 # --- hosts ------------------------------------------------------------------------------------------------------------
@@ -217,101 +193,14 @@ def test_unknown_host_and_no_lab_say_what_to_do(lab: Lab, tmp_path: Path) -> Non
         lab.power_off("kvm9")
     with pytest.raises(LabError, match="lab up"):
         Lab(LabPaths(tmp_path / "none")).power_off("kvm1")
+    with pytest.raises(LabError, match="lab up"):
+        Lab(LabPaths(tmp_path / "none")).running()
 
 
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "required_packages", lambda: [("bindfs", "no-such-program")])
     with pytest.raises(MachineUnfit, match=r"apt-get install .* bindfs$"):
         machine.require_fit()
-
-
-# --- guests -----------------------------------------------------------------------------------------------------------
-
-
-def seed(lab: Lab, name: str, **files: str) -> str:
-    """A NoCloud seed on the shared folder, as the device XML of a CD-ROM."""
-    import pycdlib
-
-    iso = pycdlib.PyCdlib()
-    iso.new(joliet=3, rock_ridge="1.09", vol_ident="cidata")
-    for number, (stem, text) in enumerate(files.items()):
-        content, file = text.encode(), stem.replace("_", "-")
-        iso.add_fp(BytesIO(content), len(content), f"/F{number}.;1", rr_name=file, joliet_path=f"/{file}")
-    iso.write(str(lab.paths.shared / f"{name}.iso"))
-    iso.close()
-    return (
-        "<disk type='file' device='cdrom'><driver name='qemu' type='raw'/>"
-        f"<source file='{SHARED_IN_HOST}/{name}.iso'/><target dev='sdb' bus='scsi'/><readonly/></disk>"
-    )
-
-
-@pytest.mark.parametrize("bus", ["virtio", "scsi"])
-def test_guest_boots_reads_its_seed_and_keeps_its_bytes(lab: Lab, start_guest: Callable[..., Guest], bus: str) -> None:
-    user_data = "#cloud-config\nruncmd:\n  - echo ran >> /data/ran\n"
-    devices = seed(lab, "web", meta_data="instance-id: i-1\nlocal-hostname: web-01\n", user_data=user_data)
-    guest = start_guest("kvm1", "web", bus, devices)
-    guest.wait_for_agent()
-    assert guest.run("hostname") == "web-01"
-    wait_until(lambda: guest.run("cat /data/ran || true") == "ran")
-    guest.run("echo kept > /data/kept; sync")
-    guest.virsh("shutdown", "--mode", "acpi")
-    wait_until(lambda: guest.state() == "shut off")
-    guest.virsh("start")
-    guest.wait_for_agent()
-    assert guest.run("cat /data/kept /data/ran; wc -l < /data/boots") == "kept\nran\n2"
-    guest.virsh("shutdown", "--mode", "agent")
-    wait_until(lambda: guest.state() == "shut off")
-
-
-def test_guest_takes_static_and_leased_addresses(lab: Lab, start_guest: Callable[..., Guest], tmp_path: Path) -> None:
-    (tmp_path / "lan.xml").write_text(NAT, encoding="utf-8")
-    virsh(lab, "kvm1", "net-define", tmp_path / "lan.xml")
-    virsh(lab, "kvm1", "net-start", "lan")
-    config = {
-        "version": 2,
-        "ethernets": {"lan": {"addresses": ["192.168.150.200/24"], "match": {"macaddress": "52:54:00:00:00:02"}}},
-    }
-    cards = "".join(
-        f"<interface type='network'><mac address='52:54:00:00:00:0{n}'/><source network='lan'/>"
-        "<model type='virtio'/></interface>"
-        for n in (1, 2)
-    )
-    devices = seed(lab, "net", meta_data="instance-id: i-1\n", network_config=json.dumps(config)) + cards
-    guest = start_guest("kvm1", "net", "virtio", devices)
-    guest.wait_for_agent()
-    assert "192.168.150.200/24" in guest.run("ip -4 addr show eth1")
-    wait_until(lambda: "inet 192.168.150." in guest.run("ip -4 addr show eth0"))
-    assert "192.168.150.200" not in guest.run("ip -4 addr show eth0")
-
-
-def test_guest_follows_live_changes(lab: Lab, start_guest: Callable[..., Guest], tmp_path: Path) -> None:
-    (tmp_path / "lan.xml").write_text(NAT, encoding="utf-8")
-    virsh(lab, "kvm1", "net-define", tmp_path / "lan.xml")
-    virsh(lab, "kvm1", "net-start", "lan")
-    guest = start_guest("kvm1", "plug")
-    guest.wait_for_agent()
-    guest.virsh("setvcpus", "2", "--live")
-    wait_until(lambda: guest.run("nproc") == "2")
-    for disk, target, bus in (("more", "vdb", "virtio"), ("most", "sdb", "scsi")):
-        subprocess.run(
-            ["qemu-img", "create", "-q", "-f", "qcow2", lab.paths.shared / f"{disk}.qcow2", "16M"], check=True
-        )
-        path = SHARED_IN_HOST / f"{disk}.qcow2"
-        guest.virsh("attach-disk", path, target, "--targetbus", bus, "--subdriver", "qcow2", "--live")
-    wait_until(lambda: guest.run("ls /dev/vdb /dev/sda || true") == "/dev/sda\n/dev/vdb")
-    guest.virsh("attach-interface", "network", "lan", "--model", "virtio", "--live")
-    wait_until(lambda: "inet 192.168.150." in guest.run("ip -4 addr show eth0 || true"))
-
-
-def test_guest_moves_between_hosts_on_the_shared_storage(lab: Lab, start_guest: Callable[..., Guest]) -> None:
-    guest = start_guest("kvm1", "mover")
-    guest.wait_for_agent()
-    guest.run("echo before > /data/moved; sync")
-    guest.virsh("migrate", "--live", "--p2p", "--persistent", "--undefinesource", "--tls", "qemu+tls://kvm2/system")
-    moved = Guest(lab, "kvm2", "mover")
-    assert moved.state() == "running"
-    moved.wait_for_agent()
-    assert moved.run("cat /data/moved; wc -l < /data/boots") == "before\n1"
 
 
 # --- repository -------------------------------------------------------------------------------------------------------
@@ -359,6 +248,9 @@ def test_commands(lab: Lab, tmp_path: Path) -> None:
     assert "kvm2 is off." in gitvirt_lab("power", "off", "kvm2").stdout
     wait_until(lambda: power_in(gitvirt_lab("status", "-o", "json").stdout)[:3] == ["on", "off", "on"])
     assert "kvm2 is on." in gitvirt_lab("power", "on", "kvm2").stdout
+    before = power_states(lab)
+    assert gitvirt_lab("up", "--hosts", f"{len(before) + 1}", "--repo", str(Path(__file__).parent)).returncode != 0
+    assert len(power_states(lab)) == len(before)
     target = tmp_path / "guest.qcow2"
     assert gitvirt_lab("guest-image", "-o", str(target)).stdout.strip() == str(target)
     assert json.loads(subprocess.check_output(["qemu-img", "info", "--output=json", target]))["format"] == "qcow2"
@@ -379,91 +271,3 @@ def test_boot_order_keeps_services_in_one_table() -> None:
         "ovsdb-server",
         "ovs-vswitchd",
     ]
-
-
-# --- down -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def fresh(lab_of_session: Lab) -> Iterator[Lab]:
-    """No lab at all; what is left in the end is taken down."""
-    lab_of_session.down()
-    assert not [name for name in machine_links() if name.startswith("gv-")]
-    yield lab_of_session
-    lab_of_session.down()
-
-
-def assert_nothing_left(lab: Lab) -> None:
-    assert processes.host_processes(lab.paths.state) == []
-    assert bmc.find(lab.paths) == []
-    assert network.links() == []
-    assert not lab.paths.state.exists()
-    assert str(lab.paths.state) not in Path("/proc/self/mounts").read_text(encoding="utf-8")
-    settings = Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config"), "gitvirt/settings.d/lab.yaml")
-    assert not settings.exists()
-    own = subprocess.run(["pgrep", "-fa", str(lab.paths.state)], capture_output=True, text=True).stdout.splitlines()
-    assert not [line for line in own if "pytest" not in line and "pgrep" not in line]
-
-
-def test_down_leaves_nothing_and_touches_nothing_else(fresh: Lab) -> None:
-    links = machine_links()
-    fresh.up(2)
-    settings = Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config"), "gitvirt/settings.d/lab.yaml")
-    assert str(fresh.paths.client_pki) in settings.read_text(encoding="utf-8")
-    assert fresh.down() is True
-    assert_nothing_left(fresh)
-    assert machine_links() == links
-    assert fresh.down() is False
-
-
-@pytest.mark.parametrize("loss", ["gone", "torn"])
-def test_down_without_a_record(fresh: Lab, loss: str) -> None:
-    fresh.up(2)
-    if loss == "gone":
-        fresh.paths.record.unlink()
-        with pytest.raises(LabConflict, match="lab down"):
-            fresh.up(2)
-    else:
-        fresh.paths.record.write_text(fresh.paths.record.read_text(encoding="utf-8")[:40], encoding="utf-8")
-        for refused in (lambda: fresh.up(2), fresh.hosts, lambda: fresh.power_off("kvm1")):
-            with pytest.raises(StateDamaged, match="lab down"):
-                refused()
-    assert fresh.down() is True
-    assert_nothing_left(fresh)
-
-
-@pytest.mark.parametrize("moment", [0.1, 0.25, 0.4, 0.6, 0.8, 1.0])
-def test_down_after_up_was_killed_half_way(fresh: Lab, moment: float) -> None:
-    program = "from drivers.lab.lab import Lab; Lab().up(3)"
-    with subprocess.Popen([sys.executable, "-c", program]) as up:
-        time.sleep(moment)
-        up.kill()
-    fresh.down()
-    assert_nothing_left(fresh)
-
-
-def test_down_after_down_was_killed_half_way(fresh: Lab) -> None:
-    fresh.up(2)
-    with subprocess.Popen([sys.executable, "-c", "from drivers.lab.lab import Lab; Lab().down()"]) as down:
-        time.sleep(0.3)
-        down.kill()
-    fresh.down()
-    assert_nothing_left(fresh)
-
-
-def test_up_goes_on_where_a_killed_up_stopped(fresh: Lab) -> None:
-    with subprocess.Popen([sys.executable, "-c", "from drivers.lab.lab import Lab; Lab().up(3)"]) as up:
-        time.sleep(0.6)
-        up.kill()
-    fresh.up(3)
-    wait_for_power(fresh, "on", "on", "on")
-
-
-def test_down_while_the_shared_storage_hangs(fresh: Lab) -> None:
-    fresh.up(1)
-    inside(fresh, "kvm1", "kill -STOP $(pidof bindfs)")
-    hanging = subprocess.Popen(fresh.inside("kvm1", ["ls", str(SHARED_IN_HOST)]), stdout=subprocess.DEVNULL)
-    time.sleep(0.3)
-    assert fresh.down() is True
-    assert_nothing_left(fresh)
-    hanging.wait(timeout=60)

@@ -16,13 +16,13 @@ from urllib.error import HTTPError
 
 import pytest
 
-from drivers.lab import processes, storage
+from drivers.lab import processes
 from drivers.lab.bmc import access
 from drivers.lab.bmc import process as bmc
 from drivers.lab.errors import HostDown
+from drivers.lab.host.storage import Fault
 from drivers.lab.lab import Lab
 from drivers.lab.paths import SHARED_IN_HOST
-from drivers.lab.storage import Fault
 from tests.live.conftest import Guest, virsh
 from tests.live.facts import wait_until
 
@@ -157,7 +157,7 @@ def ill(lab: Lab) -> Iterator[Lab]:
     """The lab; the storage of kvm1 is well in the end."""
     yield lab
     if power(lab, "kvm1") != "off":
-        storage.heal(lab, "kvm1")
+        lab.heal_storage("kvm1")
 
 
 def touched(lab: Lab, host: str, script: str) -> subprocess.CompletedProcess[str]:
@@ -173,50 +173,50 @@ def shown(lab: Lab) -> str:
 def test_faults_are_those_of_one_host_and_heal(ill: Lab) -> None:
     (ill.paths.shared / "file").write_text("content\n", encoding="utf-8")
 
-    storage.inject(ill, "kvm1", Fault("fail", what="writes"))
+    ill.break_storage("kvm1", Fault("fail", what="writes"))
     assert shown(ill) == "fail (writes)"
     assert "rror" in touched(ill, "kvm1", "echo new > file2").stderr
     assert touched(ill, "kvm1", "cat file").stdout == "content\n"
     assert touched(ill, "kvm2", "echo other > file3 && cat file3").stdout == "other\n"
 
-    storage.inject(ill, "kvm1", Fault("fail"))
+    ill.break_storage("kvm1", Fault("fail"))
     assert "Input/output error" in touched(ill, "kvm1", "cat file").stderr
 
-    storage.inject(ill, "kvm1", Fault("full"))
+    ill.break_storage("kvm1", Fault("full"))
     assert shown(ill) == "full"
     assert touched(ill, "kvm1", "stat -f -c %a .").stdout == "0\n"
     assert "No space left on device" in touched(ill, "kvm1", "dd if=/dev/zero of=file4 bs=4k count=1").stderr
 
-    storage.inject(ill, "kvm1", Fault("slow", delay=1500))
+    ill.break_storage("kvm1", Fault("slow", delay=1500))
     assert shown(ill) == "slow (1500 ms)"
     started = time.monotonic()
     assert touched(ill, "kvm1", "dd if=file3 of=/dev/null bs=4k iflag=direct").returncode == 0
     assert time.monotonic() - started >= 1.5, "the delay did not take place"
 
-    storage.inject(ill, "kvm1", Fault("lost"))
+    ill.break_storage("kvm1", Fault("lost"))
     assert shown(ill) == "lost"
     assert touched(ill, "kvm1", "cat file").returncode != 0
 
-    assert storage.heal(ill, "kvm1") is True
-    assert storage.heal(ill, "kvm1") is False
+    assert ill.heal_storage("kvm1") is True
+    assert ill.heal_storage("kvm1") is False
     assert (shown(ill), touched(ill, "kvm1", "cat file").stdout) == ("well", "content\n")
 
 
 def test_hanging_storage_goes_on_when_healed_or_with_the_next_boot(ill: Lab) -> None:
     (ill.paths.shared / "file").write_text("content\n", encoding="utf-8")
-    storage.inject(ill, "kvm1", Fault("hang"))
+    ill.break_storage("kvm1", Fault("hang"))
     assert shown(ill) == "hang"
     waits = ill.inside("kvm1", ["cat", str(SHARED_IN_HOST / "file")])
     with subprocess.Popen(waits, stdout=subprocess.PIPE, text=True) as waiting:
         with pytest.raises(subprocess.TimeoutExpired):
             waiting.wait(timeout=1)
-        storage.heal(ill, "kvm1")
+        ill.heal_storage("kvm1")
         assert waiting.communicate(timeout=240)[0] == "content\n"
     for fault in (Fault("hang"), Fault("slow")):
-        storage.inject(ill, "kvm1", fault)
+        ill.break_storage("kvm1", fault)
         ill.power_off("kvm1")
         with pytest.raises(HostDown):
-            storage.inject(ill, "kvm1", fault)
+            ill.break_storage("kvm1", fault)
         ill.power_on("kvm1")
         assert shown(ill) == "well"
 
@@ -238,12 +238,12 @@ def test_guest_with_several_cards_and_disks_lives_through_a_full_storage(
     assert guest.run("cd /dev; echo vd[a-z]") == "vda vdb vdc"
     wait_until(lambda: guest.run("ip -4 -o addr show | grep -c 'eth.*inet 10.0.2'") == "3")
 
-    storage.inject(ill, "kvm1", Fault("full"))
+    ill.break_storage("kvm1", Fault("full"))
     guest.agent(
         "guest-exec", path="/bin/sh", arg=["-c", "dd if=/dev/urandom of=/dev/vdb bs=64k count=8; echo >/data/done"]
     )
     wait_until(lambda: "paused (I/O error)" in " ".join(guest.virsh("domstate", "--reason").split()))
-    storage.heal(ill, "kvm1")
+    ill.heal_storage("kvm1")
     guest.virsh("resume")
     guest.wait_for_agent()
     wait_until(lambda: guest.run("ls /data/done || true") == "/data/done")

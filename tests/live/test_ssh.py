@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from drivers.errors import Denied
-from drivers.lab import ssh, state
+from drivers.lab import state
+from drivers.lab.credentials import ssh
 from drivers.lab.lab import Lab
 from drivers.lab.repository import write_repository
 from drivers.libvirt.access import Access

@@ -11,8 +11,9 @@ import sys
 from collections.abc import Sequence
 from ipaddress import IPv4Address
 
-from drivers.lab import pki, processes
+from drivers.lab import processes
 from drivers.lab.bmc import access
+from drivers.lab.credentials import pki
 from drivers.lab.errors import BmcFailed
 from drivers.lab.paths import LabPaths
 

@@ -11,8 +11,8 @@ import re
 import shutil
 from pathlib import Path
 
-from drivers.lab import debian
 from drivers.lab.command import run
+from drivers.lab.debian import packages
 from drivers.lab.errors import GuestBuildFailed, PackagesNotHad
 from specs.structs import Struct
 
@@ -58,7 +58,7 @@ def obtain(cache: Path) -> Parts:
 
 def _download_and_unpack(root: Path) -> None:
     try:
-        debian.unpack(root, lambda archive: [_kernel(archive.depends(KERNEL_META)), *PACKAGES])
+        packages.unpack(root, lambda archive: [_kernel(archive.depends(KERNEL_META)), *PACKAGES])
     except PackagesNotHad as error:
         raise GuestBuildFailed(f"Kernel, busybox and agent of the tiny guest could not be had. {error}") from error
     run(["depmod", "--basedir", root, next(iter((root / "lib" / "modules").iterdir())).name])

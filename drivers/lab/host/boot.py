@@ -17,7 +17,8 @@ from pathlib import Path
 
 from msgspec.structs import asdict
 
-from drivers.lab import network, pki, processes
+from drivers.lab import network, processes
+from drivers.lab.credentials import pki
 from drivers.lab.errors import CommandFailed, HostFailed
 from drivers.lab.host import config
 from drivers.lab.host.services import SERVICES

@@ -1,15 +1,15 @@
 """The configuration files of one host. Pure text: comes in what the host is, goes out name and content.
 
 Called by host/boot.py, which writes them when the host's folder is made (`etc_libvirt`, kept over power cuts) and at
-every boot (`etc`); ssh.py writes /etc/ssh (`etc_ssh`).
+every boot (`etc`); credentials/ssh.py writes /etc/ssh (`etc_ssh`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from drivers.lab.credentials.pki import allowed_names
 from drivers.lab.paths import LOCKS_IN_HOST
-from drivers.lab.pki import allowed_names
 
 
 def etc_libvirt(uuid: str, address: str) -> dict[str, str]:

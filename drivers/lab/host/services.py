@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from drivers.lab import ssh
+from drivers.lab.credentials import ssh
 from drivers.lab.paths import SHARED_IN_HOST, SHARED_SOURCE_IN_HOST, SWITCH_IN_HOST, LabPaths
 from specs.structs import Struct
 

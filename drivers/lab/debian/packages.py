@@ -1,6 +1,6 @@
 """Packages of Debian's archive, downloaded and unpacked, never installed: nothing of the machine changes.
 
-Comes in: names. Goes out: a folder with what is in them. Called by guest/parts.py and ssh.py.
+Comes in: names. Goes out: a folder with what is in them. Called by guest/parts.py and credentials/ssh.py.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ import shutil
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from drivers.lab import debian
 from drivers.lab.command import run
+from drivers.lab.debian import packages
 from drivers.lab.host import config
 from drivers.lab.paths import SSHD_IN_HOST, LabPaths
 
@@ -37,7 +37,7 @@ def obtain_server(lab: LabPaths) -> None:
         draft = lab.cache / ".sshd.new"
         shutil.rmtree(draft, ignore_errors=True)
         lab.cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-        debian.unpack(draft, lambda _: ["openssh-server", "libwrap0"])
+        packages.unpack(draft, lambda _: ["openssh-server", "libwrap0"])
         draft.rename(lab.sshd)
 
 

@@ -3,7 +3,7 @@
 The storage is served to each host by a process of its own (bindfs), so a fault is one of that process, and of that
 host only: strace delays its system calls, or has them fail with an error of our choice; SIGSTOP makes it hang. Nothing
 stands in the way of data while the storage is well. What fault there is, is never recorded: it is read from the
-processes. Comes in: a running host and a Fault. Called by reconciler/cli/lab_storage.py and by tests.
+processes. Comes in: process 1 of a running host, and a Fault. Called by lab.py and status.py.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import struct
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from drivers.lab import processes
+from drivers.lab.command import run
 from drivers.lab.errors import MachineUnfit, StorageFaultFailed
-from drivers.lab.paths import SHARED_IN_HOST
+from drivers.lab.paths import SHARED_IN_HOST, LabPaths
+from drivers.lab.processes import HostProcess, Process, inside
 from specs.structs import Struct
 
-if TYPE_CHECKING:
-    from drivers.lab.lab import Lab
-
-SERVICE = "shared-storage"
+HOLD = "/run/gitvirt-lab/hold/shared-storage"
+"""While it is there, process 1 does not start the service again."""
 PATIENCE = 20.0
 WELL = "well"
 
@@ -46,43 +46,40 @@ class Fault(Struct, frozen=True):
     what: What = "all"
 
 
-def inject(lab: Lab, host: str, fault: Fault) -> None:
-    """Make the storage of a running host ill; what it had before is healed. Raises HostDown, StorageFaultFailed."""
-    init = lab.init_process(host)
-    heal(lab, host)
+def inject(lab: LabPaths, init: HostProcess, fault: Fault) -> None:
+    """Make the storage of a running host ill; what it had before is healed. Raises StorageFaultFailed."""
+    heal(init)
     server = _server(init)
     if server is None:
-        raise StorageFaultFailed(
-            f"Host {host} has no server of its shared storage; see {lab.paths.host(host).boot_log}."
-        )
+        log = lab.host(init.host).boot_log
+        raise StorageFaultFailed(f"Host {init.host} has no server of its shared storage; see {log}.")
     if fault.kind == "hang":
         os.kill(server.pid, signal.SIGSTOP)
-        _wait(lambda: _is_stopped(server), f"the storage of {host} does not stop")
+        _wait(lambda: _is_stopped(server), f"the storage of {init.host} does not stop")
     elif fault.kind == "lost":
-        subprocess.run(lab.inside(host, ["touch", _hold()]), check=True)
+        run(inside(init, ["touch", HOLD]))
         processes.kill(server)
     else:
-        _trace(lab, host, server, _injections(fault))
+        _trace(lab, init, server, _injections(fault))
 
 
-def heal(lab: Lab, host: str) -> bool:
-    """Make it well; True if it was ill."""
-    init = lab.init_process(host)
+def heal(init: HostProcess) -> bool:
+    """Make it well; True if it was ill. Raises StorageFaultFailed."""
     was_ill = shown(init) != WELL
     for tracer in _tracers(init):
         # At its end strace lets go of the server, which goes on with what it was doing.
         if not processes.send(tracer, signal.SIGTERM, PATIENCE):
-            raise StorageFaultFailed(f"strace of host {host} (process {tracer.pid}) does not end. See `dmesg`.")
+            raise StorageFaultFailed(f"strace of host {init.host} (process {tracer.pid}) does not end. See `dmesg`.")
     server = _server(init)
     if server is not None and _is_stopped(server):
         os.kill(server.pid, signal.SIGCONT)
-    subprocess.run(lab.inside(host, ["rm", "-f", _hold()]), check=True)
-    _wait(lambda: shown(init) == WELL, f"the storage of {host} does not come back")
-    _wait(lambda: _is_mounted(lab, host), f"the storage of {host} is not mounted")
+    run(inside(init, ["rm", "-f", HOLD]))
+    _wait(lambda: shown(init) == WELL, f"the storage of {init.host} does not come back")
+    _wait(lambda: _is_mounted(init), f"the storage of {init.host} is not mounted")
     return was_ill
 
 
-def shown(init: processes.HostProcess) -> str:
+def shown(init: HostProcess) -> str:
     """The fault of a host as a word or two: "slow (500 ms)", "fail (reads)", …; WELL."""
     for tracer in _tracers(init):
         return _described(tracer.argv)
@@ -123,36 +120,36 @@ def _described(argv: Sequence[str]) -> str:
     return f"fail ({what})"
 
 
-def _trace(lab: Lab, host: str, server: processes.Process, injections: list[str]) -> None:
+def _trace(lab: LabPaths, init: HostProcess, server: Process, injections: list[str]) -> None:
     strace = shutil.which("strace")
     if strace is None:
         raise MachineUnfit("A fault of the storage needs strace. Install it: apt-get install -y strace")
-    log = lab.paths.host(host).root / "storage-fault.log"
+    log = lab.host(init.host).root / "storage-fault.log"
     number = processes.status(server.pid, "NSpid")[-1]
     calls = sorted({call for word in injections[1::2] for call in word.partition("=")[2].partition(":")[0].split(",")})
     # setsid --fork: it shall hang on the host's process 1, and end with the host, not on us.
     argv = [strace, "-f", "-qq", "-o", "/dev/null", "-e", f"trace={','.join(calls)}", *injections, "-p", number]
     with log.open("wb") as said:
-        inside = lab.inside(host, ["setsid", "--fork", *argv])
-        subprocess.run(inside, stdin=subprocess.DEVNULL, stdout=said, stderr=said, check=True)
+        command = inside(init, ["setsid", "--fork", *argv])
+        subprocess.run(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, check=True)
     try:
         _wait(lambda: _is_traced(server), "")
     except StorageFaultFailed as error:
         raise StorageFaultFailed(
-            f"strace could not take hold of the storage of {host}: {log.read_text(errors='replace').strip()} "
+            f"strace could not take hold of the storage of {init.host}: {log.read_text(errors='replace').strip()} "
             "In a container, tracing may be forbidden (CAP_SYS_PTRACE)."
         ) from error
 
 
-def _server(init: processes.HostProcess) -> processes.Process | None:
+def _server(init: HostProcess) -> Process | None:
     return next((each for each in _inmates(init, "bindfs") if each.argv[-1] == str(SHARED_IN_HOST)), None)
 
 
-def _tracers(init: processes.HostProcess) -> list[processes.Process]:
+def _tracers(init: HostProcess) -> list[Process]:
     return [each for each in _inmates(init, "strace") if any(word.startswith("inject=") for word in each.argv)]
 
 
-def _inmates(init: processes.HostProcess, program: str) -> list[processes.Process]:
+def _inmates(init: HostProcess, program: str) -> list[Process]:
     """Processes of the host that run this program."""
     return [
         each
@@ -161,25 +158,21 @@ def _inmates(init: processes.HostProcess, program: str) -> list[processes.Proces
     ]
 
 
-def _is_traced(server: processes.Process) -> bool:
+def _is_traced(server: Process) -> bool:
     """All threads: those that come later are followed."""
     threads = [int(entry.name) for entry in os.scandir(f"/proc/{server.pid}/task")]
     return all(processes.status(thread, "TracerPid") != ["0"] for thread in threads)
 
 
-def _is_stopped(server: processes.Process) -> bool:
+def _is_stopped(server: Process) -> bool:
     try:
         return processes.status(server.pid, "State")[0] == "T"
     except (OSError, ValueError):
         return False
 
 
-def _is_mounted(lab: Lab, host: str) -> bool:
-    return subprocess.run(lab.inside(host, ["mountpoint", "-q", str(SHARED_IN_HOST)]), check=False).returncode == 0
-
-
-def _hold() -> str:
-    return f"/run/gitvirt-lab/hold/{SERVICE}"
+def _is_mounted(init: HostProcess) -> bool:
+    return subprocess.run(inside(init, ["mountpoint", "-q", str(SHARED_IN_HOST)]), check=False).returncode == 0
 
 
 def _wait(condition: Callable[[], bool], otherwise: str) -> None:

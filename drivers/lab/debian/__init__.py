@@ -1,0 +1,1 @@
+"""Debian's archive without an installation: single packages, and whole releases that hosts run as their system."""
