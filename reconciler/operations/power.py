@@ -35,9 +35,9 @@ def start(ref: Ref, scene: Scene, how: How) -> str:
     target = locate(ref, scene)
     vm = target.vm
     if vm.power is Power.STOPPING:
-        raise Declined("is shutting down; wait for it: `gitvirt wait --for stopped`")
+        raise Declined(f"is shutting down; wait for it: `gitvirt wait {ref.name} --for stopped`")
     if vm.power is Power.CRASHED and vm.running:
-        raise Declined("its guest crashed and is kept as it was; `gitvirt stop --force` it first")
+        raise Declined(f"its guest crashed and is kept as it was; `gitvirt stop {ref.name} --force` first")
     if vm.power in (Power.PAUSED, Power.ASLEEP):
         return _go_on(target, scene)
     if vm.running:
@@ -92,7 +92,7 @@ def stop(ref: Ref, scene: Scene, how: How) -> str:
         saved = ", suspended to disk" if target.vm.power is Power.SUSPENDED else ""
         return f"is off already on {target.where}{saved} {tail}"
     if target.vm.power is Power.PAUSED and not how.force:
-        raise Declined("is paused, so its guest cannot shut down; `gitvirt resume` it first, or stop it with --force")
+        raise Declined(f"is paused, so its guest cannot shut down; `gitvirt resume {ref.name}` first, or use --force")
     with kept(target, scene, "stopped"):
         notes = _down(target, scene, how)
         if seen_now(target).running:
@@ -229,4 +229,9 @@ def suspend(ref: Ref, scene: Scene) -> str:
 def _must_run(target: Target, verb: str) -> None:
     if target.vm.power is not Power.RUNNING:
         state = "off" if target.vm.power is Power.STOPPED else str(target.vm.power)
-        raise Declined(f"is {state}, so it cannot be {verb}")
+        fix = {
+            Power.STOPPED: f"; `gitvirt start {target.ref.name}`",
+            Power.SUSPENDED: f"; `gitvirt start {target.ref.name}` first",
+            Power.PAUSED: f"; `gitvirt resume {target.ref.name}` first",
+        }.get(target.vm.power, "")
+        raise Declined(f"is {state}, so it cannot be {verb}{fix}")

@@ -101,7 +101,7 @@ def nowhere(ref: Ref, context: Context) -> str:
         return _foreign(each, owner(each, context))
     if unseen := context.observed.unseen:
         told = "; ".join(f"{name} may hold it ({each.reason})" for name, each in list(unseen.items())[:3])
-        return f"no host that was read has it, and {told}"
+        return f"no host that was read has it, and {told}; see `gitvirt get hosts`"
     if ref.name in context.wanted.vms:
         return "declared, but not made yet; see `gitvirt plan`, then `gitvirt apply`"
     return "no host has it"

@@ -12,6 +12,7 @@ from reconciler.apply.outcome import Run
 from reconciler.apply.walk import Walker
 from reconciler.operations import migrate
 from reconciler.operations.migrate import Asked
+from reconciler.plan.faces.shown.tally import summary
 from reconciler.plan.plan import Plan
 from specs.resource import Ref
 from specs.structs import replace
@@ -114,6 +115,7 @@ def test_a_hold_is_obeyed_until_it_is_cleared(mover: Mover) -> None:
 def test_a_hold_where_it_is_only_marks_it_and_is_over_with_its_time(mover: Mover) -> None:
     run = mover.migrate(to="kvm1", hold=True, lasts=3600)
     assert [step.what for step in run.plan.steps] == ["hold it on kvm1"]
+    assert summary(run.plan) == "Plan: 1 to record, 0 to delete."
     mover.migrate(to="kvm2")
     assert [step.what for step in mover.site.plan().steps] == ["migrate to kvm1"]
     mover.site.clock.advance(3601)

@@ -284,12 +284,12 @@ def test_a_paused_vm_is_not_restarted_by_an_update(site: Site, alice: Operator) 
 
 def test_what_makes_no_sense_is_declined_with_what_to_do(site: Site, alice: Operator) -> None:
     made(site, "state: stopped")
-    assert "is off, so it cannot be paused" in alice.declined(power.pause, "vm/web")
+    assert "is off, so it cannot be paused; `gitvirt start web`" in alice.declined(power.pause, "vm/web")
     assert "is off, so it cannot be reset" in alice.declined(power.reset, "vm/web")
     assert "is off; `gitvirt start web`" in alice.declined(power.resume, "vm/web", how=PLAIN)
     alice.done(power.start, "vm/web", how=PLAIN)
     alice.done(power.pause, "vm/web")
-    assert "`gitvirt resume` it first" in alice.declined(power.stop, "vm/web", how=PLAIN)
+    assert "`gitvirt resume web` first" in alice.declined(power.stop, "vm/web", how=PLAIN)
     assert alice.done(power.stop, "vm/web", how=FORCE)
 
 

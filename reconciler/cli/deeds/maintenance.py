@@ -66,7 +66,7 @@ def _on(ref: Ref, here: Session, yes: bool) -> Exit:
     looked = here.scene.looked
     found = outlook(ref.name, looked, here.scene.by)
     already = asked_for(ref.name, looked.context)
-    print(f"{ref} is {state(ref.name, looked.context)}; in maintenance:")
+    print(f"{ref}  {state(ref.name, looked.context)}\nIn maintenance:")
     if ref.name in looked.context.observed.seen:
         _show(found)
     else:

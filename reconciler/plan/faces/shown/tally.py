@@ -51,7 +51,7 @@ def _word(change: Change, steps: list[Step]) -> str:
         return "restart" if any(isinstance(each.call, StartVm) for each in steps) else "stop"
     if most in (Effect.RESTART, Effect.OFFLINE):
         return "restart" if change.ref.kind != "VirtualMachine" else "restart (waits)"
-    if any(each.path == "host" for each in acting):
+    if any(each.path == "host" and each.effect is not Effect.NONE for each in acting):
         return "to migrate" if most is Effect.MIGRATE else "to relocate"
     words_of = {Effect.MIGRATE: "to migrate", Effect.RECREATE: "to make anew", Effect.NONE: "to record"}
     return words_of.get(most, "live")
