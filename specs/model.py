@@ -83,7 +83,12 @@ Duration = Annotated[
     int,
     BeforeValidator(units.parse_duration),
     Unit("duration, such as 30s, 15m, 7d", units.format_duration),
-    _text(r"^([0-9]+[smhdw])+$|^0$", "A duration such as 30s, 15m or 7d."),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "string", "pattern": "^([0-9]+[smhdw])+$|^0$"}, {"const": 0}],
+            "description": "A duration such as 30s, 15m or 7d.",
+        }
+    ),
 ]
 Percentage = Annotated[
     int,

@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Texts
+from conftest import Texts, document
+from jsonschema import Draft7Validator
 
 from specs import schema
 from specs.kinds import KINDS
 from specs.load import load
+from specs.merge import bare
 from specs.scaffold import repository_yaml
 from specs.shape import Shape
+from specs.yaml import parse
 
 SCHEMA = schema.json_schema()
+EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 def resolved(part: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -61,6 +66,24 @@ def test_the_schema_is_json_and_all_its_references_lead_somewhere() -> None:
     text = json.dumps(SCHEMA)
     assert {each for each in re.findall(r"#/\$defs/(\w+)", text)} <= set(SCHEMA["$defs"])
     assert '"effect"' not in text
+
+
+def test_the_schema_takes_what_loads() -> None:
+    validator = Draft7Validator(SCHEMA)
+    files = {each: each.read_bytes() for each in EXAMPLES.rglob("*.yaml") if "apiVersion" in each.read_text()}
+    files[Path("more.yaml")] = document("VirtualMachine", "web", "{stopTimeout: 0, autostart: off, cpu: null}").encode()
+    documents = [bare(each) for file, content in files.items() for each in parse(file.name, content).documents]
+    assert len(documents) > 20
+    for each in documents:
+        assert [error.message for error in validator.iter_errors(each)] == []
+
+
+@pytest.mark.parametrize(
+    "spec", ["{agent: yes}", "{memory: 2}", "{stopTimeout: 5}", "{nics: 5}", "{disks: [{sise: 1GiB}]}"]
+)
+def test_the_schema_refuses_what_does_not_load(spec: str) -> None:
+    (written,) = parse("a.yaml", document("VirtualMachine", "web", spec).encode()).documents
+    assert not Draft7Validator(SCHEMA).is_valid(bare(written))
 
 
 def test_the_schema_chooses_the_spec_by_the_kind() -> None:
