@@ -36,7 +36,7 @@ class Asked(Struct, frozen=True, kw_only=True):
         deletions, refs = None, []
         for each in allow or ():
             word, found, number = each.partition("=")
-            if word == "deletions" and found and number.isdigit():
+            if word == "deletions" and found and number.isdecimal():
                 deletions = int(number)
             elif "/" in each:
                 refs.append(each)

@@ -23,7 +23,7 @@ def allowed_by(repository: Repository, revision: str) -> Allowed:
     commit = repository.read_commit(revision)
     for text in commit.trailers.get(TRAILER, ()) if commit else ():
         word, found, number = text.partition("=")
-        if word.strip() == "deletions" and found and number.strip().isdigit():
+        if word.strip() == "deletions" and found and number.strip().isdecimal():
             deletions = int(number)
             continue
         try:

@@ -89,4 +89,4 @@ def trash_marker(volume: str, when: int) -> str:
 def trashed_since(name: str) -> tuple[str, int] | None:
     """The inverse of `trash_marker`: (volume, unix seconds), or None for a name that is no such marker."""
     volume, found, when = name.rpartition(".trash.")
-    return (volume, int(when)) if found and when.isdigit() else None
+    return (volume, int(when)) if found and when.isdecimal() else None

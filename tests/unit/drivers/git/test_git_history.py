@@ -44,6 +44,16 @@ def test_what_a_commit_allows_is_what_its_trailers_say_and_nonsense_allows_nothi
     assert allowed.refs == frozenset({"vm/old-01"})
 
 
+@pytest.mark.parametrize("nonsense", ["restarts=41", "deletions=many", "deletions", "deletions=²", "41", "=41"])
+def test_what_is_not_said_properly_allows_nothing(folder: Path, nonsense: str) -> None:
+    message = f"Remove the old ones\n\nGitvirt-Allow: {nonsense}\n"
+    git = ["git", "-C", str(folder), "-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", message], check=True)
+    repository = open_repository(folder)
+    allowed = allowed_by(repository, repository.resolve("HEAD"))
+    assert (allowed.deletions, allowed.refs) == (None, frozenset())
+
+
 def test_a_commit_that_is_not_here_is_missing(folder: Path) -> None:
     with pytest.raises(Missing):
         history.read(folder, "0" * 40)

@@ -10,7 +10,7 @@ import pytest
 
 from drivers.libvirt.migration.postcopy import anew, lost
 from drivers.libvirt.migration.settle import judge, stayed
-from drivers.libvirt.migration.sides import Side, _may_leave
+from drivers.libvirt.migration.sides import Side, _may_leave, migrating_out
 from drivers.mark import Mark
 
 RUNNING, PAUSED, OFF = libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_SHUTOFF
@@ -32,6 +32,8 @@ def of(host: str, text: str) -> Side | None:
         "shell": side(PAUSED, libvirt.VIR_DOMAIN_PAUSED_MIGRATION, host=host, persistent=False),
         "starting shell": side(PAUSED, libvirt.VIR_DOMAIN_PAUSED_STARTING_UP, host=host, persistent=False),
         "transient": side(RUNNING, host=host, persistent=False),
+        "arrived transient": side(RUNNING, libvirt.VIR_DOMAIN_RUNNING_MIGRATED, host=host, persistent=False),
+        "transient paused by somebody": side(PAUSED, libvirt.VIR_DOMAIN_PAUSED_USER, host=host, persistent=False),
         "off": side(OFF, host=host),
         "older": side(OFF, host=host, generation=2),
         "newer": side(OFF, host=host, generation=4),
@@ -66,6 +68,11 @@ TABLE = [
     ("handed over", "shell", "kill there"),
     ("handed over", "runs", "kill here"),
     ("handed over", "transient", "kill here"),
+    ("handed over", "arrived transient", "kill here"),
+    ("handed over", "transient paused by somebody", "kill here"),
+    ("runs", "arrived transient", None),
+    ("runs", "transient paused by somebody", None),
+    ("", "arrived transient", "define there"),
     ("handed over", "off", None),
     ("handed over", "handed over", None),
     ("", "runs", ""),
@@ -229,3 +236,18 @@ def test_a_way_on_that_costs_the_memory_is_told_only_for_as_long_as_qemu_does_no
 def test_qemu_is_asked_for_its_job_only_where_a_migration_may_leave(state: int, reason: int, asked: bool) -> None:
     """One that waits for memory of the other side may hang, and libvirt would wait with it."""
     assert _may_leave(state, reason) is asked
+
+
+@pytest.mark.parametrize(
+    ("stats", "leaves"),
+    [
+        ({"type": libvirt.VIR_DOMAIN_JOB_UNBOUNDED, "operation": libvirt.VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT}, True),
+        ({"type": libvirt.VIR_DOMAIN_JOB_NONE, "operation": libvirt.VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT}, False),
+        ({"type": libvirt.VIR_DOMAIN_JOB_UNBOUNDED, "operation": libvirt.VIR_DOMAIN_JOB_OPERATION_MIGRATION_IN}, False),
+        ({"type": libvirt.VIR_DOMAIN_JOB_UNBOUNDED, "operation": libvirt.VIR_DOMAIN_JOB_OPERATION_BACKUP}, False),
+        ({}, False),
+    ],
+)
+def test_only_the_job_of_a_migration_from_here_that_is_under_way_counts(stats: dict[str, int], leaves: bool) -> None:
+    """A backup that is taken for a migration would be cancelled as one, and a job that is over would be waited for."""
+    assert migrating_out(stats) is leaves
