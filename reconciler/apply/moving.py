@@ -12,7 +12,6 @@ from drivers.base import Host
 from drivers.errors import Busy, Conflict, DriverError, Missing, Unknown, Unreachable
 from drivers.moving import Migration, Progress
 from reconciler.plan import plan
-from specs.units import format_size
 
 Told = Callable[[str, int, int], None]
 _NOTHING_BEGAN = (Conflict, Missing)
@@ -84,10 +83,6 @@ def share(progress: Progress) -> tuple[int, int]:
 
 
 def phase(progress: Progress) -> str:
-    """`copying memory, pass 3, 120MiB left`."""
-    said = [progress.phase or "migrating"]
-    if progress.iteration > 1:
-        said.append(f"pass {progress.iteration}")
-    if progress.remaining:
-        said.append(f"{format_size(progress.remaining >> 20 << 20)} left")
-    return ", ".join(said)
+    """`copying (pass 3)`, which the figures of `share` follow."""
+    said = progress.phase or "migrating"
+    return f"{said} (pass {progress.iteration})" if progress.iteration > 1 else said

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from drivers.moving import Progress as Migrating
+from reconciler.apply import moving
 from reconciler.apply.outcome import Outcome, Run, Status
 from reconciler.apply.text import Progress, line, seconds, summary
 from specs.resource import Ref
@@ -114,3 +116,16 @@ def test_long_work_shows_its_way(stream: io.StringIO) -> None:
         told = [each.strip() for each in stream.getvalue().splitlines()]
         assert [each.rpartition("(")[2] for each in told] == ["25 %)", "50 %)", "75 %)", "100 %)"]
         assert told[0] == "kvm1  image/debian  fetch 25MiB of 100MiB (25 %)"
+
+
+def test_a_migration_shows_each_quarter_of_a_pass_once() -> None:
+    stream = io.StringIO()
+    progress = Progress(1, stream)
+    for iteration in (1, 2):
+        for left in range(100, -1, -1):
+            state = Migrating(phase="copying", total=100 << 20, remaining=left << 20, iteration=iteration)
+            progress.moved(start("x"), moving.phase(state), *moving.share(state))
+    told = [each.split("  ")[-1] for each in stream.getvalue().splitlines()]
+    assert told == [
+        f"copying {of}{share}MiB of 100MiB ({share} %)" for of in ("", "(pass 2) ") for share in (25, 50, 75, 100)
+    ]
