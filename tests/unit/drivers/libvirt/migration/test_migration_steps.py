@@ -123,3 +123,28 @@ def test_a_side_tells_the_mark_and_that_nobody_is_at_a_vm_that_is_off(pair: Pair
         assert look(host, conn, UUID.replace("6695", "0000"), "look") is None
     assert side is not None
     assert (side.generation, side.off, side.job, side.persistent) == (7, True, False, True)
+
+
+@pytest.mark.parametrize(("what", "detail"), [("saved", "saved memory"), ("snapshots", "snapshots"), ("autostart", "")])
+def test_a_side_tells_what_an_old_definition_holds_and_then_it_is_not_removed(
+    pair: Pair, what: str, detail: str
+) -> None:
+    source = pair.node("kvm1", marked(domain(), generation=1))
+    target = pair.node("kvm2", marked(domain(OFF), generation=2))
+    with source.changes() as conn:
+        vm = conn.lookupByUUIDString(UUID)
+        if what == "saved":
+            vm.managedSave(0)
+        else:
+            vm.destroy()
+        if what == "snapshots":
+            vm.snapshotCreateXML("<domainsnapshot/>", 0)
+        vm.setAutostart(what == "autostart")
+        side = look(source, conn, UUID, "look")
+    assert side is not None
+    assert {each: getattr(side, each) for each in ("saved", "snapshots", "autostart")} == {
+        each: each == what for each in ("saved", "snapshots", "autostart")
+    }
+    with pytest.raises(Unknown if detail else Refused, match=detail or "unsupported flags"):
+        settle(source, target, UUID)
+    assert state(source) == (IS_OFF, True)
