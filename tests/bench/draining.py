@@ -76,7 +76,7 @@ class TwoHosts(Site):
 
 
 def draining(rounds: int) -> Iterator[Comparison]:
-    """As whole processes, and the steps alone."""
+    """As whole processes, and what is done to the VMs alone (see rows.changing)."""
     with laboratory(2) as (lab, folder):
         site = TwoHosts(lab, folder)
         site.declare(CHANGED, "running")
@@ -84,7 +84,7 @@ def draining(rounds: int) -> Iterator[Comparison]:
         site.maintain(HOST)
         what, peer = f"drain a host of {CHANGED} VMs", site.peer(OTHER)
         whole = {OURS: lambda: site.gitvirt("apply", "--yes"), BARE: lambda: site.bare("drain", *peer)}
-        yield compare(what, whole, rounds, target=TARGET, before=site.back)
+        yield compare(f"{what}, whole process", whole, rounds, before=site.back)
         vms = list(bare.wanted(str(site.file)))
         alone = {OURS: lambda: steps_alone(site), BARE: lambda: timed(lambda: bare.drain(site.uri, vms, *peer))}
-        yield compare(f"{what}, steps alone", alone, rounds, target=TARGET, before=site.back)
+        yield compare(what, alone, rounds, target=TARGET, before=site.back)
