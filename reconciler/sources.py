@@ -104,8 +104,10 @@ def _secret_file(file: str, where: Location, root: Path, settings: Settings) -> 
         if path.stat().st_size > _LONGEST_SECRET:
             raise SourceError(f"{where}: {file} is too large for a secret")
         return path.read_text().rstrip("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{where}: the secret's file {file} cannot be read: {error}") from None
+    except OSError as error:
+        raise SourceError(f"{where}: the secret's file {file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SourceError(f"{where}: the secret's file {file} is no text in UTF-8") from None
 
 
 class _Sums:

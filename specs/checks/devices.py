@@ -12,6 +12,7 @@ from specs.errors import Finding
 from specs.resource import Resource
 
 _SECTOR = 512
+_MOST_IDE = 4
 
 
 def findings(scope: Scope, vm: Resource) -> Iterator[Finding]:
@@ -27,6 +28,7 @@ def findings(scope: Scope, vm: Resource) -> Iterator[Finding]:
     for drive in vm.spec.cdroms or ():
         yield from _bus(vm, drive, f"cdroms[{drive.name}]")
         yield from _image(scope, vm, (f"cdroms[{drive.name}].image", drive.image, "disk", "a CD-ROM drive"))
+    yield from _ide(vm)
     yield from _networks(scope, vm)
     yield from channels.findings(vm)
     yield from _twice(vm)
@@ -64,9 +66,17 @@ def _format(vm: Resource, disk: Any, path: str) -> Iterator[Finding]:
 
 
 def _bus(vm: Resource, device: Any, path: str) -> Iterator[Finding]:
-    machine = vm.spec.machine or ""
+    """The presets of `os:` may make a machine that has IDE; without them a new VM is a q35."""
+    machine = vm.spec.machine or ("q35" if vm.spec.os is None else "")
     if device.bus == "ide" and "q35" in machine:
         yield wrong(vm, f"{path}.bus", "q35 has no IDE", f"machine is {machine}", "use sata, or machine pc")
+
+
+def _ide(vm: Resource) -> Iterator[Finding]:
+    lists = (("disks", vm.spec.disks), ("cdroms", vm.spec.cdroms))
+    on_ide = [f"{name}[{each.name}].bus" for name, devices in lists for each in devices or () if each.bus == "ide"]
+    for path in on_ide[_MOST_IDE:]:
+        yield wrong(vm, path, f"more than {_MOST_IDE} IDE devices", "the machine pc has one controller", "use sata")
 
 
 def _disk_domain(scope: Scope, vm: Resource, disk: Any, path: str) -> Iterator[Finding]:

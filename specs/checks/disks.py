@@ -9,6 +9,7 @@ from specs.checks.scope import wrong
 from specs.errors import Finding
 from specs.resource import Resource
 
+_UNCACHED = ("none", "directsync")
 _CACHED = ("writeback", "unsafe", "writethrough")
 
 
@@ -18,6 +19,9 @@ def findings(vm: Resource, disk: Any, path: str) -> Iterator[Finding]:
     yield from _passthrough(vm, disk, path)
     yield from _bus(vm, disk, path)
     yield from _limits(vm, disk, path)
+    if disk.io == "native" and disk.cache not in _UNCACHED:
+        why = "QEMU takes it only past the host's cache"
+        yield wrong(vm, f"{path}.io", f"`io: native` with cache {disk.cache or 'default'}", why, "write `cache: none`")
 
 
 def _shareable(vm: Resource, disk: Any, path: str) -> Iterator[Finding]:

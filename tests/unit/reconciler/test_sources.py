@@ -57,6 +57,17 @@ def test_a_secret_outside_of_the_repository_is_refused_unless_its_folder_is_allo
     assert secret(repository, f"{{file: {other}/password}}", folders=(str(other),)) == "s3cret"
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "cannot be read: No such file"), (b"caf\xe9", "is no text in UTF-8"), (b"x" * 70_000, "is too large")],
+)
+def test_a_secret_that_cannot_be_read_is_told_with_its_place(tmp_path: Path, content: bytes | None, said: str) -> None:
+    if content is not None:
+        (tmp_path / "password").write_bytes(content)
+    with pytest.raises(sources.SourceError, match=rf"^gitvirt\.yaml:1:1: .*password {said}"):
+        secret(tmp_path, "{file: password}")
+
+
 def test_a_link_does_not_lead_out(tmp_path: Path) -> None:
     repository = tmp_path / "repository"
     repository.mkdir()

@@ -47,6 +47,20 @@ def network(spec: str, name: str = "office") -> str:
         ("{disks: [{name: a, size: 1000B}]}", "1000B is no size of a disk"),
         ("{disks: [{name: a, size: 0B}]}", "0B is no size of a disk"),
         ("{machine: q35, disks: [{name: a, size: 1GiB, bus: ide}]}", "q35 has no IDE"),
+        ("{cdroms: [{name: a, bus: ide}]}", "cdroms[a].bus: q35 has no IDE, machine is q35; use sata, or machine pc"),
+        (
+            "{machine: pc, cdroms: [{name: e, bus: ide}], disks: "
+            f"[{', '.join(f'{{name: {each}, size: 1GiB, bus: ide}}' for each in 'abcd')}]}}",
+            "cdroms[e].bus: more than 4 IDE devices",
+        ),
+        (
+            "{disks: [{name: a, size: 1GiB, io: native, cache: writeback}]}",
+            "disks[a].io: `io: native` with cache writeb",
+        ),
+        (
+            "{disks: [{name: a, size: 1GiB, io: native}]}",
+            "with cache default, QEMU takes it only past the host's cache",
+        ),
         ("{machine: pc-q35-7.2, cdroms: [{name: a, bus: ide}]}", "cdroms[a].bus: q35 has no IDE"),
         (
             "{disks: [{name: a, size: 1GiB, bootOrder: 1}], nics: [{name: lan, network: lan, bootOrder: 1}]}",
@@ -80,6 +94,8 @@ def test_a_vm_that_does_not_fit_is_explained(spec: str, said: str, vm_faults: Vm
         "{disks: [{name: a, image: debian, clone: copy, format: raw}]}",
         "{disks: [{name: a, volume: x, external: true}, {name: b, volume: y, size: 1GiB}]}",
         "{machine: pc, disks: [{name: a, size: 1GiB, bus: ide}]}",
+        "{os: winxp, disks: [{name: a, size: 1GiB, bus: ide}]}",
+        "{disks: [{name: a, size: 1GiB, io: native, cache: none}, {name: b, size: 1GiB, io: threads}]}",
         "{autostart: on, disks: [{name: a, size: 1GiB}]}",
         "{cloudInit: {userData: '#!/bin/true', networkConfig: {version: 2}}}",
         "{graphics: {password: {file: ../x}}}",
