@@ -1,7 +1,7 @@
 """Repository: where the specifications come from, a Git repository or a plain folder; both answer the same questions.
 
-In: a path. Out: revisions as text (what marks hold), trees for `specs.load`, ancestry, blame, commits. Built by
-reconciler/app and the commands of the command line; the mirror of a remote (drivers/git/mirror) is one, too.
+Revisions as text (what marks hold), trees for `specs.load`, ancestry, blame, commits. Kept by checkout.py and
+folder.py; the mirror of a remote (mirror.py) is one, too. opening.py picks one for a path.
 """
 
 from __future__ import annotations
@@ -92,30 +92,3 @@ class Repository(Protocol):
 
     def commit(self, paths: Sequence[str], message: str) -> str:
         """Commits exactly these paths (from the root), whatever else is staged, and returns the new commit."""
-
-
-def open_repository(path: Path | str) -> Repository:
-    """The Git repository that `path` lies in, or the plain folder; NotAFolder (specs.tree) if it is neither.
-
-    A bare repository is opened where it lies; a folder that its Git repository ignores is a plain folder.
-    """
-    from drivers.git.checkout import Checkout
-    from drivers.git.folder import PlainFolder
-    from specs.tree import NotAFolder
-
-    folder = Path(path).resolve()
-    if not folder.is_dir():
-        raise NotAFolder(f"{path} is not a folder; name the folder that holds gitvirt.yaml")
-    if is_bare(folder):
-        return Checkout(root=folder, prefix="", bare=True)
-    for each in (folder, *folder.parents):
-        if (each / ".git").exists():
-            prefix = folder.relative_to(each).as_posix()
-            found = Checkout(root=each, prefix="" if prefix == "." else prefix)
-            return PlainFolder(folder) if prefix != "." and found.ignores(prefix) else found
-    return PlainFolder(folder)
-
-
-def is_bare(folder: Path) -> bool:
-    """Whether the folder itself is a repository without a work tree."""
-    return (folder / "HEAD").is_file() and (folder / "objects").is_dir() and (folder / "refs").is_dir()
