@@ -63,10 +63,10 @@ def define_new(conn: libvirt.virConnect, new: NewVm, xml: str) -> tuple[Taken, l
     if domain is None:
         try:
             taken, domain = "", define(conn, xml, new)
-        except libvirt.libvirtError:
-            taken, domain = "name", _found(conn.lookupByName, new.name)
+        except libvirt.libvirtError as refused:
+            taken, domain = "name", _namesake(conn, new.name)
             if domain is None:
-                raise
+                raise refused
     return taken, domain, domain.XMLDesc(NEXT_BOOT)
 
 
@@ -77,6 +77,13 @@ def _found(lookup: Callable[[str], libvirt.virDomain], value: str) -> libvirt.vi
         if not is_code(error, "NO_DOMAIN"):
             raise
         return None
+
+
+def _namesake(conn: libvirt.virConnect, name: str) -> libvirt.virDomain | None:
+    try:
+        return conn.lookupByName(name)
+    except libvirt.libvirtError:
+        return None  # why it was not defined is what matters, also if the connection is gone
 
 
 def _mark(domain: libvirt.virDomain) -> str | None:
