@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from reconciler.app import App
     from reconciler.cycle import Pass, Revision
     from reconciler.diff.context import Allowed
+    from reconciler.observe.observed import Observed
+    from specs.resource import Ref
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -65,14 +67,40 @@ class Asked(Struct, frozen=True, kw_only=True):
 
     def allowed(self, revision: Revision) -> Allowed:
         """As the planner takes them, with every reference resolved."""
-        from reconciler.cli.targets import resolve
         from reconciler.diff.context import Allowed
         from specs.resource import Ref
 
-        known = revision.catalog.resources
-        targets = frozenset(str(ref) for ref in resolve(self.targets, known)) if self.targets else frozenset[str]()
+        targets = frozenset(str(_target(each, revision)) for each in self.targets)
         refs = frozenset(str(Ref.parse(each)) for each in self.refs)
         return Allowed(deletions=self.deletions, refs=refs, force_revision=self.force_revision, targets=targets)
+
+
+def _target(text: str, revision: Revision) -> Ref:
+    """What is declared; or, by kind and name, what hosts may have although nothing declares it any more."""
+    from reconciler.cli.targets import resolve
+    from specs.errors import BadReference
+    from specs.resource import Ref
+
+    try:
+        return resolve([text], revision.catalog.resources)[0]
+    except UsageError:
+        if "/" not in text:
+            raise
+    try:
+        return Ref.parse(text)
+    except BadReference as error:
+        raise UsageError(str(error)) from error
+
+
+def _require_targets(asked: Asked, revision: Revision, observed: Observed) -> None:
+    """UsageError if a target is neither declared nor seen."""
+    from reconciler.cli.targets import resolve
+    from specs.resource import Ref
+
+    hosts = observed.seen.values()
+    seen = [Ref("Network", each.name) for host in hosts for each in host.networks]
+    seen += [Ref("StorageDomain", each.name) for host in hosts for each in host.pools]
+    resolve(asked.targets, [*revision.catalog.resources, *observed.owned, *seen])
 
 
 class Recorded(Struct, frozen=True, kw_only=True):
@@ -112,9 +140,16 @@ def look(app: App, revision: Revision, asked: Asked, observed: Recorded | None =
     """One look at the hosts, or at what a file says of them."""
     from reconciler import cycle
 
-    allowed = asked.allowed(revision)
     if observed is None:
-        return cycle.look(revision, app.outside(), allowed)
+        looked = cycle.look(revision, app.outside(), asked.allowed(revision))
+    else:
+        looked = _recorded(app, revision, asked.allowed(revision), observed)
+    _require_targets(asked, revision, looked.context.observed)
+    return looked
+
+
+def _recorded(app: App, revision: Revision, allowed: Allowed, observed: Recorded) -> Pass:
+    from reconciler import cycle
     from reconciler.desired.resolve import resolve
     from reconciler.observe.recorded import Demands, read
     from reconciler.sources import unrevealed

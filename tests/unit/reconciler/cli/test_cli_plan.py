@@ -72,3 +72,18 @@ def test_a_plan_says_with_which_options_it_was_made(planned: Callable[..., dict[
     assert planned(*words)["options"] == {
         "targets": ["vm/new"], "deletions": 4, "refs": ["vm/old"], "force_revision": True, "rev": "HEAD",
     }  # fmt: skip
+
+
+def test_a_target_may_be_what_goes(site: Site, planned: Callable[..., dict[str, Any]]) -> None:
+    site.settle()
+    recorded.save(site.folder / "seen.json", site.look().context.observed, b"k" * 32, None)
+    site.vms()
+    plan = planned("--target", "vm/old", "--force-revision")
+    assert [(each["verb"], each["ref"]) for each in plan["changes"]] == [("delete", "vm/old")]
+
+
+@pytest.mark.parametrize("target", ["vm/odl", "odl", "thing/old"])
+def test_a_target_that_is_neither_declared_nor_seen_is_an_error(site: Site, gitvirt: Any, target: str) -> None:
+    done = gitvirt("plan", site.repository, "--observed", site.folder / "seen.json", "--target", target)
+    assert done.code == Exit.ERROR
+    assert target.partition("/")[0] in done.err
