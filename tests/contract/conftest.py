@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drivers.base import NewNetwork
+from drivers.base import NewNetwork, NewVm
 from specs.fields import Secret
+from tests.contract.travel import Journeys, journeys
 from tests.contract.twin import START, LibvirtTwin, MemoryTwin, Twin, id_of, new_vm
 from tests.strategies import mark_for
 
@@ -85,3 +86,17 @@ def empty(twin: Twin, name: str) -> Iterator[str]:
     twin.start(id_of(name))
     yield id_of(name)
     twin.host.powers.destroy(id_of(name))
+
+
+@pytest.fixture(scope="module")
+def moving(twin: Twin) -> Journeys:
+    """The twin's."""
+    return journeys(twin)
+
+
+@pytest.fixture
+def stopped(twin: Twin, moving: Journeys, name: str) -> Iterator[NewVm]:
+    """A VM that is off, on the first host, with a disk on shared storage."""
+    new = twin.define(new_vm(name, disks_root=twin.disk(name)))
+    yield new
+    moving.end(new.uuid)

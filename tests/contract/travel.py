@@ -1,7 +1,7 @@
 """A VM that travels between the two hosts of a twin, and what a test of migrations needs beside the contract.
 
 `Journeys` belong to one twin: how the source reaches the target, a guest whose memory can be looked at, firmware
-variables, old definitions. Used by test_contract_migrations.py.
+variables, old definitions. Used by test_contract_migrations.py and test_contract_relocations.py.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import pytest
 from drivers.base import Host, Migration, NewPool, NewVm, Progress, Relocation
 from drivers.mark import Mark
 from drivers.seen import Power, SeenVm
+from specs.fields import Scalar
 from specs.structs import replace
 from tests.contract.twin import START, LibvirtTwin, MemoryTwin, Twin, id_of, new_vm, next_mark
 
@@ -287,3 +288,8 @@ def generation(mark: Mark | None) -> int:
     """Of a mark that has to be there."""
     assert mark is not None
     return mark.generation
+
+
+def hardware(vm: SeenVm) -> dict[str, Scalar]:
+    """Its definition, but for the sizes of volumes that libvirt tells only when it has looked at the pool."""
+    return {path: value for path, value in vm.config.items() if not path.endswith(".size")}

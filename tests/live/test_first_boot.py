@@ -81,11 +81,7 @@ def medium(site: LiveSite, vm: SeenVm) -> Path:
     return found
 
 
-def test_a_guest_is_told_once_and_never_again(site: LiveSite, lab: Lab) -> None:
-    site.vms(documents())
-    site.settle()
-    (_, web), (_, windows), (_, ignited) = (site.vm(name) for name in ("web", "windows", "ignited"))
-
+def assert_media_say_it(site: LiveSite, web: SeenVm, windows: SeenVm) -> None:
     label, files = read_back(medium(site, web).read_bytes())
     assert label == "cidata"
     assert "s3cret-token" in files["user-data"]
@@ -96,6 +92,8 @@ def test_a_guest_is_told_once_and_never_again(site: LiveSite, lab: Lab) -> None:
     label, files = read_back(medium(site, windows).read_bytes())
     assert (label, files["Unattend.xml"], files["Autounattend.xml"]) == ("UNATTEND", ANSWERS, ANSWERS)
 
+
+def assert_qemu_has_the_ignition(lab: Lab, ignited: SeenVm) -> None:
     assert "opt/com.coreos/config" in virsh(lab, "kvm1", "dumpxml", "ignited")
     path = str((ignited.live or {})["ignition"])
     assert json.loads(inside(lab, "kvm1", f"cat {path}")) == IGNITION
@@ -103,6 +101,8 @@ def test_a_guest_is_told_once_and_never_again(site: LiveSite, lab: Lab) -> None:
     arguments = Path(f"/proc/{process}/cmdline").read_text().split("\0")
     assert f"name=opt/com.coreos/config,file={path}" in arguments
 
+
+def assert_the_guest_did_it(lab: Lab) -> None:
     guest = Guest(lab, "kvm1", "web")
     guest.wait_for_agent()
     wait_until(lambda: guest.run("cat /data/told 2>/dev/null || true") == "first")
@@ -113,11 +113,15 @@ def test_a_guest_is_told_once_and_never_again(site: LiveSite, lab: Lab) -> None:
     for card, address in (("eth0", "192.168.150.201/24"), ("eth1", "192.168.150.202/24")):
         wait_until(lambda card=card, address=address: address in guest.run(f"ip -4 addr show {card}"))  # type: ignore[misc]
 
+
+def assert_addresses_are_told(site: LiveSite, web: SeenVm) -> None:
     reader = site.look().hosts["kvm1"].reader
     told = {(str(each), each.mac, each.source) for each in reader.addresses(web.uuid)}
     assert ("192.168.150.201", web.config["nics[lan].mac"], "agent") in told
     assert ("192.168.150.202", web.config["nics[san].mac"], "agent") in told
 
+
+def assert_an_edit_is_a_note_only(site: LiveSite, web: SeenVm) -> None:
     before = medium(site, web).stat().st_mtime_ns
     volumes = sorted(each.name for each in site.lab.paths.shared.rglob("gv-seed-*"))
     site.vms(documents("echo second > /data/told"))
@@ -128,6 +132,10 @@ def test_a_guest_is_told_once_and_never_again(site: LiveSite, lab: Lab) -> None:
     assert site.apply().good
     assert medium(site, web).stat().st_mtime_ns == before
     assert sorted(each.name for each in site.lab.paths.shared.rglob("gv-seed-*")) == volumes
+
+
+def assert_a_new_medium_is_written_by_hand(site: LiveSite, lab: Lab) -> None:
+    guest = Guest(lab, "kvm1", "web")
     by = By(author="alice@desk", reason="", since=0, until=0)
     scene = Scene(looked=site.look(), by=by, pause=Pause(site.app.stop))
     assert "has a new medium" in reseed(Ref.parse("vm/web"), scene)
@@ -135,6 +143,8 @@ def test_a_guest_is_told_once_and_never_again(site: LiveSite, lab: Lab) -> None:
     assert "second" in guest.run("mount -o ro /dev/sr0 /mnt && cat /mnt/user-data && umount /mnt")
     assert guest.run("cat /data/told") == "first"
 
+
+def assert_digests_follow_a_new_key_and_nothing_else_changes(site: LiveSite, lab: Lab, web: SeenVm) -> None:
     state = Path(site.settings.state)
     processes, old = qemu(web.uuid), site.vm("web")[1]
     key.rotate(state)
@@ -155,3 +165,16 @@ def test_a_guest_is_told_once_and_never_again(site: LiveSite, lab: Lab) -> None:
         assert all(str(each).startswith("hmac:") for each in hidden)
         assert hidden[0] != hidden[1]
     assert "s3cret" not in virsh(lab, "kvm1", "dumpxml", "web")
+
+
+def test_a_guest_is_told_once_and_never_again(site: LiveSite, lab: Lab) -> None:
+    site.vms(documents())
+    site.settle()
+    (_, web), (_, windows), (_, ignited) = (site.vm(name) for name in ("web", "windows", "ignited"))
+    assert_media_say_it(site, web, windows)
+    assert_qemu_has_the_ignition(lab, ignited)
+    assert_the_guest_did_it(lab)
+    assert_addresses_are_told(site, web)
+    assert_an_edit_is_a_note_only(site, web)
+    assert_a_new_medium_is_written_by_hand(site, lab)
+    assert_digests_follow_a_new_key_and_nothing_else_changes(site, lab, web)

@@ -41,6 +41,21 @@ def image(name: str, server: Server, content: bytes, **spec: Any) -> dict[str, A
     return {"apiVersion": "gitvirt/v1", "kind": "Image", "metadata": {"name": name}, "spec": {**where, **spec}}
 
 
+def assert_what_nobody_uses_goes_and_comes_back(
+    site: LiveSite, rest: list[dict[str, Any]], exported: dict[str, Any], volumes: dict[str, str]
+) -> None:
+    """The image that is taken out goes to the trash, the one with a disk on it does not; declared again it is back."""
+    site.vms(rest)
+    gone = {(change.verb, change.ref.name.partition("@")[0]) for change in site.plan().changes}
+    assert (Verb.DELETE, f"{volumes['exported']}.qcow2") in gone, said(site.plan())
+    assert not any(name.startswith(volumes["packed"]) for _, name in gone)
+    site.settle()
+    assert list(site.lab.paths.shared.rglob(f"{volumes['exported']}.qcow2.trash.*"))
+    site.vms([*rest, exported])
+    site.settle()
+    assert not list(site.lab.paths.shared.rglob(f"{volumes['exported']}.qcow2.trash.*"))
+
+
 def test_images_over_http_become_disks_and_media(site: LiveSite, tmp_path: Path) -> None:
     disk = tmp_path / "guest.qcow2"
     disk.write_bytes(site.lab.guest_image().read_bytes())
@@ -82,14 +97,6 @@ def test_images_over_http_become_disks_and_media(site: LiveSite, tmp_path: Path)
             path.unlink()
         site.vms([*images, web])  # the copy stands on nothing, the packed one has a disk on it
         site.settle()
-        site.vms([images[0], images[2], web])
-        gone = {(change.verb, change.ref.name.partition("@")[0]) for change in site.plan().changes}
         volumes = {name: f"gv-img-{sha256(content)[7:23]}" for name, content in served.items()}
-        assert (Verb.DELETE, f"{volumes['exported']}.qcow2") in gone, said(site.plan())
-        assert not any(name.startswith(volumes["packed"]) for _, name in gone)
-        site.settle()
-        assert list(site.lab.paths.shared.rglob(f"{volumes['exported']}.qcow2.trash.*"))
-        site.vms([*images, web])
-        site.settle()
-        assert not list(site.lab.paths.shared.rglob(f"{volumes['exported']}.qcow2.trash.*"))
+        assert_what_nobody_uses_goes_and_comes_back(site, [images[0], images[2], web], images[1], volumes)
         assert len(server.asked) == asked

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ from reconciler.place.hosts import hoststate
 from reconciler.place.hosts.required import migration_address, missing_required
 from reconciler.plan.plan import MigrateVm
 from tests.live.conftest import Guest, virsh
-from tests.live.facts import wait_until
-from tests.live.site import LiveSite, machine, said
+from tests.live.facts import inside, wait_until
+from tests.live.site import HOSTS, LiveSite, machine, said
 
 pytestmark = pytest.mark.live
 
@@ -40,16 +39,12 @@ def site(lab: Lab, tmp_path: Path) -> Iterator[LiveSite]:
         inside(lab, host, "ip link del br20; ovs-vsctl --if-exists del-br ovsbr0")
 
 
-def inside(lab: Lab, host: str, script: str) -> str:
-    done = subprocess.run(
-        lab.inside(host, ["sh", "-c", script]), capture_output=True, text=True, check=False, timeout=240
-    )
-    assert done.returncode == 0, (script, done.stdout, done.stderr)
-    return done.stdout.strip()
-
-
 def network(name: str, **spec: Any) -> dict[str, Any]:
     return {"apiVersion": "gitvirt/v1", "kind": "Network", "metadata": {"name": name}, "spec": spec}
+
+
+def addresses(lab: Lab) -> dict[str, str]:
+    return {each.name: str(each.address) for each in lab.hosts()[:HOSTS]}
 
 
 def declare(site: LiveSite, *documents: dict[str, Any]) -> None:
@@ -57,92 +52,128 @@ def declare(site: LiveSite, *documents: dict[str, Any]) -> None:
     (site.folder / "networks.yaml").write_text(text)
 
 
-def test_networks_of_every_type_reach_their_vms_and_a_host_that_lacks_one_is_told(site: LiveSite, lab: Lab) -> None:
-    transit = network(
-        "transit", type="routed", subnet="10.77.1.0/24", dhcp={"start": "10.77.1.10", "end": "10.77.1.99"}
+def declare_networks(site: LiveSite, lab: Lab, vlan: int, **transit: Any) -> None:
+    """One of each of four types; `office` has that VLAN, and `transit` what is said of it."""
+    dhcp = {"start": "10.77.1.10", "end": "10.77.1.99"}
+    routed = network("transit", type="routed", subnet="10.77.1.0/24", dhcp=dhcp, **transit)
+    office = network("office", type="ovs", bridge="ovsbr0", vlan=vlan)
+    backbone = network(
+        "backbone",
+        type="bridge",
+        bridge="br{vlan}",
+        vlan=20,
+        required=True,
+        roles=["migration", "vm"],
+        addresses=addresses(lab),
     )
-    office = network("office", type="ovs", bridge="ovsbr0", vlan=10)
-    own = {each.name: str(each.address) for each in lab.hosts()}
-    backbone = network("backbone", type="bridge", bridge="br{vlan}", vlan=20, required=True, roles=["migration", "vm"],
-                       addresses=own)  # fmt: skip
-    declare(site, transit, network("lab", type="open", subnet="10.77.2.0/24"), office, backbone)
-    nics = [{"name": "transit", "address": "10.77.1.50"}, "office"]
-    site.vms([machine("web", nics=nics), machine("db", nics=["lab", "backbone"], state="stopped")])
+    declare(site, routed, network("lab", type="open", subnet="10.77.2.0/24"), office, backbone)
 
+
+def declare_vms(site: LiveSite, nic: str | dict[str, str] = "office", **spec: Any) -> None:
+    """web, which runs on two of the networks, and db on the other two, which is off."""
+    nics = [{"name": "transit", "address": "10.77.1.50"}, nic]
+    site.vms([machine("web", nics=nics, **spec), machine("db", nics=["lab", "backbone"], state="stopped")])
+
+
+def port(lab: Lab, host: str, vm: str, network: str) -> str:
+    """The tap of a running VM's NIC on a network."""
+    return next(line.split()[0] for line in virsh(lab, host, "domiflist", vm).splitlines() if network in line)
+
+
+def tag(lab: Lab, host: str) -> str:
+    """The VLAN of web's port in the switch."""
+    return inside(lab, host, f"ovs-vsctl get port {port(lab, host, 'web', 'office')} tag")
+
+
+def test_networks_of_every_type_reach_their_vms_and_a_host_that_lacks_one_is_told(site: LiveSite, lab: Lab) -> None:
+    declare_networks(site, lab, vlan=10)
+    declare_vms(site)
+    assert_a_host_that_lacks_one_is_told(site, lab)
+    host = assert_vms_are_on_their_networks(site, lab)
+    assert_a_running_nic_changes_on_its_network(site, lab, host)
+    host = assert_it_moves_by_the_network_of_migrations(site, lab, host)
+    declare_networks(site, lab, vlan=11)
+    assert_a_restart_of_a_network_in_use_is_asked_for(site, host)
+    assert_who_was_on_a_bridge_that_is_made_anew_is_plugged_in_again(site, lab, host)
+    assert_a_bridge_that_goes_away_is_told(site, lab, host)
+
+
+def assert_a_host_that_lacks_one_is_told(site: LiveSite, lab: Lab) -> None:
     looked = site.look()
     assert "relies on br20 to carry VLAN 20" in said(looked.plan)
     missing = missing_required(looked.context.wanted, looked.context.observed)
     assert missing == {WITHOUT: f"required network backbone: {WITHOUT} has no bridge br20"}
     assert not hoststate.states(looked.context)[WITHOUT].up
-    assert migration_address(looked.context.wanted, "kvm1") == own["kvm1"]
+    assert migration_address(looked.context.wanted, "kvm1") == addresses(lab)["kvm1"]
 
+
+def assert_vms_are_on_their_networks(site: LiveSite, lab: Lab) -> str:
+    """Gives the host of web."""
     run = site.apply()
     failed = {each.step.host for each in run.outcomes.values() if each.error}
     assert failed <= {WITHOUT}, [str(each.error) for each in run.outcomes.values() if each.error]
     host, vm = site.vm("web")
     assert host != WITHOUT
     assert site.vm("db")[0] != WITHOUT
-    tap = port(lab, host, "web", "office")
-    assert inside(lab, host, f"ovs-vsctl get port {tap} tag") == "10"
+    assert tag(lab, host) == "10"
     assert vm.config["nics[office].network"] == "office"
     seen = site.look()
     assert {str(each.ref) for each in seen.plan.changes if each.host != WITHOUT} == set(), said(seen.plan)
-
     guest = Guest(lab, host, "web")
     guest.wait_for_agent()
     wait_until(lambda: "10.77.1.50" in guest.run("ip -4 addr show eth0"))
+    return host
 
-    # A running NIC is changed as the NIC of its network that it is; the tag stays the network's.
-    nics = [nics[0], {"name": "office", "link": "down"}]
-    site.vms([machine("web", nics=nics), machine("db", nics=["lab", "backbone"], state="stopped")])
+
+def assert_a_running_nic_changes_on_its_network(site: LiveSite, lab: Lab, host: str) -> None:
+    """It is changed as the NIC of its network that it is; the tag stays the network's."""
+    declare_vms(site, {"name": "office", "link": "down"})
     site.apply()
     live = site.vm("web")[1].live
     assert live is not None
     assert (live["nics[office].link"], live["nics[office].network"]) == ("down", "office")
-    assert inside(lab, host, f"ovs-vsctl get port {tap} tag") == "10"
+    assert tag(lab, host) == "10"
     assert not [each for each in site.plan().changes if each.ref.kind == "VirtualMachine"]
 
-    # It moves, by the hosts' addresses on the network of migrations, and its port is the same on the other host.
+
+def assert_it_moves_by_the_network_of_migrations(site: LiveSite, lab: Lab, host: str) -> str:
+    """By the hosts' addresses on it, to the other host, which is given back; its port there is the same."""
     other = "kvm2" if host == "kvm1" else "kvm1"
-    nics = [nics[0], "office"]
-    site.vms([machine("web", nics=nics, hosts=[other]), machine("db", nics=["lab", "backbone"], state="stopped")])
+    declare_vms(site, hosts=[other])
     looked = site.look()
     (move,) = [each.call.migration for each in looked.plan.steps if isinstance(each.call, MigrateVm)]
-    assert move.address == own[other]
+    assert move.address == addresses(lab)[other]
     site.apply()
-    host = site.vm("web")[0]
-    assert host == other
-    tap = port(lab, host, "web", "office")
-    wait_until(lambda: inside(lab, host, f"ovs-vsctl get port {tap} tag") == "10")
-    moved = Guest(lab, host, "web")
+    assert site.vm("web")[0] == other
+    wait_until(lambda: tag(lab, other) == "10")
+    moved = Guest(lab, other, "web")
     moved.wait_for_agent()
     assert "10.77.1.50" in moved.run("ip -4 addr show eth0")
+    return other
 
-    # Another VLAN: the network restarts, which cuts off who is on it, so that is asked for.
-    declare(site, transit, network("lab", type="open", subnet="10.77.2.0/24"), {**office, "spec": {
-        "type": "ovs", "bridge": "ovsbr0", "vlan": 11}}, backbone)  # fmt: skip
+
+def assert_a_restart_of_a_network_in_use_is_asked_for(site: LiveSite, host: str) -> None:
+    """Another VLAN restarts the network, which cuts off who is on it."""
     held = [each for each in site.plan().changes if str(each.ref) == "network/office" and each.host == host]
     assert [each.held and each.held.reason for each in held[0].fields] == [HeldReason.IN_USE]
     assert "web" in str(held[0].fields[0].held)
 
-    # Whoever was on a bridge that is made anew is plugged in again.
-    transit["spec"]["mtu"] = 1400
-    declare(site, transit, network("lab", type="open", subnet="10.77.2.0/24"), office, backbone)
+
+def assert_who_was_on_a_bridge_that_is_made_anew_is_plugged_in_again(site: LiveSite, lab: Lab, host: str) -> None:
+    declare_networks(site, lab, vlan=10, mtu=1400)
     site.apply(refs=frozenset({"network/transit"}))
     assert "1400" in virsh(lab, host, "net-dumpxml", "transit")
     plugged = port(lab, host, "web", "transit")
     assert plugged in inside(lab, host, "ls /sys/class/net/*/brif").split()
     assert site.vm("web")[1].live["nics[transit].network"] == "transit"  # type: ignore[index]
-    # A bridge that goes away under a required network is told as well.
+
+
+def assert_a_bridge_that_goes_away_is_told(site: LiveSite, lab: Lab, host: str) -> None:
+    """One under a required network."""
     inside(lab, host, "ip link del br20")
     looked = site.look()
     assert set(missing_required(looked.context.wanted, looked.context.observed)) == {host, WITHOUT}
     inside(lab, host, "ip link add br20 type bridge")
-
-
-def port(lab: Lab, host: str, vm: str, network: str) -> str:
-    """The tap of a running VM's NIC on a network."""
-    return next(line.split()[0] for line in virsh(lab, host, "domiflist", vm).splitlines() if network in line)
 
 
 def test_a_mac_of_a_vm_that_is_not_ours_is_given_to_nobody(site: LiveSite, lab: Lab, tmp_path: Path) -> None:
