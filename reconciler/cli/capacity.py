@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reconciler.cli import completion
 from reconciler.cli.context import Output, OutputOption, Place, RepoOption
 from reconciler.cli.exits import Exit
 from reconciler.cli.sight import ObservedOption, Sight, sight, tell_unseen
@@ -54,9 +55,16 @@ class Size(Struct, frozen=True, kw_only=True):
 def capacity(
     cpu: Annotated[int | None, typer.Option("--cpu", metavar="N", min=1, help="vCPUs of one.")] = None,
     memory: Annotated[str, typer.Option("--memory", metavar="SIZE", help="Memory of one, such as 4GiB.")] = "",
-    like: Annotated[str, typer.Option("--like", metavar="VM", help="As this VM is declared: vm/NAME.")] = "",
+    like: Annotated[
+        str,
+        typer.Option(
+            "--like", metavar="VM", help="As this VM is declared: vm/NAME.", autocompletion=completion.machines
+        ),
+    ] = "",
     instance_type: Annotated[str, typer.Option("--instance-type", metavar="NAME", help="Of this type.")] = "",
-    cluster: Annotated[str, typer.Option("--cluster", metavar="NAME", help="Only in this cluster.")] = "",
+    cluster: Annotated[
+        str, typer.Option("--cluster", metavar="NAME", help="Only in this cluster.", autocompletion=completion.clusters)
+    ] = "",
     output: OutputOption = Output.text,
     repo: RepoOption = None,
     observed: ObservedOption = None,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reconciler.cli import completion
 from reconciler.errors import UsageError
 from specs.structs import Struct
 
@@ -41,8 +42,13 @@ RepoOption = Annotated[
 ]
 OutputOption = Annotated[Output, typer.Option("-o", "--output", help="What to print.")]
 YesOption = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")]
-Targets = Annotated[list[str], typer.Argument(metavar="TARGET...", help="NAME, or KIND/NAME such as vm/web.")]
-Target = Annotated[str, typer.Argument(metavar="TARGET", help="NAME, or KIND/NAME such as vm/web.")]
+Targets = Annotated[
+    list[str],
+    typer.Argument(metavar="TARGET...", help="NAME, or KIND/NAME such as vm/web.", autocompletion=completion.objects),
+]
+Target = Annotated[
+    str, typer.Argument(metavar="TARGET", help="NAME, or KIND/NAME such as vm/web.", autocompletion=completion.objects)
+]
 
 
 class Place(Struct, frozen=True, kw_only=True):

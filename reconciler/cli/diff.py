@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reconciler.cli import completion
 from reconciler.cli.context import Output, OutputOption, RepoOption
 from reconciler.cli.exits import Exit
 from reconciler.cli.sight import ObservedOption, known, sight, tell_unseen
@@ -21,7 +22,10 @@ _COLOURS = {"+": "green", "-": "red", "~": "yellow", "!": "magenta", "·": "dim"
 
 def diff(
     targets: Annotated[
-        list[str] | None, typer.Argument(metavar="[TARGET...]", help="NAME or KIND/NAME; everything by default.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[TARGET...]", help="NAME or KIND/NAME; everything by default.", autocompletion=completion.objects
+        ),
     ] = None,
     live: Annotated[
         bool, typer.Option("--live", help="Against the machines that run, not against what their next boot gets.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reconciler.cli import completion
 from reconciler.cli.context import Place, RepoOption, load, repository_at
 from reconciler.errors import UsageError
 
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 def set_values(
     arguments: Annotated[
         list[str],
-        typer.Argument(metavar="TARGET|PATH=VALUE", help="vm/web memory=4GiB disks[root].size=40GiB"),
+        typer.Argument(
+            metavar="TARGET|PATH=VALUE",
+            help="vm/web memory=4GiB disks[root].size=40GiB",
+            autocompletion=completion.objects,
+        ),
     ],
     repo: RepoOption = None,
     no_plan: Annotated[bool, typer.Option("--no-plan", help="Do not look at hosts and show the plan.")] = False,

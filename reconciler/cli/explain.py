@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from reconciler.cli import completion
 from reconciler.cli.context import RepoOption
 from reconciler.cli.exits import Exit
 from reconciler.cli.sight import ObservedOption, known, sight, tell_unseen
@@ -13,7 +14,12 @@ from reconciler.cli.sight import ObservedOption, known, sight, tell_unseen
 
 def explain(
     target: Annotated[
-        str, typer.Argument(metavar="TARGET|FIELD", help="NAME or KIND/NAME; or KIND, or a field: vm.spec.disks.size.")
+        str,
+        typer.Argument(
+            metavar="TARGET|FIELD",
+            help="NAME or KIND/NAME; or KIND, or a field: vm.spec.disks.size.",
+            autocompletion=completion.objects,
+        ),
     ],
     repo: RepoOption = None,
     observed: ObservedOption = None,

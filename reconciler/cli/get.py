@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reconciler.cli import completion
 from reconciler.cli.context import Output, OutputOption, RepoOption, load, repository_at
 from reconciler.cli.exits import Exit
 from reconciler.cli.selectors import selector
@@ -32,6 +33,7 @@ def get(
             metavar="KIND [NAME...]",
             help="vms, hosts, networks, sds, images, clusters, dcs, macpools, affinitygroups, schedulingpolicies, "
             "instancetypes, volumes, trash, all; …",
+            autocompletion=completion.listed,
         ),
     ],
     labels: SelectorOption = None,

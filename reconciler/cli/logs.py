@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from reconciler.cli import completion
 from reconciler.cli.context import Output, OutputOption, RepoOption, load, repository_at
 from reconciler.cli.exits import Exit
 from reconciler.errors import UsageError
@@ -21,7 +22,12 @@ _PAUSE = 0.5  # seconds between looks for new lines
 
 def logs(
     target: Annotated[
-        str | None, typer.Argument(metavar="[TARGET]", help="NAME or KIND/NAME, or host/NAME for all done there.")
+        str | None,
+        typer.Argument(
+            metavar="[TARGET]",
+            help="NAME or KIND/NAME, or host/NAME for all done there.",
+            autocompletion=completion.objects,
+        ),
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on, until Ctrl-C.")] = False,
     number: Annotated[int, typer.Option("-n", "--lines", min=0, help="How many of the latest entries.")] = 50,

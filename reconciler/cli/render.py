@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reconciler.cli import completion
 from reconciler.cli.context import Output, OutputOption, RepoOption, load, repository_at
 
 if TYPE_CHECKING:
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
 def render(
     target: Annotated[
-        str | None, typer.Argument(metavar="TARGET", help="NAME or KIND/NAME; everything by default.")
+        str | None,
+        typer.Argument(
+            metavar="TARGET", help="NAME or KIND/NAME; everything by default.", autocompletion=completion.objects
+        ),
     ] = None,
     repo: RepoOption = None,
     output: OutputOption = Output.text,

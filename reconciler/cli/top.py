@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reconciler.cli import completion
 from reconciler.cli.context import Output, OutputOption, RepoOption, repository_at
 from reconciler.cli.exits import Exit
 
@@ -39,7 +40,10 @@ class Sort(StrEnum):
 def top(
     what: Annotated[What, typer.Argument(metavar="[hosts|vms]", help="Only hosts, or only VMs.")] = What.all,
     sort: Annotated[Sort, typer.Option("--sort", help="By CPU, memory or name.")] = Sort.cpu,
-    host: Annotated[list[str] | None, typer.Option("--host", metavar="HOST", help="Only these hosts.")] = None,
+    host: Annotated[
+        list[str] | None,
+        typer.Option("--host", metavar="HOST", help="Only these hosts.", autocompletion=completion.hosts),
+    ] = None,
     interval: Annotated[
         float, typer.Option("--interval", metavar="SECONDS", min=0.1, max=3600, help="Time between the two samples.")
     ] = 1.0,

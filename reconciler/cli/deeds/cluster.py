@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reconciler.cli import completion
 from reconciler.cli.context import RepoOption, YesOption, confirm
 from reconciler.cli.deeds.campaign import campaign, ended, say, told
 from reconciler.cli.deeds.common import ReasonOption, Session, session
@@ -25,7 +26,12 @@ if TYPE_CHECKING:
 CLUSTER = "Cluster"
 app = typer.Typer(no_args_is_help=True, help="A whole cluster: upgrade its hosts in turn, power it down, start it.")
 
-NameArgument = Annotated[str, typer.Argument(metavar="CLUSTER", help="NAME or cluster/NAME.", show_default=False)]
+NameArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="CLUSTER", help="NAME or cluster/NAME.", show_default=False, autocompletion=completion.clusters
+    ),
+]
 EachOption = Annotated[
     str,
     typer.Option(

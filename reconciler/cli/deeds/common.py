@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reconciler.cli import completion
 from reconciler.cli.context import Place, repository_at
 from reconciler.cli.exits import Exit, of_apply
 from reconciler.cli.interrupt import interruptible
@@ -31,7 +32,13 @@ if TYPE_CHECKING:
 VM = "VirtualMachine"
 
 VmTargets = Annotated[
-    list[str] | None, typer.Argument(metavar="TARGET", help="NAME or vm/NAME, one or several.", show_default=False)
+    list[str] | None,
+    typer.Argument(
+        metavar="TARGET",
+        help="NAME or vm/NAME, one or several.",
+        show_default=False,
+        autocompletion=completion.machines,
+    ),
 ]
 LabelOption = Annotated[
     list[str] | None, typer.Option("-l", "--selector", metavar="LABELS", help="VMs by label: tier=web,env!=test.")

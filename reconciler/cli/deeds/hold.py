@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reconciler.cli import completion
 from reconciler.cli.context import RepoOption
 from reconciler.cli.deeds.common import ForOption, LabelOption, ReasonOption, Session, Which, session
 from reconciler.cli.exits import Exit
@@ -17,7 +18,12 @@ if TYPE_CHECKING:
 
 AnyTargets = Annotated[
     list[str] | None,
-    typer.Argument(metavar="TARGET", help="NAME or KIND/NAME: vm/web, cluster/lab, host/kvm1.", show_default=False),
+    typer.Argument(
+        metavar="TARGET",
+        help="NAME or KIND/NAME: vm/web, cluster/lab, host/kvm1.",
+        show_default=False,
+        autocompletion=completion.objects,
+    ),
 ]
 EverythingOption = Annotated[bool, typer.Option("--all", help="Everything in this repository.")]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reconciler.cli import completion
 from reconciler.cli.context import RepoOption, YesOption, repository_at
 from reconciler.cli.exits import Exit
 from reconciler.cli.passes import Asked, application, load_revision, look
@@ -27,7 +28,12 @@ def host() -> None:
 
 @app.command()
 def lost(
-    name: Annotated[str, typer.Argument(metavar="HOST", help="A host that does not answer, declared or removed.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="HOST", help="A host that does not answer, declared or removed.", autocompletion=completion.hosts
+        ),
+    ],
     yes: YesOption = False,
     checked: Annotated[
         bool, typer.Option("--i-checked", help="With --yes: I made sure that nothing runs on it any more.")

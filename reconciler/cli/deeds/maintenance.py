@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reconciler.cli import completion
 from reconciler.cli.context import RepoOption, YesOption, confirm
 from reconciler.cli.deeds.campaign import campaign, ended, told
 from reconciler.cli.deeds.common import ForOption, ReasonOption, Session, session
@@ -32,7 +33,9 @@ class Switch(StrEnum):
     off = "off"
 
 
-HostArgument = Annotated[str, typer.Argument(metavar="HOST", help="NAME or host/NAME.", show_default=False)]
+HostArgument = Annotated[
+    str, typer.Argument(metavar="HOST", help="NAME or host/NAME.", show_default=False, autocompletion=completion.hosts)
+]
 SwitchArgument = Annotated[Switch, typer.Argument(metavar="on|off", help="Empty it, or use it again.")]
 
 

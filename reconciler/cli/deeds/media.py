@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from reconciler.cli import completion
 from reconciler.cli.context import RepoOption
 from reconciler.cli.deeds.common import ForOption, ReasonOption, Which, session
 from reconciler.cli.exits import Exit
@@ -15,9 +16,12 @@ from reconciler.errors import UsageError
 app = typer.Typer(no_args_is_help=True, help="Media of CD-ROM drives by hand.")
 
 Words = Annotated[
-    list[str], typer.Argument(metavar="DRIVE|IMAGE", help="The drive, if there are several, and the image.")
+    list[str],
+    typer.Argument(
+        metavar="DRIVE|IMAGE", help="The drive, if there are several, and the image.", autocompletion=completion.images
+    ),
 ]
-Vm = Annotated[str, typer.Argument(metavar="VM", help="NAME or vm/NAME.")]
+Vm = Annotated[str, typer.Argument(metavar="VM", help="NAME or vm/NAME.", autocompletion=completion.machines)]
 
 
 @app.command()

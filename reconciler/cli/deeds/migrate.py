@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reconciler.cli import completion
 from reconciler.cli.context import RepoOption, YesOption, confirm
 from reconciler.cli.deeds.common import (
     AllOption,
@@ -34,7 +35,13 @@ if TYPE_CHECKING:
 
 _PATIENCE = 60.0  # seconds in which a daemon's pass ends, as a rule
 ToOption = Annotated[
-    str, typer.Option("--to", metavar="HOST", help="This host; else the one that placement finds best.")
+    str,
+    typer.Option(
+        "--to",
+        metavar="HOST",
+        help="This host; else the one that placement finds best.",
+        autocompletion=completion.hosts,
+    ),
 ]
 HoldOption = Annotated[
     bool, typer.Option("--hold", help="Placement leaves them there, until --clear, or until Git changes their hosts.")

@@ -6,14 +6,17 @@ from typing import Annotated
 
 import typer
 
+from reconciler.cli import completion
 from reconciler.cli.context import RepoOption, YesOption, confirm
 from reconciler.cli.deeds.common import VM, ForOption, ReasonOption, Which, names, session
 from reconciler.cli.exits import Exit
 
-Several = Annotated[list[str], typer.Argument(metavar="TARGET", help="NAME, or KIND/NAME such as vm/web.")]
+_WHAT = "NAME, or KIND/NAME such as vm/web."
+Trashed = Annotated[list[str], typer.Argument(metavar="TARGET", help=_WHAT)]  # what is not declared cannot be completed
+Several = Annotated[list[str], typer.Argument(metavar="TARGET", help=_WHAT, autocompletion=completion.objects)]
 
 
-def undelete(targets: Several, reason: ReasonOption = "", duration: ForOption = "", repo: RepoOption = None) -> Exit:
+def undelete(targets: Trashed, reason: ReasonOption = "", duration: ForOption = "", repo: RepoOption = None) -> Exit:
     """Take VMs out of the trash that are no longer declared; they are put on hold, so that they stay."""
     from reconciler.operations import trash
 
