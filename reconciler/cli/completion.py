@@ -1,7 +1,7 @@
 """Names for the shell's completion: those of the YAML, without a look at any host.
 
-In: what the shell has of the command line. What does not load completes nothing. Out: the words that may follow. Called by Typer, for the parameters that
-name these functions.
+In: what the shell has of the command line. Out: the words that may follow; none from a repository that does not load.
+Called by Typer, for the parameters that name these functions.
 """
 
 from __future__ import annotations
