@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from drivers.base import Host
 from reconciler import cycle, exports, images, key, settings, sources
 from reconciler.apply.dispatch import Tools
+from reconciler.apply.limits import Limits
 from reconciler.apply.outcome import Outcome, Run
-from reconciler.apply.walk import Limits, Moved, Tell, Walker
+from reconciler.apply.walk import Moved, Tell, Walker
 from reconciler.desired.wanted import WantedHost
 from reconciler.journal import Journal
 from reconciler.observe.holds import Holds
@@ -115,7 +116,8 @@ class App:
             locate=lambda file: sources.locate(file, files, self.settings), settings=self.settings, wait=self.stop.wait
         )
         tools = Tools(open_image=opened.open_image, pause=Pause(self.stop))
-        limits = Limits(host=self.settings.concurrency.host, total=self.settings.concurrency.total)
+        allowed = self.settings.concurrency
+        limits = Limits(host=allowed.host, total=allowed.total, storage=allowed.storage)
         walker = Walker(hosts=looked.hosts, tools=tools, limits=limits, tell=told, moved=moved, stop=self.stop)
         return cycle.act(looked, walker)
 

@@ -105,6 +105,7 @@ class Concurrency(_Section):
 
     host: Limit = 8
     total: Limit = 256
+    storage: Limit = 2
 
 
 class HostAccess(Struct, frozen=True, kw_only=True):

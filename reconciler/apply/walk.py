@@ -19,21 +19,15 @@ from functools import partial
 from drivers.base import Host
 from drivers.errors import Conflict, DriverError, Missing, Unknown
 from reconciler.apply.dispatch import Tools, execute
+from reconciler.apply.limits import Limits, Place, places
 from reconciler.apply.outcome import GOOD, Outcome, Run, Status
-from reconciler.plan.plan import MigrateVm, Plan, Step
+from reconciler.plan.plan import Plan, Step
 from specs.structs import Struct, field, replace
 
 Tell = Callable[[Step, "Outcome | None"], None]
 """Called when a step begins (None) and when it ends."""
 Moved = Callable[[Step, str, int, int], None]
 """(step, what is under way in it, bytes done, bytes in all or 0): called often while long work goes on."""
-
-
-class Limits(Struct, frozen=True, kw_only=True):
-    """How many steps may run at once, on one host and altogether."""
-
-    host: int = 8
-    total: int = 64
 
 
 class Walker(Struct, frozen=True, kw_only=True):
@@ -75,7 +69,7 @@ class _Walk:
         self.ready: defaultdict[str, list[int]] = defaultdict(list)
         self.running: Counter[str] = Counter()
         self.under_way = 0
-        self.moving: Counter[tuple[str, str]] = Counter()
+        self.taken: Counter[Place] = Counter()
         self.outcomes: dict[str, Outcome] = {}
         self.ended: queue.SimpleQueue[tuple[Step, Outcome | BaseException]] = queue.SimpleQueue()
         for step in plan.steps:
@@ -145,24 +139,21 @@ class _Walk:
         return step
 
     def _first(self, host: str) -> int | None:
-        return next((each for each in self.ready[host] if self._may_move(self.plan.steps[each])), None)
+        return next((each for each in self.ready[host] if self._free(self.plan.steps[each])), None)
 
     def _full(self, host: str) -> bool:
         limits = self.walker.limits
         return self.running[host] >= limits.host or self.under_way >= limits.total
 
-    def _may_move(self, step: Step) -> bool:
-        """Whether one more migration may leave its host, and one more come to its target."""
-        if not isinstance(step.call, MigrateVm):
-            return True
-        return all(self.moving[end] < step.call.concurrent for end in _ends(step, step.call))
+    def _free(self, step: Step) -> bool:
+        """Whether there is room in all that the step takes a place in besides its host."""
+        return all(self.taken[place] < most for place, most in places(step, self.walker.limits))
 
     def _count(self, step: Step, change: int) -> None:
         self.running[step.host] += change
         self.under_way += change
-        if isinstance(step.call, MigrateVm):
-            for end in _ends(step, step.call):
-                self.moving[end] += change
+        for place, _ in places(step, self.walker.limits):
+            self.taken[place] += change
 
     def _skip_rest(self, why: str) -> None:
         rest = [self.plan.steps[position] for position in self.waiting.values()]
@@ -193,11 +184,6 @@ class _Walk:
             self.ended.put((step, attempt(step, self.walker)))
         except BaseException as error:
             self.ended.put((step, error))
-
-
-def _ends(step: Step, call: MigrateVm) -> tuple[tuple[str, str], tuple[str, str]]:
-    """What limits of migrations are counted by."""
-    return ("from", step.host), ("to", call.target)
 
 
 def attempt(step: Step, walker: Walker) -> Outcome:

@@ -9,8 +9,9 @@ import pytest
 
 from reconciler import cycle
 from reconciler.apply.dispatch import Tools
+from reconciler.apply.limits import Limits
 from reconciler.apply.outcome import Outcome, Status
-from reconciler.apply.walk import Limits, Walker
+from reconciler.apply.walk import Walker
 from reconciler.plan.plan import Step
 from tests.flow.site import NoWait, Site, vm_yaml
 

@@ -20,7 +20,8 @@ from drivers.memory.world import Clock, World
 from drivers.snapshot import to_data
 from reconciler import cycle
 from reconciler.apply.dispatch import Tools
-from reconciler.apply.walk import Limits, Walker
+from reconciler.apply.limits import Limits
+from reconciler.apply.walk import Walker
 from reconciler.images import FileSource
 from reconciler.observe.register import Register
 from reconciler.plan.plan import UploadImage

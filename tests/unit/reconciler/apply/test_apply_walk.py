@@ -7,11 +7,13 @@ from itertools import pairwise
 
 import pytest
 
+from drivers.base import NewVolume
 from drivers.errors import Busy, Conflict, DriverError, Unknown
 from reconciler.apply.dispatch import Tools
+from reconciler.apply.limits import Limits
 from reconciler.apply.outcome import Outcome, Status
-from reconciler.apply.walk import Limits, Walker, walk
-from reconciler.plan.plan import Plan, StartVm, Step
+from reconciler.apply.walk import Walker, walk
+from reconciler.plan.plan import CreateVolume, Plan, StartVm, Step, UploadImage
 from specs.resource import Ref
 from specs.structs import replace
 
@@ -94,3 +96,56 @@ def test_a_step_that_needs_what_is_not_in_the_plan_is_skipped() -> None:
     tools = Tools(open_image=never, pause=NoTime())  # type: ignore[arg-type]
     run = walk(replace(plan((), 0), steps=(replace(lost, after=("gone",)),)), Walker(hosts={}, tools=tools))
     assert run.outcomes[lost.id].error == "a step that it needs did not run"
+
+
+def copying(host: str, number: int, pool: str = "shared") -> Step:
+    volume = NewVolume(pool=pool, name=f"{host}-{number}", copy_of="gold")
+    ref = Ref("VirtualMachine", "web")
+    return Step(id=f"{host}/copy{number}", ref=ref, host=host, what="copy", call=CreateVolume(volume=volume))
+
+
+def bringing(host: str, number: int) -> Step:
+    call = UploadImage(pool="shared", volume=f"image{number}", checksum="", format="raw", repository="r")
+    return Step(id=f"{host}/image{number}", ref=Ref("Image", "gold"), host=host, what="upload", call=call)
+
+
+@pytest.mark.parametrize(
+    ("kind", "hosts", "limits", "most"),
+    [
+        (copying, ("kvm1",), Limits(storage=3), 1),
+        (copying, ("kvm1", "kvm2", "kvm3"), Limits(storage=2), 2),
+        (copying, ("kvm1", "kvm2", "kvm3"), Limits(storage=3), 3),
+        (bringing, ("kvm1",), Limits(storage=2), 2),
+        (bringing, ("kvm1", "kvm2"), Limits(storage=1), 1),
+    ],
+)
+def test_no_more_fill_one_storage_domain_at_once_than_its_limit_says(kind, hosts, limits: Limits, most: int) -> None:
+    filling = [kind(host, number) for number in range(6) for host in hosts]
+    others = [each for each in plan(hosts, 6).steps]
+    running: Counter[str] = Counter()
+    peak: Counter[str] = Counter()
+
+    def tell(step: Step, outcome: Outcome | None) -> None:
+        running[step.what] += 1 if outcome is None else -1
+        peak[step.what] = max(peak[step.what], running[step.what])
+
+    tools = Tools(open_image=never, pause=NoTime())  # type: ignore[arg-type]
+    whole = replace(plan((), 0), steps=(*filling, *others))
+    run = walk(whole, Walker(hosts={}, tools=tools, limits=limits, tell=tell))
+    assert run.count(Status.FAILED) == len(whole.steps)
+    assert peak[filling[0].what] == most
+    assert peak["start"] > 1
+
+
+def test_copies_into_two_storage_domains_do_not_wait_for_each_other() -> None:
+    running: Counter[str] = Counter()
+    peak: list[int] = []
+
+    def tell(step: Step, outcome: Outcome | None) -> None:
+        running["all"] += 1 if outcome is None else -1
+        peak.append(running["all"])
+
+    tools = Tools(open_image=never, pause=NoTime())  # type: ignore[arg-type]
+    steps = (copying("kvm1", 1, "fast"), copying("kvm1", 2, "slow"))
+    walk(replace(plan((), 0), steps=steps), Walker(hosts={}, tools=tools, limits=Limits(storage=1), tell=tell))
+    assert max(peak) == 2
