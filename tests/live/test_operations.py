@@ -97,7 +97,9 @@ def test_the_console_talks_with_the_guest_and_can_be_taken_over(site: LiveSite, 
             assert "--force takes it over" in second.communicate(timeout=240)[1]
         with console(gitvirt, "--force", "--idle", "10s") as third:
             assert "42-there" in third.communicate("\necho $((40 + 2))-there\n", timeout=240)[0]
-        assert "42-there" not in first.communicate(timeout=240)[0]
+        said, told = first.communicate(timeout=240)
+        assert "42-there" not in said
+        assert "the console has ended" in told
 
 
 def console(gitvirt: Gitvirt, *options: str) -> subprocess.Popen[str]:

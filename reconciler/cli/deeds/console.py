@@ -58,7 +58,10 @@ def console(
             raise ReconcilerError(f"{conflict}; --force takes it over") from None
         if sys.stdin.isatty():
             print(f"{ref} on {vm.where}; Ctrl-] leaves", file=sys.stderr)
-        Session(opened, (sys.stdin.fileno(), sys.stdout.fileno()), silence).run()
+        ours = Session(opened, (sys.stdin.fileno(), sys.stdout.fileno()), silence)
+        ours.run()
+        if not ours.left:
+            print(f"{ref}: the console has ended: it stopped, moved, or somebody took it over", file=sys.stderr)
     return Exit.OK
 
 
@@ -71,6 +74,7 @@ class Session:
         self.ended = threading.Event()
         self.heard = time.monotonic()
         self.lost_reader = False
+        self.left = False  # by whom is here, and not because the guest hung up
 
     def run(self) -> None:
         """Returns when the user left or the guest hung up; the terminal is as it was."""
@@ -101,6 +105,7 @@ class Session:
             data = os.read(self.source, _PIECE)
             if terminal and LEAVE in data:
                 self._send(data.partition(LEAVE)[0])
+                self.left = True
                 return
             if not data:
                 self._hear_out()
@@ -120,6 +125,7 @@ class Session:
         self.heard = time.monotonic()
         while not self.ended.wait(_LOOK):
             if self.silence is not None and time.monotonic() - self.heard >= self.silence:
+                self.left = True
                 return
 
 

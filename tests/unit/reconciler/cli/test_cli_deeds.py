@@ -230,8 +230,10 @@ def test_a_console_on_a_terminal_ends_with_its_key_and_leaves_the_terminal_as_it
     # Signals can only be handled in the main thread: the session runs here, the user types there.
     running = threading.Thread(target=lambda: _type(ours, out))
     running.start()
-    Session(console, (theirs, sink)).run()
+    session = Session(console, (theirs, sink))
+    session.run()
     running.join()
+    assert session.left
     assert console.closed
     assert termios.tcgetattr(theirs) == before
     for each in (ours, theirs, out, sink):
@@ -250,7 +252,9 @@ def test_a_console_in_a_pipe_hears_the_guest_out() -> None:
     out, sink = os.pipe()
     os.write(keyboard, b"uptime\n\x1d\n")
     os.close(keyboard)
-    Session(MemoryConsole(b"login: "), (source, sink), silence=1).run()
+    session = Session(MemoryConsole(b"login: "), (source, sink), silence=1)
+    session.run()
+    assert session.left
     os.close(sink)
     assert read_until(out, b"\x1d\n") == b"login: uptime\n\x1d\n"
     os.close(source)
@@ -262,8 +266,10 @@ def test_a_console_ends_when_the_guest_hangs_up() -> None:
     out, sink = os.pipe()
     console = MemoryConsole(b"bye")
     console.close()
-    Session(console, (source, sink)).run()
+    session = Session(console, (source, sink))
+    session.run()
     assert os.read(out, 10) == b"bye"
+    assert not session.left
     for each in (source, keyboard, out, sink):
         os.close(each)
 
