@@ -7,7 +7,7 @@ partial view.
 
 from __future__ import annotations
 
-from drivers.mark import Mark
+from drivers.mark import NAMESPACE, Mark
 from reconciler.desired.wanted import WantedVm
 from reconciler.diff import doubles, elsewhere, hosts, kept, networks, outage, pools, vms
 from reconciler.diff.change import Change, HeldReason, Verb
@@ -74,7 +74,7 @@ def _new(wanted: WantedVm, base: Change, context: Context) -> Change:
         return base.keep_back(
             HeldReason.NAME_TAKEN,
             f"{found.host} has a VM of this name that {owner(found, context)} (uuid {found.vm.uuid})",
-            "declare its uuid to adopt it, or rename one of them",
+            f"{' and '.join([*_unmarking(found), 'declare its uuid to adopt it'])}, or rename one of them",
         )
     if why := outage.powered_down(wanted, context):
         return base.keep_back(HeldReason.ON_HOLD, why, f"`gitvirt cluster start {wanted.cluster}`")
@@ -91,12 +91,20 @@ def _consented(wanted: WantedVm, context: Context) -> Change | None:
         if found.vm.mark is not None or found.vm.mark_damaged:
             return change.keep_back(
                 HeldReason.UUID_TAKEN, f"the VM of that uuid on {found.host} {owner(found, context)}",
-                "`gitvirt release` it there first",
+                f"{_unmarking(found)[0]} first",
             )  # fmt: skip
         if not found.vm.persistent:
             return change.keep_back(HeldReason.TRANSIENT, "the domain is transient: libvirt forgets it when it stops")
         return change
     return None
+
+
+def _unmarking(found: Found) -> list[str]:
+    """How to come by a VM that bears a mark. One that is not its own no repository can take off."""
+    mark = found.vm.mark
+    if found.vm.mark_damaged or (mark is not None and mark.uuid != found.vm.uuid):
+        return [f"take the mark off (`virsh metadata {found.vm.name} {NAMESPACE} --remove --config`)"]
+    return ["`gitvirt release` it there"] if mark is not None else []
 
 
 def owner(found: Found, context: Context) -> str:

@@ -195,7 +195,14 @@ def test_another_repositorys_vm_is_not_adopted_by_its_uuid(damaged: bool, site: 
     text = (site.repository / "gitvirt.yaml").read_text()
     site.write("gitvirt.yaml", text.replace("6f1d2f0e-93c8-4b7e-9d57-0c4c2f6b7a10", OTHER))
     site.vms(vm_yaml("web", f"uuid: {uuid}"))
-    assert held(site.plan())["vm/web"] is HeldReason.UUID_TAKEN
+    plan = site.plan()
+    assert held(plan)["vm/web"] is HeldReason.UUID_TAKEN
+    (advice,) = [each.held.fix for each in plan.changes if each.held is not None and each.ref.name == "web"]
+    assert advice == (
+        "take the mark off (`virsh metadata web https://gitvirt.dev/mark/v1 --remove --config`) first"
+        if damaged
+        else "`gitvirt release` it there first"
+    )
 
 
 def test_a_disk_without_its_domain_is_never_passed_over(site: Site) -> None:

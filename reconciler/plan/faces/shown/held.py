@@ -23,12 +23,13 @@ REASONS: Mapping[HeldReason, tuple[str, str]] = {
     HeldReason.NAME_TAKEN: (
         "An object of this name exists that is not ours: unmarked, of another repository, or a clone with a copied "
         "mark.",
-        "Rename one of them; to take over an unmarked VM, declare its `uuid`; to use a network, declare it "
-        "`external: true`.",
+        "Rename one of them; to take over an unmarked VM, declare its `uuid` (a clone's copied mark has to be taken off "
+        "first: the plan says how); to use a network, declare it `external: true`.",
     ),
     HeldReason.UUID_TAKEN: (
         "The VM with the declared `uuid` bears a mark already.",
-        "Release it in the repository that owns it, then apply again.",
+        "Release it in the repository that owns it, then apply again; a copied or damaged mark is taken off by `virsh "
+        "metadata`, as the plan says.",
     ),
     HeldReason.DEFINED_TWICE: (
         "Two hosts have the definition of this VM. gitvirt does not guess which one is real.",
