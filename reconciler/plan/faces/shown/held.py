@@ -23,8 +23,8 @@ REASONS: Mapping[HeldReason, tuple[str, str]] = {
     HeldReason.NAME_TAKEN: (
         "An object of this name exists that is not ours: unmarked, of another repository, or a clone with a copied "
         "mark.",
-        "Rename one of them; to take over an unmarked VM, declare its `uuid` (a clone's copied mark has to be taken off "
-        "first: the plan says how); to use a network, declare it `external: true`.",
+        "Rename one of them; to take over an unmarked VM, declare its `uuid` (a clone's copied mark has to be taken "
+        "off first: the plan says how); to use a network, declare it `external: true`.",
     ),
     HeldReason.UUID_TAKEN: (
         "The VM with the declared `uuid` bears a mark already.",
