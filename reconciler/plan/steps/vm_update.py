@@ -20,6 +20,7 @@ from reconciler.plan.adopted import adopted
 from reconciler.plan.builder import Builder, Withheld
 from reconciler.plan.plan import AutostartVm, MarkVm, StartVm, StopVm
 from reconciler.plan.steps import seeds, vm_move
+from reconciler.plan.steps.storage import image_on
 from reconciler.plan.steps.vm_create import starts_with_host
 from reconciler.plan.steps.vm_devices import grow_stopped, new_devices, out_of_trash, trash_removed
 from reconciler.plan.steps.vm_edit import edit
@@ -130,7 +131,7 @@ def _power(work: Work, change: Change) -> None:
         if state.after == "running":
             _require_disks(work)
             _reseed(work)
-            work.step(StartVm(uuid=work.vm.uuid), "start", after=_networks(work))
+            work.step(StartVm(uuid=work.vm.uuid), "start", after=(*_networks(work), *_media(work)))
         else:
             _remember(work)
             work.step(_stop(work), "stop", effect=Effect.RESTART)
@@ -186,6 +187,15 @@ def _networks(work: Work) -> tuple[str, ...]:
     """The steps of this plan that bring up networks which the VM needs to start."""
     needed = (str(value) for path, value in work.vm.config.items() if path.endswith("].network"))
     return tuple(work.builder.brought("network", work.host, name) for name in needed)
+
+
+def _media(work: Work) -> Iterator[str]:
+    """The steps that bring what lies in its drives: an interrupted creation may have left them empty."""
+    paths = devices.media(work.wanted, work.host, work.mark, work.builder.context)
+    for drive, image in work.wanted.cdroms.items():
+        path = paths.get(entry("cdroms", drive, "source"))
+        if image and path and path == work.vm.config.get(entry("cdroms", drive, "source")):
+            yield image_on(image, work.host, work.builder)[1]
 
 
 def _stop(work: Work) -> StopVm:
