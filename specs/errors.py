@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from specs.structs import Struct
+from specs.structs import Struct, replace
 
 Severity = Literal["error", "warning"]
 
@@ -89,8 +89,13 @@ def printable(text: str) -> str:
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Without repetitions, by file, line, column, path: one bad default is told once, not for each object."""
-    return tuple(sorted(dict.fromkeys(findings), key=lambda each: (each.where, each.path, each.what)))
+    """Without repetitions, by file, line, column, path: one bad default is told once, not for each object, by the path
+    that it was written at, which is the longest.
+    """
+    told: dict[Finding, Finding] = {}
+    for each in sorted(findings, key=lambda each: len(each.path)):
+        told[replace(each, path="")] = each
+    return tuple(sorted(told.values(), key=lambda each: (each.where, each.path, each.what)))
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -17,6 +17,7 @@ from specs.kinds import KINDS
 from specs.reading import invalid
 from specs.reading.documents import Document
 from specs.resource import Ref
+from specs.structs import replace
 from specs.yaml import Filled, Node
 
 _PLACED_BY = {"Cluster": ("cluster", "dataCenter"), "DataCenter": ("dataCenter",)}
@@ -105,7 +106,8 @@ class Layers:
 
     def _partial(self, level: Ref, kind: str, node: Node) -> Node:
         """One set of defaults in normal form, checked by the model as far as a part can be."""
-        node = merge.normal(node, KINDS[kind].shape, "", self._findings)
+        found: list[Finding] = []
+        node = merge.normal(node, KINDS[kind].shape, "", found)
         assert isinstance(node.value, dict)
         for key in (*_IDENTITY, *_PLACED_BY.get(level.kind, ())):
             if key in node.value and key in KINDS[kind].shape.fields:
@@ -114,11 +116,13 @@ class Layers:
                     if key in _IDENTITY
                     else f"it says to which {level.kind} it belongs"
                 )
-                self._wrong(node.value[key], key, f"`{key}` cannot be a default here", why, "write it in each object")
+                what, fix = f"`{key}` cannot be a default here", "write it in each object"
+                found.append(Finding(where=node.value[key].place, path=key, what=what, why=why, fix=fix))
         try:
             KINDS[kind].model.model_validate(merge.flat(node, KINDS[kind].shape, "", {}))
         except ValidationError as error:
-            self._findings.extend(invalid.findings_of(error, node, KINDS[kind].shape, partial=True))
+            found += invalid.findings_of(error, node, KINDS[kind].shape, partial=True)
+        self._findings += (replace(each, path=f"defaults.{kind}.{each.path}".rstrip(".")) for each in found)
         return node
 
     def _filled(self, node: Node, ref: Ref, home: Mapping[str, str | None]) -> Node:
