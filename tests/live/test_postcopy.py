@@ -57,6 +57,11 @@ def state(lab: Lab, host: str) -> str:
     return inside(lab, host, "virsh domstate --reason web || true")
 
 
+def waits(lab: Lab, host: str, *_: object) -> bool:
+    """Whether libvirt there waits for an answer of QEMU."""
+    return "job" in inside(lab, host, "virsh domcontrol web")
+
+
 def follow(lab: Lab, told: str) -> None:
     """Does what is told to be the way on."""
     words = dict.fromkeys(re.findall(r"`(virsh (?:destroy|undefine) [^`]+)` on (\w+)", told))
@@ -91,7 +96,7 @@ def test_a_post_copy_that_broke_is_resumed_and_goes_on_when_gitvirt_is_killed_me
             follow(lab, " ".join(told.split()))
         else:
             wait_until(lambda: state(lab, "kvm1") == "paused (post-copy failed)", what="libvirt's calling it broken")
-            assert held(site.plan()) == {"vm/web": HeldReason.IN_FLIGHT}
+            wait_until(lambda: held(site.plan()) == {"vm/web": HeldReason.IN_FLIGHT}, what="its being under way")
             inside(lab, "kvm1", "virsh migrate-setspeed --postcopy web 1000")
             wait_until(lambda: state(lab, "kvm2") == "running (migrated)", what="the end")
         web.settled()  # it runs, once
@@ -104,11 +109,15 @@ def test_the_way_on_is_told_when_qemu_on_the_target_hangs(site: LiveSite, lab: L
     """Here it is stopped, and somebody has tried to resume the migration."""
     web = Traveller(site)
     web.send("kvm1", "kvm2")
+    again = RESUME.format(uri=lab.libvirt_uri("kvm2"))
     with nothing_doubles(lab):
         break_off(web, "kvm2", idle=False)
+        wait_until(lambda: waits(lab, "kvm2") or "failed" in state(lab, "kvm2"), what="the target's seeing it")
         inside(lab, "kvm2", "kill -STOP $(cat /run/libvirt/qemu/web.pid)")
-        inside(lab, "kvm1", RESUME.format(uri=lab.libvirt_uri("kvm2")))
-        wait_until(lambda: "job" in inside(lab, "kvm2", "virsh domcontrol web"), what="the attempt")
+        # Another attempt is refused until the first has ended.
+        wait_until(
+            lambda: waits(lab, "kvm2", inside(lab, "kvm1", again)), what="an attempt"
+        )  # the first one has to end
         (outcome,) = site.apply().outcomes.values()
         assert outcome.status is Status.UNKNOWN
         assert "QEMU on kvm2 does not answer" in outcome.error
