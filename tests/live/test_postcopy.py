@@ -115,9 +115,7 @@ def test_the_way_on_is_told_when_qemu_on_the_target_hangs(site: LiveSite, lab: L
         wait_until(lambda: waits(lab, "kvm2") or "failed" in state(lab, "kvm2"), what="the target's seeing it")
         inside(lab, "kvm2", "kill -STOP $(cat /run/libvirt/qemu/web.pid)")
         # Another attempt is refused until the first has ended.
-        wait_until(
-            lambda: waits(lab, "kvm2", inside(lab, "kvm1", again)), what="an attempt"
-        )  # the first one has to end
+        wait_until(lambda: waits(lab, "kvm2", inside(lab, "kvm1", again)), what="an attempt")
         (outcome,) = site.apply().outcomes.values()
         assert outcome.status is Status.UNKNOWN
         assert "QEMU on kvm2 does not answer" in outcome.error
