@@ -22,7 +22,9 @@ from reconciler.desired.wanted import (
     WantedHost,
     WantedImage,
     WantedPool,
+    WantedVm,
 )
+from reconciler.errors import ReconcilerError
 from specs.catalog import Catalog
 from specs.fields import Secret
 from specs.kinds.common import Limit
@@ -70,7 +72,7 @@ def resolve(catalog: Catalog, revision: str, sources: Sources, staying: Mapping[
             each.name: resolve_network(each, catalog, hosts_of(each, catalog, hosts)) for each in catalog.of("Network")
         },
         images={each.name: _image(each, sources) for each in catalog.of("Image")},
-        vms={each.name: resolve_vm(each, catalog, clusters, sources.reveal) for each in catalog.of("VirtualMachine")},
+        vms=_vms(catalog, clusters, sources),
         mac_pools={each.name: resolve_mac_pool(each) for each in catalog.of("MacPool")},
         affinity=resolve_groups(catalog),
         policies={each.name: resolve_policy(each) for each in catalog.of("SchedulingPolicy")},
@@ -80,6 +82,20 @@ def resolve(catalog: Catalog, revision: str, sources: Sources, staying: Mapping[
         trash_keep=_keep(repository.trash),
         location=catalog.repository.location,
     )
+
+
+def _vms(catalog: Catalog, clusters: Mapping[str, tuple[str, ...]], sources: Sources) -> dict[str, WantedVm]:
+    """All VMs; ReconcilerError with a line for each one whose secrets cannot be had."""
+    found: dict[str, WantedVm] = {}
+    refused: list[str] = []
+    for each in catalog.of("VirtualMachine"):
+        try:
+            found[each.name] = resolve_vm(each, catalog, clusters, sources.reveal)
+        except ReconcilerError as error:
+            refused.append(str(error))
+    if refused:
+        raise ReconcilerError("\n".join(refused))
+    return found
 
 
 def _by_cluster(hosts: Mapping[str, WantedHost]) -> dict[str, tuple[str, ...]]:

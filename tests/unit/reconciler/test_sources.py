@@ -8,6 +8,7 @@ import pytest
 
 from reconciler import sources
 from reconciler.desired.resolve import resolve
+from reconciler.errors import ReconcilerError
 from reconciler.settings import Settings
 from specs.catalog import Catalog
 from specs.load import load
@@ -66,6 +67,14 @@ def test_a_secret_that_cannot_be_read_is_told_with_its_place(tmp_path: Path, con
         (tmp_path / "password").write_bytes(content)
     with pytest.raises(sources.SourceError, match=rf"^gitvirt\.yaml:1:1: .*password {said}"):
         secret(tmp_path, "{file: password}")
+
+
+def test_every_vm_without_its_secret_is_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("s3cret")
+    vms = [VM.replace("web", each) % f"{{file: {file}}}" for each, file in (("a", "x"), ("b", "password"), ("c", "y"))]
+    found = catalog(tmp_path, *vms)
+    with pytest.raises(ReconcilerError, match=r"gitvirt\.yaml:14:53: .*file x .*\ngitvirt\.yaml:24:53: .*file y"):
+        resolve(found, "r1", sources.read(found, tmp_path, settings(tmp_path)))
 
 
 def test_a_link_does_not_lead_out(tmp_path: Path) -> None:
