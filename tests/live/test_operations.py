@@ -40,7 +40,7 @@ def test_power_by_hand_is_kept_and_taken_back(site: LiveSite, gitvirt: Gitvirt) 
     site.settle()
     assert state(site, "web") is Power.STOPPED
     lines = done(gitvirt, "start", "--all", "--for", "1h").splitlines()
-    assert f"vm/web started on {host} (as Git says)" in lines
+    assert f"vm/web started on {host} (as Git says; --for has nothing to end)" in lines
     assert [state(site, name) for name in ("web", "db")] == [Power.RUNNING, Power.RUNNING]
     assert "Git says stopped" in next(line for line in lines if line.startswith("vm/db"))
     assert done(gitvirt, "stop", "db", "--force", "--yes").endswith("its power was cut")
@@ -130,6 +130,13 @@ def test_the_trash_holds_and_release(site: LiveSite, gitvirt: Gitvirt) -> None:
     assert site.plan().empty
     assert "mark" not in virsh(site.lab, host, "dumpxml", "web").partition("</metadata>")[0].partition("<metadata>")[2]
     assert "does not own" in gitvirt.run("stop", "web", code=1).stderr
+    assert before.mark is not None
+    site.vms([machine("web", uuid=before.uuid)])
+    site.settle()
+    adopted = site.vm("web")[1].mark
+    assert adopted is not None
+    assert adopted.devices["nic/lan"] == before.mark.devices["nic/lan"]
+    assert not adopted.devices["disk/root"].made
     gitvirt.run("release", "network/lan", "--yes", code=0)
     held = site.plan().held
     assert {str(each.ref) for each in held} == {"network/lan"}
