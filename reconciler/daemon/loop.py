@@ -27,7 +27,7 @@ from reconciler.daemon.loads import Loads
 from reconciler.daemon.taken import Taken, lost, same
 from reconciler.daemon.wake import Wakes, jittered
 from reconciler.desired.resolve import resolve
-from reconciler.errors import ReconcilerError
+from reconciler.errors import LockedError, ReconcilerError
 from reconciler.plan.backoff import Backoff, without
 from reconciler.plan.plan import Plan, Step
 from specs.catalog import Catalog
@@ -38,6 +38,7 @@ log = structlog.get_logger()
 
 _WORLD = (DriverError, SpecError, OSError)
 """What the source, the hosts and this machine may raise: no reason to end."""
+_LOCKED_OUT = 5.0  # seconds until a pass is tried again that another writer kept off
 
 
 Key = tuple[str, ...]
@@ -71,7 +72,7 @@ class Daemon:
         self._watched: dict[str, Host] = {}
         self._kept_back: frozenset[Key] = frozenset()
         self._begun = 0
-        self._forget = False
+        self._forget = self._locked_out = False
         self._away = 0.0
         self._finished = threading.Condition()
 
@@ -97,9 +98,10 @@ class Daemon:
         log.info("daemon.stopped")
 
     def _pause(self) -> float:
-        """Until the next pass nobody asks for: the timer, or the end of a back-off."""
+        """Until the next pass nobody asks for: the timer, the end of a back-off, or soon after another writer."""
         waiting = self.backoff.next_due(int(time.time()))
-        return min(jittered(self.interval), waiting + 1 if waiting is not None else float("inf"))
+        soon = _LOCKED_OUT if self._locked_out else float("inf")
+        return min(jittered(self.interval), soon, waiting + 1 if waiting is not None else float("inf"))
 
     def _moved(self) -> bool:
         """True if the source has another revision than the one last looked at."""
@@ -123,7 +125,7 @@ class Daemon:
             forget, self._forget = self._forget, False
         if forget:
             self.backoff.forget()
-        passed = Passed(number=self._begun)
+        passed, self._locked_out = Passed(number=self._begun), False
         if "sync" in reasons:
             self._away = 0.0
         try:
@@ -133,7 +135,7 @@ class Daemon:
             else:
                 self._reconcile(self._wanted, passed, reasons)
         except (ReconcilerError, *_WORLD) as error:
-            passed.problem = str(error)
+            passed.problem, self._locked_out = str(error), isinstance(error, LockedError)
             log.error("pass.failed", error=str(error), kind=type(error).__name__)
         with self._finished:
             self.last = passed

@@ -15,6 +15,7 @@ from drivers.base import Host
 from drivers.git import Repository
 from drivers.memory.calls import Call
 from drivers.seen import Power
+from reconciler import lock
 from reconciler.app import App
 from reconciler.daemon.follow import GitBranch
 from reconciler.daemon.loop import Daemon
@@ -22,7 +23,7 @@ from reconciler.daemon.taken import Taken, first
 from reconciler.desired.wanted import WantedHost
 from reconciler.settings import Settings
 from specs.catalog import Catalog
-from tests.flow.site import Site, vm_yaml
+from tests.flow.site import ID, Site, vm_yaml
 from tests.flow.test_outages import power_of
 
 
@@ -228,6 +229,15 @@ def test_an_image_that_cannot_be_brought_is_told_for_as_long_as_it_is_not_tried(
     assert (daemon.last.failed, daemon.last.held) == (1, 0)
     passes(daemon)
     assert (daemon.last.failed, daemon.last.held) == (0, 1)
+
+
+def test_a_pass_that_another_writer_kept_off_is_made_soon(site: Site, daemon: Daemon) -> None:
+    with lock.writer(site.state, ID, "migrate"):
+        assert "`gitvirt migrate`" in passes(daemon)
+        assert daemon._pause() <= 10
+    passes(daemon)
+    assert daemon.last.problem == ""
+    assert not daemon._locked_out
 
 
 def until(found: Callable[[], bool]) -> None:
