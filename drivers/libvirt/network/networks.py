@@ -69,8 +69,7 @@ class Networks:
                 if bool(self._connections.call(operation, network.isActive)) != on:
                     raise
             if on:
-                view = self._view(operation, network)
-                replug(self._connections, conn, network, str((view.live or {}).get("type", "")))
+                replug(self._connections, conn, network, self._view(operation, network))
 
     def autostart(self, name: str, on: bool) -> None:
         """Sets the flag."""

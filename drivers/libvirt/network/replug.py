@@ -3,7 +3,7 @@
 A network that stops takes its bridge away, and starting it plugs nobody in again. libvirt moves a running NIC to
 another bridge, though, and takes an interface that names the bridge itself for that: each NIC is made one on the
 bridge, and then what it was. Guests do not see it. Ports of Open vSwitch stay where and as they are, until the VM's
-next power cycle. Called by networks.py, right after a start.
+next power cycle, and so do VMs of others: they are not ours to touch. Called by networks.py, right after a start.
 """
 
 from __future__ import annotations
@@ -15,22 +15,24 @@ import libvirt
 
 from drivers.errors import DriverError, Missing, Refused
 from drivers.libvirt.connect import Connections
+from drivers.libvirt.domain.reading import mark_of
 from drivers.libvirt.domain.tree import Element, parse_to_edit, write
+from drivers.libvirt.network.read import NetworkView
 
 _LIVE = libvirt.VIR_DOMAIN_AFFECT_LIVE
 
 
-def replug(connections: Connections, conn: libvirt.virConnect, network: libvirt.virNetwork, kind: str) -> None:
-    """Plugs every running VM's NIC on the network in again; Refused, with their names, if some stay without a link.
-
-    `kind` is the network's type as the specs name it.
-    """
+def replug(connections: Connections, conn: libvirt.virConnect, network: libvirt.virNetwork, view: NetworkView) -> None:
+    """Plugs its repository's running VMs in again; Refused, with their names, if some stay without a link."""
+    if view.mark is None:
+        return
+    kind = str((view.live or {}).get("type", ""))
     name = network.name()
     operation = f"plug VMs in to network/{name}"
     left = []
     for domain in connections.call(operation, conn.listAllDomains, libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE):
         try:
-            for nic in _nics(connections.call(operation, domain.XMLDesc, 0), name):
+            for nic in nics(connections.call(operation, domain.XMLDesc, 0), name, view.mark.repository):
                 bridge = _bridge(connections, operation, network, nic, kind)
                 for each in (_on_bridge(nic, bridge), nic) if bridge else ():
                     connections.call(operation, domain.updateDeviceFlags, write(each), _LIVE)
@@ -50,8 +52,13 @@ def _runs(connections: Connections, operation: str, domain: libvirt.virDomain) -
         return False
 
 
-def _nics(xml: str, network: str) -> Iterator[Element]:
-    for nic in parse_to_edit(xml).iterfind("devices/interface[@type='network']"):
+def nics(xml: str, network: str, repository: str) -> Iterator[Element]:
+    """The NICs on the network, if the VM is the repository's."""
+    domain = parse_to_edit(xml)
+    mark, _ = mark_of(domain)
+    if mark is None or mark.repository != repository:
+        return
+    for nic in domain.iterfind("devices/interface[@type='network']"):
         source = nic.find("source")
         if source is not None and source.get("network") == network:
             yield nic
