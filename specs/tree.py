@@ -63,23 +63,27 @@ class Folder:
         return self._root
 
     def files(self) -> Iterator[TreeFile]:
-        """In order of their paths; a folder that cannot be listed raises OSError."""
-        yield from self._walk("")
-
-    def _walk(self, folder: str) -> Iterator[TreeFile]:
-        with os.scandir(os.path.join(self._root, folder)) as listing:
-            found = sorted((each for each in listing if not each.name.startswith(".")), key=lambda each: each.name)
-        for each in found:
-            path = f"{folder}/{each.name}" if folder else each.name
+        """In order of their paths; a folder that cannot be listed raises OSError. However deep, without recursion."""
+        pending = [iter(self._listed(""))]
+        while pending:
+            entry = next(pending[-1], None)
+            if entry is None:
+                pending.pop()
+                continue
+            path, each = entry
             if each.is_symlink():
                 yield TreeFile(path=path, size=0, link=_slashes(os.readlink(each.path)))
+            elif each.is_dir() and self._submodules and os.path.lexists(os.path.join(each.path, ".git")):
+                yield TreeFile(path=path, size=0, submodule=True)
             elif each.is_dir():
-                if self._submodules and os.path.lexists(os.path.join(each.path, ".git")):
-                    yield TreeFile(path=path, size=0, submodule=True)
-                else:
-                    yield from self._walk(path)
+                pending.append(iter(self._listed(path)))
             elif each.is_file():
                 yield TreeFile(path=path, size=each.stat().st_size)
+
+    def _listed(self, folder: str) -> list[tuple[str, os.DirEntry[str]]]:
+        with os.scandir(os.path.join(self._root, folder)) as listing:
+            found = sorted((each for each in listing if not each.name.startswith(".")), key=lambda each: each.name)
+        return [(f"{folder}/{each.name}" if folder else each.name, each) for each in found]
 
     def read(self, path: str) -> bytes:
         """Opened without following links, so that a file swapped for a link meanwhile leads nowhere."""

@@ -157,4 +157,6 @@ def _near_kind(word: str) -> str:
 
 
 def _shown(node: Node) -> str:
-    return f"`{str(node.value)[:60]}`" if not isinstance(node.value, dict | list) else "of this form"
+    if isinstance(node.value, dict | list):
+        return "of this form"
+    return f"`{str(node.value).lower() if isinstance(node.value, bool) else str(node.value)[:60]}`"

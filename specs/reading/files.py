@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,7 +29,7 @@ class Listing:
         try:
             self.files = {each.path: each for each in tree.files()}
         except OSError as error:
-            self.problem = Finding(where=Location(tree.label), path="", what="cannot be listed", why=_reason(error))
+            self.problem = _unlisted(tree.label, error)
 
     def has_folder(self, path: str) -> bool:
         """Whether any file lies below `path`."""
@@ -79,6 +80,15 @@ def _failed(path: str, what: str, why: str = "", fix: str = "") -> Parsed:
 
 def _reason(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
+
+
+def _unlisted(label: str, error: OSError) -> Finding:
+    """Names the very folder or file; one that is there no more went away while the others were listed."""
+    place = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else label
+    gone = isinstance(error, FileNotFoundError) and place != label
+    why, fix = ("it was taken away meanwhile", "try again") if gone else (_reason(error), "")
+    where = Location(place.removeprefix(label + "/"))
+    return Finding(where=where, path="", what="cannot be listed", why=why, fix=fix)
 
 
 def elsewhere(listing: Listing, root: str) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ from specs.errors import LoadFailed, Location
 from specs.load import load
 from specs.reading.encoding import LARGEST_FILE
 from specs.resource import Ref
-from specs.tree import Folder, NotAFolder
+from specs.tree import Folder, NotAFolder, TreeFile
 
 VM = document("VirtualMachine", "web", "{cpu: 2, memory: 1GiB}")
 
@@ -309,6 +312,37 @@ def test_a_submodule_cannot_be_included(with_submodule: Path) -> None:
 
 def test_a_folder_without_history_has_the_files_of_the_clones_in_it(with_submodule: Path) -> None:
     assert len(load(Folder(with_submodule)).of("VirtualMachine")) == 1
+
+
+def test_folders_may_be_deeper_than_calls(tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["d"] * 100)
+    deep.mkdir(parents=True)
+    (deep / "web.yaml").write_text(VM)
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack(0)) + 50)
+    try:
+        (only,) = Folder(tmp_path).files()
+    finally:
+        sys.setrecursionlimit(limit)
+    assert only.path == "d/" * 100 + "web.yaml"
+
+
+def test_a_folder_that_goes_away_while_others_are_listed_is_named(tmp_path: Path) -> None:
+    (tmp_path / "gitvirt.yaml").write_text(BASE)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.yaml").write_text("")
+
+    class Leaving(Folder):
+        def files(self) -> Iterator[TreeFile]:
+            for each in super().files():
+                (tmp_path / "b" / "x.yaml").unlink(missing_ok=True)
+                if (tmp_path / "b").is_dir():
+                    (tmp_path / "b").rmdir()
+                yield each
+
+    with pytest.raises(LoadFailed, match=r"^b: cannot be listed, it was taken away meanwhile; try again$"):
+        load(Leaving(tmp_path))
 
 
 def test_a_folder_leaves_out_hidden_files_and_never_follows_links(tmp_path: Path) -> None:
