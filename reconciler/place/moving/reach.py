@@ -39,79 +39,95 @@ class Reach(Struct, frozen=True, kw_only=True):
     why: str = ""
 
 
+class _Way(Struct, frozen=True, kw_only=True):
+    """The move that is asked about."""
+
+    home: Home
+    target: str
+    context: Context
+
+
+class _File(Struct, frozen=True):
+    """A file that a device of the VM opens; `device` is its entry (`disks[root]`)."""
+
+    device: str
+    path: str
+
+    @property
+    def words(self) -> str:
+        """The device for people: `disk root`."""
+        kind, _, name = self.device.rstrip("]").partition("[")
+        return f"{'disk' if kind == 'disks' else 'CD-ROM drive'} {name}"
+
+
 def reach(home: Home, target: str, context: Context) -> Reach:
     """What the host `target` lacks of a VM's storage."""
-    found = Reach()
-    for each in _sources(home):
-        found = _file(each, found, home, (target, context))
+    found, way = Reach(), _Way(home=home, target=target, context=context)
+    for each in _files(home):
+        found = _with(each, found, way)
         if found.why:
             return found
-    return _roomy(found, home, (target, context))
+    return _roomy(found, way)
 
 
-def _sources(home: Home) -> Iterator[tuple[str, str]]:
-    """(entry, path) of everything that its definition and its running machine open."""
-    seen: dict[tuple[str, str], None] = {}
+def _files(home: Home) -> Iterator[_File]:
+    """Everything that its definition and its running machine open."""
+    seen: dict[_File, None] = {}
     for fields in (home.found.vm.live or {}, home.found.vm.config):
         for list_name in ("disks", "cdroms"):
             for name, device in entries(fields, list_name).items():
-                seen[entry(list_name, name), str(device.get("source") or "")] = None
-        seen[entry("cdroms", SEED_DRIVE), str(fields.get("ignition") or "")] = None
-    return (each for each in seen if each[1].startswith("/"))
+                seen[_File(entry(list_name, name), str(device.get("source") or ""))] = None
+        seen[_File(entry("cdroms", SEED_DRIVE), str(fields.get("ignition") or ""))] = None
+    return (each for each in seen if each.path.startswith("/"))
 
 
-def _file(what: tuple[str, str], found: Reach, home: Home, there: tuple[str, Context]) -> Reach:
+def _with(file: _File, found: Reach, way: _Way) -> Reach:
     """What is known after one more file."""
-    device, path = what
-    target, context = there
-    words = _words(device)
-    if path.startswith("/dev/"):
-        return replace(found, why=f"{words} is the block device {path} of {home.host}")
-    pool = _pool(path, context)
+    if file.path.startswith("/dev/"):
+        return replace(found, why=f"{file.words} is the block device {file.path} of {way.home.host}")
+    pool = _pool(file.path, way.context)
     if pool is None:
-        return replace(found, why=f"{words} is {path}, where no storage domain is declared")
-    if target not in pool.hosts:
-        return replace(found, why=f"{words} is in storage domain {pool.name}, which {target} does not have")
+        return replace(found, why=f"{file.words} is {file.path}, where no storage domain is declared")
+    if way.target not in pool.hosts:
+        return replace(found, why=f"{file.words} is in storage domain {pool.name}, which {way.target} does not have")
     if pool.shared:
-        return replace(found, why=_chain(path, pool, words, there))
-    if device == entry("cdroms", SEED_DRIVE):
-        return replace(found, seed=path) if home.wanted.seed else _medium(what, found, there)
-    if device.startswith("cdroms["):
-        return _medium(what, found, there)
-    return _local(what, pool, (found, home), there)
+        return replace(found, why=_chain(file, pool, way))
+    if file.device == entry("cdroms", SEED_DRIVE):
+        return replace(found, seed=file.path) if way.home.wanted.seed else _medium(file, found, way)
+    if file.device.startswith("cdroms["):
+        return _medium(file, found, way)
+    return _local(file, pool, found, way)
 
 
-def _local(what: tuple[str, str], pool: WantedPool, known: tuple[Reach, Home], there: tuple[str, Context]) -> Reach:
+def _local(file: _File, pool: WantedPool, found: Reach, way: _Way) -> Reach:
     """A disk in storage that each host has for itself: its content goes along, while the VM runs."""
-    (device, path), (found, home), (target, context) = what, known, there
-    words = f"{_words(device)} is in local storage ({pool.name})"
-    if not home.found.vm.running:
+    vm, words = way.home.found.vm, f"{file.words} is in local storage ({pool.name})"
+    if not vm.running:
         return replace(found, why=f"{words}, and only a running VM takes its disks along")
-    if device in home.found.vm.unnamed or device not in home.found.vm.targets:
+    if file.device in vm.unnamed or file.device not in vm.targets:
         return replace(found, why=f"{words}, and it is not one of ours")
-    seen = pool_on(context, pool, target)
+    seen = pool_on(way.context, pool, way.target)
     if seen is None or not seen.active:
-        return replace(found, why=f"{words}, which is not active on {target}")
-    if device in found.copy:
+        return replace(found, why=f"{words}, which is not active on {way.target}")
+    if file.device in found.copy:
         return found
-    volume = path.rpartition("/")[2]
+    volume = file.path.rpartition("/")[2]
     if volume in seen.volumes:
-        used = _is_used(path, there)
+        used = _is_used(file.path, way)
         if not used and _is_in_trash(volume, seen):  # left there when it moved away
             found = replace(found, stale=(*found.stale, (pool.name, volume)))
         elif used or volume + UNFINISHED not in seen.volumes:  # an interrupted copy is made again
-            return replace(found, why=f"{words}, and {target} has a volume {volume} there already")
-    return replace(found, copy=(*found.copy, device))
+            return replace(found, why=f"{words}, and {way.target} has a volume {volume} there already")
+    return replace(found, copy=(*found.copy, file.device))
 
 
 def _is_in_trash(volume: str, seen: SeenPool) -> bool:
     return any((trashed_since(each) or ("",))[0] == volume for each in seen.volumes)
 
 
-def _is_used(path: str, there: tuple[str, Context]) -> bool:
+def _is_used(path: str, way: _Way) -> bool:
     """Whether a VM or an overlay of the target has that file."""
-    target, context = there
-    return bool(backing.users(Observed(hosts={target: context.observed.seen[target]})).get(path))
+    return bool(backing.users(Observed(hosts={way.target: way.context.observed.seen[way.target]})).get(path))
 
 
 def incremental(copy: tuple[str, ...], home: Home, target: str, context: Context) -> bool:
@@ -128,24 +144,22 @@ def _based(path: str, target: str, context: Context) -> bool:
     return pool is not None and name.startswith(IMAGES) and {name, ready_marker(name)} <= set(pool.volumes)
 
 
-def _medium(what: tuple[str, str], found: Reach, there: tuple[str, Context]) -> Reach:
+def _medium(file: _File, found: Reach, way: _Way) -> Reach:
     """A CD-ROM that is in local storage: fine if the target has the same file, which images' names tell."""
-    target, context = there
-    if context.observed.volume_at(target, what[1]) is not None:
+    if way.context.observed.volume_at(way.target, file.path) is not None:
         return found
-    return replace(found, why=f"{_words(what[0])} holds {what[1]}, which {target} does not have; eject it")
+    return replace(found, why=f"{file.words} holds {file.path}, which {way.target} does not have; eject it")
 
 
-def _chain(path: str, pool: WantedPool, words: str, there: tuple[str, Context]) -> str:
+def _chain(file: _File, pool: WantedPool, way: _Way) -> str:
     """Why the files that a shared one is an overlay of cannot be reached, "" if they can."""
-    target, context = there
-    volume = _volume(path, pool, context)
+    volume = _volume(file.path, pool, way.context)
     if volume is None or not volume.backing.startswith("/"):
         return ""
-    base = _pool(volume.backing, context)
-    if base is not None and base.shared and target in base.hosts:
-        return "" if volume.backing == path else _chain(volume.backing, base, words, there)
-    return f"{words} is a linked clone of {volume.backing}, which {target} does not reach"
+    base = _pool(volume.backing, way.context)
+    if base is not None and base.shared and way.target in base.hosts:
+        return "" if volume.backing == file.path else _chain(_File(file.device, volume.backing), base, way)
+    return f"{file.words} is a linked clone of {volume.backing}, which {way.target} does not reach"
 
 
 def _volume(path: str, pool: WantedPool, context: Context) -> SeenVolume | None:
@@ -160,16 +174,16 @@ def _pool(path: str, context: Context) -> WantedPool | None:
     return next((each for each in context.wanted.pools.values() if each.path.rstrip("/") == folder), None)
 
 
-def _roomy(found: Reach, home: Home, there: tuple[str, Context]) -> Reach:
+def _roomy(found: Reach, way: _Way) -> Reach:
     """Whether what is copied fits into the storage of the target."""
-    target, context = there
+    home, context = way.home, way.context
     needs: dict[str, int] = {}
     for each in found.copy:
         path = str((home.found.vm.live or {}).get(f"{each}.source") or "")
         pool, volume = _pool(path, context), context.observed.volume_at(home.host, path)
         if pool is not None and volume is not None:
             needs[pool.name] = needs.get(pool.name, 0) + volume.volume.allocation
-    return replace(found, needs=needs, why=full(needs, target, context, {}))
+    return replace(found, needs=needs, why=full(needs, way.target, context, {}))
 
 
 def full(needs: Mapping[str, int], target: str, context: Context, given: Mapping[tuple[str, str], int]) -> str:
@@ -196,9 +210,3 @@ def volumes(copy: tuple[str, ...], live: Fields, context: Context) -> Iterator[t
         pool = _pool(str(source), context)
         if pool is not None:
             yield pool.name, str(source).rpartition("/")[2]
-
-
-def _words(device: str) -> str:
-    """`disks[root]` → `disk root`."""
-    kind, _, name = device.rstrip("]").partition("[")
-    return f"{'disk' if kind == 'disks' else 'CD-ROM drive'} {name}"
