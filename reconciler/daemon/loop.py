@@ -249,6 +249,8 @@ class Daemon:
             return
         if outcome.status in (Status.FAILED, Status.UNKNOWN):
             self.backoff.failed(step, outcome.error, int(time.time()), outcome.permanent)
+        elif outcome.status is Status.STALE:
+            self.backoff.surprised(step, outcome.error, int(time.time()))
         log.warning(f"step.{outcome.status}", **facts, error=outcome.error)
 
     def answer(self, asked: dict[str, Any]) -> dict[str, Any]:

@@ -36,6 +36,7 @@ class Backoff(Struct):
 
     failures: dict[tuple[str, str], Failure] = field(default_factory=dict)
     moves: dict[str, Failure] = field(default_factory=dict)
+    surprises: set[tuple[str, str]] = field(default_factory=set)
 
     def failed(self, step: Step, error: str, now: int, permanent: bool) -> None:
         """Notes one more failure of a step."""
@@ -46,15 +47,23 @@ class Backoff(Struct):
             moved = self.moves.get(str(step.ref))
             self.moves[str(step.ref)] = Failure(count=moved.count + 1 if moved else 1, last=now, error=error)
 
+    def surprised(self, step: Step, error: str, now: int) -> None:
+        """Something had changed meanwhile: the next look knows of it. The same surprise once more is a failure."""
+        if key(step) in self.surprises:
+            self.failed(step, error, now, permanent=False)
+        self.surprises.add(key(step))
+
     def succeeded(self, step: Step) -> None:
         """Forgets a step's failures."""
         self.failures.pop(key(step), None)
+        self.surprises.discard(key(step))
         if isinstance(step.call, MigrateVm | RelocateVm):
             self.moves.pop(str(step.ref), None)
 
     def forget(self) -> None:
         """Forgets everything: an operator wants it tried now."""
         self.failures.clear()
+        self.surprises.clear()
         self.moves.clear()
 
     def reluctant(self, now: int) -> dict[str, str]:
@@ -69,6 +78,7 @@ class Backoff(Struct):
         """Step id → why it is not tried now. Failures of steps that are not planned any more are forgotten."""
         planned = {key(each) for each in plan.steps}
         self.failures = {each: failure for each, failure in self.failures.items() if each in planned}
+        self.surprises &= planned
         return {
             step.id: _why(failure, now)
             for step in plan.steps

@@ -12,6 +12,7 @@ import pytest
 import structlog
 
 from drivers.base import Host
+from drivers.errors import Conflict
 from drivers.git import Repository
 from drivers.memory.calls import Call
 from drivers.seen import Power
@@ -229,6 +230,23 @@ def test_an_image_that_cannot_be_brought_is_told_for_as_long_as_it_is_not_tried(
     assert (daemon.last.failed, daemon.last.held) == (1, 0)
     passes(daemon)
     assert (daemon.last.failed, daemon.last.held) == (0, 1)
+
+
+def test_a_step_that_finds_the_same_surprise_in_every_pass_is_left_for_a_while(site: Site, daemon: Daemon) -> None:
+    """A device that another VM uses, say: to libvirt that is a wrong state, as is a VM that runs already."""
+    passes(daemon)
+    site.world.outside(site.domain("a")[0]).kill("a")
+    tries = [
+        site.world.faults.fail(nth, Conflict, where=lambda call: (call.method, call.object) == ("start", "a"))
+        for nth in (1, 2, 3)
+    ]
+    for _ in range(3):
+        passes(daemon)
+    assert [each.fired for each in tries] == [True, True, False]
+    assert "BackingOff" in str(daemon._kept_back)
+    daemon.backoff.forget()
+    passes(daemon)
+    assert tries[2].fired
 
 
 def test_a_pass_that_another_writer_kept_off_is_made_soon(site: Site, daemon: Daemon) -> None:
