@@ -64,6 +64,8 @@ def make(place: Place, arguments: list[str]) -> tuple[Change, ...]:
     assignments = [assignment(each) for each in arguments if "=" in each]
     if not targets or not assignments:
         raise UsageError("name what to change and how: gitvirt set vm/web memory=4GiB")
+    if place.repository.bare:
+        raise UsageError(f"{place.repository.root} is a bare repository, it has no files to edit; use a clone of it")
     catalog = load(place)
     refs = resolve(targets, [catalog.repository.ref, *catalog.resources])
     wanted = {ref: assignments for ref in refs}

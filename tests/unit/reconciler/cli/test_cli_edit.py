@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import subprocess
 
 import pytest
 
@@ -270,6 +271,19 @@ def test_a_value_that_others_share_is_not_changed_silently(gitvirt, repository, 
     assert ran.code == 1
     assert "edit it by hand" in ran.err
     assert file.read_text() == DOCUMENT + spec
+
+
+def test_a_bare_repository_has_no_files_to_edit(gitvirt, repository):
+    for arguments in (
+        ["init", "-q"],
+        ["add", "--all"],
+        ["commit", "-q", "-m", "x"],
+        ["clone", "-q", "--bare", ".", "../b.git"],
+    ):
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments], cwd=repository, check=True)
+    ran = gitvirt("set", "vm/web", "memory=4GiB", "--repo", repository.parent / "b.git")
+    assert ran.code == 1
+    assert "b.git is a bare repository, it has no files to edit; use a clone of it" in ran.err
 
 
 def test_an_object_that_no_file_declares_cannot_be_set(gitvirt, repository):
