@@ -55,17 +55,16 @@ class Campaign(Struct, frozen=True, kw_only=True):
         """True if we were asked to stop."""
         return self.pause.wait(0)
 
-    def passes(self, chosen: Chosen, done: Callable[[Context], bool] | None = None) -> Settled:
-        """Passes about the chosen VMs until `done` (None: no VM is chosen any more), until nothing is left that can be
-        done, or until we are asked to stop."""
+    def passes(self, chosen: Chosen) -> Settled:
+        """Passes about the chosen VMs until none is chosen any more, until nothing is left that can be done, or until
+        we are asked to stop."""
         failed: dict[str, str] = {}
         before = ""
         while True:
             looked = self.look()
             narrow = narrowed(looked, chosen(looked.context))
             stands = narrow.plan.digest == before  # the last pass changed nothing about it
-            over = done(looked.context) if done else not list(chosen(looked.context))
-            if over or self.interrupted or not narrow.plan.steps or stands:
+            if not list(chosen(looked.context)) or self.interrupted or not narrow.plan.steps or stands:
                 return Settled(looked=narrow, failed=failed)
             before = narrow.plan.digest
             run = self.act(narrow)

@@ -20,7 +20,7 @@ from reconciler.observe.observed import Found
 from reconciler.operations.campaign import Campaign, Settled, narrowed, with_override
 from reconciler.operations.scene import By, Declined
 from reconciler.place.headroom.spare import Spare, spare
-from reconciler.place.hosts.hoststate import MAINTENANCE, UPGRADE, State, by_hand, state
+from reconciler.place.hosts.hoststate import MAINTENANCE, UPGRADE, by_hand, state
 from reconciler.place.moving.wish import homes
 from reconciler.plan.plan import MigrateVm
 from specs.resource import Ref
@@ -143,8 +143,11 @@ def begin(host: str, campaign: Campaign) -> None:
 
 
 def drain(host: str, campaign: Campaign) -> Settled:
-    """Passes until the host is in maintenance and what was stopped for it runs elsewhere, or no more can be done."""
-    return campaign.passes(lambda context: concerned(host, context), lambda context: empty(host, context))
+    """Passes until no VM is on the host and what was stopped for it runs elsewhere, or no more can be done.
+
+    The host is in maintenance before that: as soon as nothing runs there.
+    """
+    return campaign.passes(lambda context: concerned(host, context))
 
 
 def concerned(host: str, context: Context) -> list[str]:
@@ -156,11 +159,6 @@ def sleeping(host: str, context: Context) -> list[str]:
     """The VMs that were stopped on a host for an outage, and are not back."""
     found = ((home.wanted.name, home.mark.override(OUTAGE)) for home in homes(context))
     return [name for name, override in found if override is not None and override.value == host]
-
-
-def empty(host: str, context: Context) -> bool:
-    """Whether nothing runs there any more, and nothing waits that ran there."""
-    return state(host, context).state is State.MAINTENANCE and not sleeping(host, context)
 
 
 def end(host: str, campaign: Campaign, context: Context) -> str:

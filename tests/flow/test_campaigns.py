@@ -101,6 +101,13 @@ def test_a_drain_with_a_vm_that_has_to_stay_ends_and_says_why(site: Site) -> Non
     assert where(site, "a") == "kvm2"
 
 
+def test_a_drain_also_takes_what_is_off_from_a_host_where_nothing_runs(site: Site) -> None:
+    on_kvm1(site, "state: stopped", "state: stopped, onHostMaintenance: hold")
+    assert drained(site, "kvm1") is State.MAINTENANCE
+    assert [where(site, name) for name in "ab"] == ["kvm2", "kvm1"]
+    assert not site.look().plan.steps
+
+
 def test_git_wins_over_off_by_hand(site: Site) -> None:
     text = (site.repository / "gitvirt.yaml").read_text()
     site.write("gitvirt.yaml", text.replace(host_yaml("kvm1"), host_yaml("kvm1", ", maintenance: true")))

@@ -95,7 +95,8 @@ def drained(ref: Ref, here: Session, mine: Campaign) -> Exit:
     if mine.interrupted:
         return ended(ref, here, False, f"interrupted; it is {found}; {_GOES_ON}")
     left = _left(settled)
-    ended(ref, here, False, f"is {found}" + (f"; {told(left)}" if left else "") + f"; {_GOES_ON}")
+    stands = "in maintenance, and not empty" if found.state is State.MAINTENANCE else str(found)
+    ended(ref, here, False, f"is {stands}" + (f"; {told(left)}" if left else "") + f"; {_GOES_ON}")
     return Exit.INCOMPLETE if settled.failed else Exit.HELD
 
 
