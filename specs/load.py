@@ -29,6 +29,8 @@ from specs.yaml import Node
 
 IMPLIED = "default"
 """Name of the data center and of the cluster that exist when none is declared."""
+_NO_ID = "00000000-0000-0000-0000-000000000000"
+"""Of a Repository without a sound one, so that the rest of it can be looked at; nothing that has it is ever loaded."""
 
 
 def load(tree: Tree, root: str = ".") -> Catalog:
@@ -65,7 +67,7 @@ class _Loading:
         self._imply(declared, repository)
         layers = Layers(declared, repository, self.findings)
         resources = {ref: self._resource(layers, declared[ref]) for ref in sorted(declared)}
-        home = self._resource(layers, repository)
+        home = self._resource(layers, repository) or self._faulty(repository.ref)
         sound = {ref: each for ref, each in resources.items() if each is not None}
         if home is None:
             return None
@@ -148,9 +150,15 @@ class _Loading:
         except ValidationError as error:
             self.findings.extend(invalid.findings_of(error, node, kind.shape))
             invalid.without_faults(error, values)
+        if document.ref.kind == "Repository":
+            values.setdefault("id", _NO_ID)
         with suppress(ValidationError):
             self.partial.append(_made(document, kind.model.model_validate(values), declared))
         return None
+
+    def _faulty(self, ref: Ref) -> Resource | None:
+        """What is left of an object with faults: those of the Repository must not hide what is wrong elsewhere."""
+        return next((each for each in self.partial if each.ref == ref), None)
 
     def _wrong(self, where: Location, path: str, what: str, why: str = "", fix: str = "") -> None:
         self.findings.append(Finding(where=where, path=path, what=what, why=why, fix=fix))

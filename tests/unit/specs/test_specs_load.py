@@ -275,6 +275,14 @@ def test_hostile_files_are_findings_each(faults: Faults) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("wrong", ["{}", "{id: 5}", f"{{id: {ID}, budgts: 5}}", f"{{id: {ID}, trash: {{keep: 7}}}}"])
+def test_a_fault_of_the_repository_hides_none_of_its_objects(wrong: str, faults: Faults) -> None:
+    found = faults(document("VirtualMachine", "web", "{nics: [lann]}"), base=BASE.replace(f"{{id: {ID}}}", wrong))
+    assert len(found) == 2
+    assert found[0].startswith("gitvirt.yaml:4:")
+    assert "nics[lann].network: there is no network/lann" in found[1]
+
+
 def test_a_fault_in_the_yaml_hides_no_other(faults: Faults) -> None:
     web = document("VirtualMachine", "web", "{cpu: 1, cpu: 2, memry: 1GiB, <<: {a: b}, agent: !!bool yes}")
     db = document("VirtualMachine", "db", "{nics: [lann], hosts: *nodes}")
