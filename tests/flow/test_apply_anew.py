@@ -1,4 +1,4 @@
-"""`gitvirt apply` in two terminals: what is done is what is right at that moment, not what was right when it was shown."""
+"""`gitvirt apply` in two terminals: what is done is what is right then, not what was right when it was shown."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Callable
 import pytest
 
 from drivers.git import open_repository
-from reconciler import cycle
+from reconciler import cycle, lock
 from reconciler.cli.apply import carry_out
 from reconciler.cli.exits import Exit
-from reconciler.errors import UsageError
+from reconciler.errors import LockedError, UsageError
 from reconciler.settings import Settings
-from tests.flow.site import Site, vm_yaml
+from tests.flow.site import ID, Site, vm_yaml
 from tests.flow.test_daemon_passes import SimulatedApp
 
 DISKLESS = "=cpu: 1, memory: 96MiB, nics: [lan]"
@@ -62,26 +62,24 @@ def test_a_vm_that_was_made_elsewhere_while_the_question_stood_is_not_made_a_sec
     monkeypatch.setattr(sys, "stdin", Terminal(lambda: put_elsewhere(site)))
     assert site.plan().placements["web"].host == "kvm1"
     with pytest.raises(UsageError, match=r"(?s)nothing was done.*vm/web"):
-        carry_out(site.look, app, yes=False)
+        carry_out(site.look, app, ID, yes=False)
     assert hosts_of(site, "web") == ["kvm2"]
 
 
-def test_who_does_not_want_to_be_asked_gets_what_is_due_by_then(
-    site: Site, app: SimulatedApp, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_nobody_else_applies_between_the_look_and_the_deeds_of_who_is_not_asked(site: Site, app: SimulatedApp) -> None:
     site.settle()
-    site.vms(vm_yaml("web", DISKLESS), vm_yaml("db", DISKLESS))
-    looks = []
+    site.vms(vm_yaml("web", DISKLESS))
+    refused = []
 
     def see() -> cycle.Pass:
-        looks.append(site.look())
-        if len(looks) == 1:
-            site.apply(targets=frozenset({"vm/web"}))
-        return looks[-1]
+        with pytest.raises(LockedError) as error, lock.writer(site.state, ID, "apply"):
+            pass
+        refused.append(error)
+        return site.look()
 
-    assert carry_out(see, app, yes=True) is Exit.OK
-    assert "The hosts changed meanwhile" in capsys.readouterr().out
-    assert len(hosts_of(site, "web")) == len(hosts_of(site, "db")) == 1
+    assert carry_out(see, app, ID, yes=True) is Exit.OK
+    assert len(refused) == 1
+    assert hosts_of(site, "web") == ["kvm1"]
 
 
 def test_a_plan_that_still_holds_is_done_as_it_was_shown(
@@ -90,5 +88,5 @@ def test_a_plan_that_still_holds_is_done_as_it_was_shown(
     site.settle()
     site.vms(vm_yaml("web", DISKLESS))
     monkeypatch.setattr(sys, "stdin", Terminal(lambda: site.clock.advance(600)))
-    assert carry_out(site.look, app, yes=False) is Exit.OK
+    assert carry_out(site.look, app, ID, yes=False) is Exit.OK
     assert site.plan().empty
