@@ -7,6 +7,7 @@ or an error. The first Ctrl-C lets running steps end and begins no new one; the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from reconciler.app import App
     from reconciler.apply.outcome import Run
     from reconciler.apply.text import Progress
-    from reconciler.cycle import Pass
+    from reconciler.cycle import Pass, Revision
 
 TakeOverOption = Annotated[
     bool, typer.Option("--take-over", help="Apply although a daemon takes care of this repository.")
@@ -46,44 +47,46 @@ def apply(
     place = repository_at(repo, repo_option)
     with application(place) as app:
         revision = load_revision(app, place, rev)
-        return carry_out(lambda: look(app, revision, asked), app, yes=yes, take_over=take_over)
+        return carry_out(lambda: look(app, revision, asked), app, _identity(revision), yes=yes, take_over=take_over)
 
 
-def carry_out(see: Callable[[], Pass], app: App, *, yes: bool, take_over: bool = False) -> Exit:
-    """Shows a plan, asks, and makes it true under the writer's lock, if it is still what would be done."""
+def carry_out(see: Callable[[], Pass], app: App, repository: str, *, yes: bool, take_over: bool = False) -> Exit:
+    """Shows a plan, asks, and makes it true under the writer's lock, if it is still what would be done.
+
+    Who is not asked has the lock from before the look on, so that nothing moves between the two.
+    """
     from reconciler import lock
 
-    looked = see()
-    plan = looked.plan
-    print(shown(looked, app, Format.text), end="", flush=True)
-    if plan.empty:
-        return of_apply(done=0, failed=0, held=int(plan.anything_held))
-    if not take_over:
-        lock.refuse_beside_daemon(app.settings.state_folder, plan.repository)
-    if not confirm(f"\nDo these {len(plan.steps)} steps?", yes):
-        print("Nothing was done.")
-        return Exit.ERROR
-    with lock.writer(app.settings.state_folder, plan.repository, "apply"), interruptible(app):
-        looked = _again(looked, see, app, yes)
+    state = app.settings.state_folder
+    with ExitStack() as stack:
+        if locked := yes and (take_over or lock.daemon(state, repository) is None):
+            stack.enter_context(lock.writer(state, repository, "apply"))
+        looked = see()
+        print(shown(looked, app, Format.text), end="", flush=True)
+        if looked.plan.empty:
+            return of_apply(done=0, failed=0, held=int(looked.plan.anything_held))
+        if not take_over:
+            lock.refuse_beside_daemon(state, repository)
+        if not confirm(f"\nDo these {len(looked.plan.steps)} steps?", yes):
+            print("Nothing was done.")
+            return Exit.ERROR
+        if not locked:
+            stack.enter_context(lock.writer(state, repository, "apply"))
+            looked = _again(looked, see(), app)
+        stack.enter_context(interruptible(app))
         progress = _progress(len(looked.plan.steps))
-        run = app.act(looked, progress.tell, progress.moved)
-    return _ended(run)
+        return _ended(app.act(looked, progress.tell, progress.moved))
 
 
-def _again(before: Pass, see: Callable[[], Pass], app: App, yes: bool) -> Pass:
-    """A look under the lock: while the plan was shown somebody else may have made a part of it true, and elsewhere."""
+def _again(before: Pass, now: Pass, app: App) -> Pass:
+    """The second look: while the plan was shown somebody else may have made a part of it true, and elsewhere."""
     from reconciler.errors import UsageError
     from reconciler.plan.faces.saved import moved
 
-    looked = see()
-    if looked.plan.digest == before.plan.digest:
-        return looked
-    if not yes:
-        told = "\n".join(f"  {each}" for each in moved(data(before, app, Asked()), looked.plan))
+    if now.plan.digest != before.plan.digest:
+        told = "\n".join(f"  {each}" for each in moved(data(before, app, Asked()), now.plan))
         raise UsageError(f"nothing was done, since this plan is not what would be done now:\n{told}\nApply again.")
-    print("\nThe hosts changed meanwhile. Now the plan is:\n")
-    print(shown(looked, app, Format.text), end="", flush=True)
-    return looked
+    return now
 
 
 def _saved(file: Path, place: Place, yes: bool, take_over: bool) -> Exit:
@@ -104,7 +107,11 @@ def _saved(file: Path, place: Place, yes: bool, take_over: bool) -> Exit:
                 )
             return looked
 
-        return carry_out(see, app, yes=yes, take_over=take_over)
+        return carry_out(see, app, _identity(revision), yes=yes, take_over=take_over)
+
+
+def _identity(revision: Revision) -> str:
+    return str(revision.catalog.repository.spec.id)
 
 
 def _commit(saved: dict[str, Any]) -> str | None:

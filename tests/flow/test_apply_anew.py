@@ -1,4 +1,4 @@
-"""`gitvirt apply` in two terminals: what is done is what is right then, not what was right when it was shown."""
+"""`gitvirt apply` in two terminals: what is done is what is right by then, not what was right when it was shown."""
 
 from __future__ import annotations
 
