@@ -26,7 +26,7 @@ class Repository(Model):
     """The repository itself; one document, in `gitvirt.yaml`."""
 
     id: Uuid = declared(
-        "Random identity in marks, UUIDs and MACs, shared by clones and branches; `gitvirt init --fork` writes a new one.",
+        "Random identity in marks, UUIDs and MACs, shared by clones and branches; `init --fork` writes a new one.",
         effect="identity",
         required=True,
     )
