@@ -5,18 +5,9 @@ from __future__ import annotations
 import pytest
 
 from drivers.seen import Power
-from reconciler.diff.change import Change, HeldReason, Verb
-from reconciler.plan.plan import Plan
-from tests.flow.site import OTHER, Site, host_yaml, said, vm_yaml
-
-
-def held(plan: Plan) -> dict[str, HeldReason]:
-    """Ref → why its change is held."""
-    return {str(each.ref): each.held.reason for each in plan.changes if each.held}
-
-
-def change(plan: Plan, ref: str) -> Change:
-    return next(each for each in plan.changes if str(each.ref) == ref)
+from reconciler.diff.change import HeldReason
+from tests.flow.site import Site, host_yaml, said, vm_yaml
+from tests.flow.verdicts import change, held
 
 
 def test_a_vm_on_a_dead_host_is_held_and_not_started_elsewhere(site: Site) -> None:
@@ -52,53 +43,6 @@ def test_a_removed_host_that_held_vms_and_does_not_answer_counts_as_unseen(site:
     plan = site.plan()
     assert plan.empty, said(plan)
     assert held(plan)["vm/web"] is HeldReason.HOST_UNSEEN
-
-
-def test_a_foreign_vm_with_the_wanted_name_is_left_alone(site: Site) -> None:
-    site.world.outside("kvm2").define("web", {"memory": 1 << 28, "memoryMax": 1 << 28})
-    before = site.domain("web")[1]
-    site.vms(vm_yaml("web"))
-    site.apply()
-    assert held(site.plan())["vm/web"] is HeldReason.NAME_TAKEN
-    assert site.domain("web")[1] == before
-
-
-def test_unmarked_vms_are_never_touched(site: Site) -> None:
-    site.world.outside("kvm1").define("other", {"memory": 1 << 28, "memoryMax": 1 << 28})
-    before = site.domain("other")[1]
-    site.vms(vm_yaml("web"))
-    site.settle()
-    site.vms()
-    site.settle()
-    assert site.domain("other")[1] == before
-
-
-def test_a_declared_uuid_adopts_with_the_mark_and_nothing_else(site: Site) -> None:
-    uuid = site.world.outside("kvm1").define("old", {"memory": 1 << 28, "memoryMax": 1 << 28}).uuid
-    before = site.domain("old")[1]
-    site.vms(vm_yaml("old", f"=uuid: {uuid}, memory: 256MiB, state: manual"))
-    plan = site.plan()
-    assert [(str(each.ref), each.verb) for each in plan.changes if each.ref.kind == "VirtualMachine"] == [
-        ("vm/old", Verb.ADOPT)
-    ]
-    site.settle()
-    after = site.domain("old")[1]
-    assert after.config == before.config
-    assert after.mark is not None
-
-
-def test_a_clone_with_our_mark_is_foreign(site: Site) -> None:
-    site.vms(vm_yaml("web"))
-    site.settle()
-    site.world.outside("kvm1").clone_domain("web", "copy")
-    before = site.domain("copy")[1]
-    plan = site.plan()
-    assert plan.empty, said(plan)
-    site.vms(vm_yaml("web"), vm_yaml("copy"))
-    assert held(site.plan())["vm/copy"] is HeldReason.NAME_TAKEN
-    site.vms()
-    site.settle()
-    assert site.domain("copy")[1] == before
 
 
 def test_more_deletions_than_the_budget_are_all_held(site: Site) -> None:
@@ -172,37 +116,6 @@ def test_an_older_checkout_changes_nothing(site: Site) -> None:
     assert plan.empty, said(plan)
     assert held(plan)["vm/web"] is HeldReason.BEHIND
     assert not site.plan(force_revision=True).empty
-
-
-def test_another_repositorys_vm_is_foreign(site: Site) -> None:
-    site.vms(vm_yaml("web"))
-    site.settle()
-    text = (site.repository / "gitvirt.yaml").read_text()
-    site.write("gitvirt.yaml", text.replace("6f1d2f0e-93c8-4b7e-9d57-0c4c2f6b7a10", OTHER))
-    plan = site.plan()
-    assert held(plan)["vm/web"] is HeldReason.NAME_TAKEN
-    site.vms()
-    assert not any(each.ref.kind == "VirtualMachine" for each in site.plan().changes)
-
-
-@pytest.mark.parametrize("damaged", [False, True], ids=["marked", "with a damaged mark"])
-def test_another_repositorys_vm_is_not_adopted_by_its_uuid(damaged: bool, site: Site) -> None:
-    site.vms(vm_yaml("web"))
-    site.settle()
-    uuid = site.domain("web")[1].uuid
-    if damaged:
-        site.world.outside("kvm1").damage_mark("web")
-    text = (site.repository / "gitvirt.yaml").read_text()
-    site.write("gitvirt.yaml", text.replace("6f1d2f0e-93c8-4b7e-9d57-0c4c2f6b7a10", OTHER))
-    site.vms(vm_yaml("web", f"uuid: {uuid}"))
-    plan = site.plan()
-    assert held(plan)["vm/web"] is HeldReason.UUID_TAKEN
-    (advice,) = [each.held.fix for each in plan.changes if each.held is not None and each.ref.name == "web"]
-    assert advice == (
-        "take the mark off (`virsh metadata web https://gitvirt.dev/mark/v1 --remove --config`) first"
-        if damaged
-        else "`gitvirt release` it there first"
-    )
 
 
 def test_a_disk_without_its_domain_is_never_passed_over(site: Site) -> None:

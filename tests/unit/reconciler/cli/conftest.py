@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli import main
+from reconciler.observe import recorded
 from specs.structs import Struct
+from tests.flow.site import Site, vm_yaml
 
 REPOSITORY = """\
 apiVersion: gitvirt/v1
@@ -106,3 +108,36 @@ def process():
         )
 
     return run
+
+
+class Lens:
+    """A site, and `gitvirt` run on what is seen of it: `lens("get", "vms")`."""
+
+    def __init__(self, site: Site, gitvirt, folder: Path) -> None:
+        self.site, self.gitvirt, self.file, self.state = site, gitvirt, folder / "observed.json", folder / "kept"
+
+    def __call__(self, verb: str, *arguments: object, look: bool = True):
+        observed = ()
+        if look:
+            recorded.write(self.site.look().context.observed, b"k" * 32, self.file.write_text)
+            observed = ("--observed", self.file)
+        return self.gitvirt(verb, *arguments, "--repo", self.site.repository, *observed)
+
+
+@pytest.fixture
+def lens(tmp_path, gitvirt, monkeypatch):
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(f"state: {tmp_path / 'kept'}\n")
+    monkeypatch.setenv("GITVIRT_CONFIG", str(settings))
+    return Lens(Site(tmp_path / "site"), gitvirt, tmp_path)
+
+
+@pytest.fixture
+def settled(lens):
+    lens.site.vms(
+        vm_yaml("web", "hosts: [kvm1]", metadata=", labels: {tier: web, env: prod}"),
+        vm_yaml("db", "hosts: [kvm1], state: stopped", metadata=", labels: {tier: db, env: prod}"),
+        vm_yaml("test", "hosts: [kvm1]", metadata=", labels: {tier: web, env: test}"),
+    )
+    lens.site.settle()
+    return lens

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
@@ -14,45 +13,11 @@ from drivers.errors import Busy
 from drivers.memory.faults import Crash
 from drivers.node import CpuModel
 from reconciler.cli.exits import Exit
-from reconciler.journal import Journal
 from reconciler.observe import recorded
 from reconciler.observe.addresses import addresses
 from reconciler.status.telling import amount
 from tests.flow.operator import Operator
-from tests.flow.site import ID, Site, vm_yaml
-
-
-class Lens:
-    """A site, and `gitvirt` run on what is seen of it: `lens("get", "vms")`."""
-
-    def __init__(self, site: Site, gitvirt, folder: Path) -> None:
-        self.site, self.gitvirt, self.file, self.state = site, gitvirt, folder / "observed.json", folder / "kept"
-
-    def __call__(self, verb: str, *arguments: object, look: bool = True):
-        observed = ()
-        if look:
-            recorded.write(self.site.look().context.observed, b"k" * 32, self.file.write_text)
-            observed = ("--observed", self.file)
-        return self.gitvirt(verb, *arguments, "--repo", self.site.repository, *observed)
-
-
-@pytest.fixture
-def lens(tmp_path, gitvirt, monkeypatch):
-    settings = tmp_path / "settings.yaml"
-    settings.write_text(f"state: {tmp_path / 'kept'}\n")
-    monkeypatch.setenv("GITVIRT_CONFIG", str(settings))
-    return Lens(Site(tmp_path / "site"), gitvirt, tmp_path)
-
-
-@pytest.fixture
-def settled(lens):
-    lens.site.vms(
-        vm_yaml("web", "hosts: [kvm1]", metadata=", labels: {tier: web, env: prod}"),
-        vm_yaml("db", "hosts: [kvm1], state: stopped", metadata=", labels: {tier: db, env: prod}"),
-        vm_yaml("test", "hosts: [kvm1]", metadata=", labels: {tier: web, env: test}"),
-    )
-    lens.site.settle()
-    return lens
+from tests.flow.site import Site, vm_yaml
 
 
 def table(text: str) -> list[list[str]]:
@@ -243,112 +208,6 @@ def test_diff_tells_differences_by_its_exit_code(settled):
     assert settled("diff", "--live", "-o", "json").code == Exit.ERROR
 
 
-def test_describe_and_explain_take_the_same_targets(settled):
-    for target in ("web", "vm/web", "network/lan", "host/kvm1", "sd/shared", "image/guest", "cluster/default"):
-        for verb in ("describe", "explain"):
-            ran = settled(verb, target)
-            assert (ran.code, ran.err) == (Exit.OK, ""), target
-            assert ran.out
-    assert "did you mean `web`?" in settled("describe", "wbe").err
-    assert settled("describe", "web", "--xml").code == Exit.ERROR
-
-
-@pytest.mark.parametrize(
-    ("field", "said"),
-    [
-        ("vm.spec.disks.size", ["spec.disks[*].size", "live; never smaller"]),
-        ("vms.disks[root].bus", ["virtio | scsi", "at the next power cycle", "virtio, when it is made"]),
-        ("vm", ["A virtual machine.", "memory", "metadata", "renamedFrom"]),
-        ("host.uri", ["required", "libvirt URI"]),
-        ("vm.metadata.labels", ["to select by"]),
-        ("vm.cpu", ["a value alone is its count", "sockets"]),
-    ],
-)
-def test_fields_are_explained_without_a_repository(gitvirt, tmp_path, monkeypatch, field, said):
-    monkeypatch.chdir(tmp_path)
-    ran = gitvirt("explain", field)
-    assert ran.code == Exit.OK
-    for each in said:
-        assert each in ran.out
-
-
-@pytest.mark.parametrize(
-    ("field", "hint"),
-    [
-        ("vm.disks.sze", "did you mean `size`?"),
-        ("vm.memory.x", "memory has no field `x`"),
-        ("vm.metadata.lables", "labels"),
-    ],
-)
-def test_an_unknown_field_has_a_hint(gitvirt, field, hint):
-    ran = gitvirt("explain", field)
-    assert (ran.code, hint in ran.err) == (Exit.ERROR, True)
-
-
-def test_every_field_of_every_kind_can_be_explained(gitvirt):
-    from specs.kinds import KINDS
-
-    for kind in KINDS.values():
-        for path, _ in kind.shape.walk():
-            assert gitvirt("explain", f"{kind.short}.spec.{path}").code == Exit.OK, path
-
-
-@pytest.fixture
-def noted(lens):
-    """A lens with three entries in the journal: one hour and one minute old, and new."""
-    import time
-
-    now = time.time()
-    for age, ref, host in ((3600, "vm/web", "kvm1"), (60, "vm/db", "kvm1"), (0, "vm/web", "kvm2")):
-        Journal(lens.state, ID, by="alice", clock=lambda age=age: now - age).note(
-            "step.done", ref=ref, host=host, what="start", seconds=1.25
-        )
-    return lens
-
-
-@pytest.mark.parametrize(
-    ("arguments", "hosts"),
-    [
-        ([], ["kvm1", "kvm1", "kvm2"]),
-        (["web"], ["kvm1", "kvm2"]),
-        (["vm/db"], ["kvm1"]),
-        (["host/kvm2"], ["kvm2"]),
-        (["--since", "10m"], ["kvm1", "kvm2"]),
-        (["-n", "1"], ["kvm2"]),
-        (["-n", "0"], []),
-    ],
-)
-def test_logs_are_filtered_by_target_age_and_number(noted, arguments, hosts):
-    ran = noted("logs", *arguments, look=False)
-    assert (ran.code, ran.err) == (Exit.OK, "")
-    assert [line.split()[2] for line in ran.out.splitlines()] == hosts
-    data = noted("logs", *arguments, "-o", "json", look=False).out
-    assert [json.loads(line)["host"] for line in data.splitlines()] == hosts
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["wbe"], "nothing was noted of wbe on this machine; did you mean `web`?\n"),
-        (["vm/wbe"], "nothing was noted of vm/wbe on this machine; did you mean `vm/web`?\n"),
-        (["db", "--since", "1s"], "nothing was noted of db on this machine\n"),
-    ],
-)
-def test_logs_of_nothing_say_so(noted, arguments, said):
-    ran = noted("logs", *arguments, look=False)
-    assert (ran.code, ran.out, ran.err) == (Exit.OK, "", said)
-
-
-def test_a_log_line_says_when_where_what_how_and_by_whom(noted):
-    line = noted("logs", "vm/db", look=False).out
-    assert line.split("  ", 1)[1] == "kvm1  vm/db  start  done in 1.2 s  (alice)\n"
-
-
-def test_a_wrong_age_or_target_is_an_error(noted):
-    assert "is not a duration" in noted("logs", "--since", "yesterday", look=False).err
-    assert "unknown kind" in noted("logs", "wm/web", look=False).err
-
-
 def test_addresses_come_from_those_who_answer(tmp_path):
     site = Site(tmp_path)
     site.vms(vm_yaml("a"), vm_yaml("b", "state: stopped"), vm_yaml("c"))
@@ -375,46 +234,6 @@ def test_looking_imports_neither_rich_nor_deepdiff(settled):
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert done.stdout.splitlines()[-1] == "[]", words
-
-
-def test_capacity_counts_how_many_more_fit_by_host(settled):
-    ran = settled("capacity", "--cpu", "1", "--memory", "4GiB")
-    assert (ran.code, ran.out.splitlines()[0]) == (Exit.OK, "cluster/default: 14 more fit")
-    assert "with one host lost, at worst kvm" in ran.out
-    found = json.loads(settled("capacity", "--like", "vm/web", "-o", "json").out)["clusters"][0]
-    assert found["fits"] == sum(each["fits"] for each in found["hosts"]) > 100
-    assert ([each["name"] for each in found["hosts"]], found["oneHostLost"]) == (["kvm1"], None)  # its `hosts:`
-
-
-@pytest.mark.parametrize(
-    ("options", "why"),
-    [
-        ((), "say a size"),
-        (("--cpu", "1"), "say a size"),
-        (("--cpu", "1", "--memory", "3GB"), "--memory 3GB: `GB` is no unit of size"),
-        (("--instance-type", "huge"), "no instance type huge is declared"),
-        (("--like", "vm/nobody"), "no VM nobody is declared"),
-        (("--like", "vm/web", "--cpu", "1"), "--like says the whole size"),
-        (("--cpu", "1", "--memory", "1GiB", "--cluster", "other"), "no host is in a cluster other"),
-    ],
-)
-def test_capacity_says_what_a_size_is(options, why, settled):
-    ran = settled("capacity", *options)
-    assert ran.code == Exit.ERROR
-    assert why in ran.err
-
-
-def test_top_names_hosts_that_do_not_answer(lens):
-    root = lens.site.repository / "gitvirt.yaml"
-    root.write_text(root.read_text().replace("//kvm1/", "//127.0.0.1:9/").replace("//kvm2/", "//127.0.0.1:10/"))
-    ran = lens("top", "--interval", "0.1", look=False)
-    assert ran.code == Exit.ERROR
-    assert [line.split()[0] for line in ran.out.splitlines() if line] == ["HOST", "VM"]
-    assert "host/kvm1 was not read" in ran.err
-    assert json.loads(lens("top", "hosts", "--host", "kvm2", "--interval", "0.1", "-o", "json", look=False).out) == {
-        "hosts": [], "vms": [],
-    }  # fmt: skip
-    assert "there is no host kvm9; hosts are kvm1, kvm2" in lens("top", "--host", "kvm9", look=False).err
 
 
 def test_a_vm_on_its_way_is_told_with_both_hosts(settled):
