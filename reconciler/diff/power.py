@@ -23,7 +23,8 @@ _ENDED = {
     "destroyed": "since its power was cut",
 }
 """libvirt's reason of a stop → what the plan says of it, where that is of use."""
-_HANDING_OVER = ("migration", "postcopy", "postcopyfailed", "startingup")
+_COMING = "startingup"  # its QEMU is being started at this moment
+_HANDING_OVER = ("migration", "postcopy", "postcopyfailed", _COMING)
 _ON = (Power.RUNNING, Power.PAUSED, Power.ASLEEP, Power.STOPPING)
 
 
@@ -66,7 +67,7 @@ def compare(wanted: WantedVm, vm: SeenVm, mark: Mark | None, now: int) -> FieldC
 
 
 def _to_running(change: FieldChange, wanted: WantedVm, vm: SeenVm, mark: Mark | None) -> FieldChange | None:
-    if vm.power in (Power.ASLEEP, Power.STOPPING):
+    if vm.power in (Power.ASLEEP, Power.STOPPING) or (vm.power is Power.PAUSED and vm.reason == _COMING):
         return None
     if moved_away(vm):
         text = "libvirt moved it to another host, and no host that was read has it: it may run there"

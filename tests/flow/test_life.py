@@ -171,6 +171,18 @@ def test_a_paused_guest_runs_on_to_shut_down(site: Site, why: str, documents: li
     assert site.domain("web")[1].reason == "shutdown"
 
 
+@pytest.mark.parametrize(("why", "held"), [("startingup", 0), ("ioerror", 1)])
+def test_a_vm_that_somebody_starts_at_this_moment_is_not_taken_for_ill(site: Site, why: str, held: int) -> None:
+    site.vms(vm_yaml("web"))
+    site.settle()
+    host, vm = site.domain("web")
+    site.world.host(host).powers.pause(vm.uuid)
+    site.world.hosts[host].domains[vm.uuid].reason = why
+    plan = site.plan()
+    assert plan.empty, said(plan)
+    assert [each.fields[0].held is not None for each in plan.changes] == [True] * held
+
+
 def test_a_crashed_vm_is_started_and_a_guests_shutdown_is_respected(site: Site) -> None:
     site.vms(vm_yaml("web"), vm_yaml("db"))
     site.settle()
