@@ -265,6 +265,14 @@ def until(found: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+def test_what_happens_on_a_host_wakes_the_daemon(site: Site, daemon: Daemon) -> None:
+    passes(daemon)
+    daemon.wakes.wait(0)
+    site.world.outside(site.domain("a")[0]).destroy("a")
+    site.world.deliver()
+    assert daemon.wakes.wait(0) == {f"event of {site.domain('a')[0]}"}
+
+
 def test_a_daemon_that_is_stopped_in_the_midst_of_a_pass_begins_no_further_step(site: Site, daemon: Daemon) -> None:
     calls: list[str] = []
 
