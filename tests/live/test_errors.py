@@ -201,6 +201,28 @@ def test_of_two_who_apply_at_once_one_is_refused(site: LiveSite, gitvirt: Gitvir
     gitvirt.run("plan", code=0)
 
 
+def test_a_saved_plan_is_done_at_its_revision_and_only_if_it_is_still_what_would_be_done(
+    site: LiveSite, gitvirt: Gitvirt, tmp_path: Path
+) -> None:
+    site.vms([off("web")])
+    site.commit("Add web")
+    site.settle()
+    site.vms([off("web", description="planned")])
+    site.commit("Describe web")
+    plan = tmp_path / "plan.json"
+    gitvirt.run("plan", "--out", plan, code=2)
+    site.vms([off("web", description="later")])
+    site.commit("Describe it otherwise")
+    assert "\n1 done" in gitvirt.run("apply", plan, "--yes", code=0).stdout
+    assert site.vm("web")[1].config["description"] == "planned"
+
+    gitvirt.run("plan", "--out", plan, code=2)
+    virsh(site.lab, site.vm("web")[0], "desc", "web", "--config", "by", "hand")
+    moved = gitvirt.run("apply", plan, "--yes", code=1).stderr
+    assert "vm/web: changed on the host since" in moved, moved
+    assert site.vm("web")[1].config["description"] == "by hand"
+
+
 # --- storage ----------------------------------------------------------------------------------------------------------
 
 LOCAL = """
