@@ -46,7 +46,8 @@ def start_once(ref: Ref, scene: Scene, settings: Settings, how: How) -> str:
     """Starts a VM that is off, for one run with these settings. Declined if it runs, or is suspended to disk."""
     target = locate(ref, scene)
     if target.vm.running:
-        raise Declined(f"is {target.vm.power}, and settings for one run come with a start; `gitvirt stop` it first")
+        fix = f"`gitvirt stop {ref.name}` first"
+        raise Declined(f"is {target.vm.power}, and settings for one run come with a start; {fix}")
     refuse_saved(target, "and wakes with the settings that it had")
     fields = {**_medium(target, scene, settings), **_kernel(target, settings), **_order(target, settings)}
     risks = refuse_obstacles(target, scene, how)
