@@ -1,9 +1,7 @@
-"""Deeds of several passes: maintenance with its drain, the rolling upgrade of a cluster, its power-down and return."""
+"""Deeds of several passes: maintenance with its drain, a cluster's power-down and return."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,15 +9,12 @@ import pytest
 from drivers.memory.faults import Crash
 from drivers.seen import Power
 from reconciler import cycle
-from reconciler.apply.dispatch import Tools
-from reconciler.apply.outcome import Run
-from reconciler.apply.walk import Walker
-from reconciler.operations import maintenance, powerdown, rolling
-from reconciler.operations.campaign import Campaign
+from reconciler.operations import maintenance, powerdown
 from reconciler.operations.scene import By, Declined
 from reconciler.place.headroom.spare import spare
 from reconciler.place.hosts.hoststate import State, state
 from specs.structs import replace
+from tests.flow.campaigning import campaign, drained, used_again
 from tests.flow.site import NoWait, Site, host_yaml, said, vm_yaml
 from tests.flow.test_maintenance import on_kvm1, where
 from tests.flow.test_outages import overrides, power_of, state_of
@@ -30,34 +25,6 @@ HIGH = "highAvailability: {priority: 80}"
 @pytest.fixture
 def three(tmp_path: Path) -> Site:
     return Site(tmp_path, hosts=3)
-
-
-def campaign(site: Site, told: Callable[[str], None] = lambda line: None) -> Campaign:
-    def act(looked: cycle.Pass) -> Run:
-        tools = Tools(open_image=site.open_image, pause=NoWait(site.clock), hosts=looked.hosts)
-        return cycle.act(looked, Walker(hosts=looked.hosts, tools=tools))
-
-    by = By(author="alice@desk", reason="", since=int(site.clock.now))
-    pause = NoWait(site.clock)
-    return Campaign(look=site.look, act=act, overrides=overrides(site), by=by, pause=pause, tell=told)
-
-
-def drained(site: Site, host: str) -> State:
-    mine = campaign(site)
-    maintenance.begin(host, mine)
-    return state(host, maintenance.drain(host, mine).context).state
-
-
-def upgraded(came: list[str], host: str) -> bool:
-    came.append(host)
-    return True
-
-
-def used_again(site: Site, host: str) -> str:
-    mine = campaign(site)
-    text = maintenance.end(host, mine, site.look().context)
-    maintenance.wake(host, mine)
-    return text
 
 
 def test_the_outlook_says_what_becomes_of_every_vm_and_changes_nothing(site: Site) -> None:
@@ -118,104 +85,6 @@ def test_git_wins_over_off_by_hand(site: Site) -> None:
 
 def test_off_of_a_host_that_is_not_in_maintenance_changes_nothing_and_is_no_error(site: Site) -> None:
     assert used_again(site, "kvm2") == "is not in maintenance; it is up"
-
-
-def test_a_rolling_upgrade_comes_to_every_host_once_and_no_vm_stops(three: Site) -> None:
-    three.vms(*(vm_yaml(name) for name in "abcd"))
-    three.settle()
-    came: list[str] = []
-
-    def upgrade(host: str) -> bool:
-        assert not [each for each in three.look().context.observed.vms() if each.host == host and each.vm.running]
-        assert all(power_of(three, name) is Power.RUNNING for name in "abcd")
-        came.append(host)
-        return True
-
-    boots = [three.domain(name)[1].power for name in "abcd"]
-    assert rolling.roll("default", rolling.Task(each=upgrade), campaign(three)) == ["kvm1", "kvm2", "kvm3"]
-    assert came == ["kvm1", "kvm2", "kvm3"]
-    assert boots == [three.domain(name)[1].power for name in "abcd"]
-    assert overrides(three).all() == {}
-    assert not three.world.doubles
-
-
-def test_an_upgrade_that_fails_leaves_its_host_in_maintenance_and_goes_on_there(three: Site) -> None:
-    three.vms(vm_yaml("a"))
-    three.settle()
-    with pytest.raises(rolling.Stuck, match="host/kvm2 stays in maintenance"):
-        rolling.roll("default", rolling.Task(each=lambda host: host != "kvm2"), campaign(three))
-    assert state_of(three, "kvm2") is State.MAINTENANCE
-    came: list[str] = []
-    rolling.roll("default", rolling.Task(each=partial(upgraded, came)), campaign(three))
-    assert came == ["kvm2", "kvm3"]
-
-
-def test_an_upgrade_that_reboots_waits_until_its_host_was_down_and_is_up_again(three: Site) -> None:
-    three.vms(vm_yaml("a"), vm_yaml("b"))
-    three.settle()
-    booted: list[str] = []
-
-    class Rebooting(NoWait):
-        """Time in which a host that was told to reboot goes down, and then comes up."""
-
-        def wait(self, seconds: float) -> bool:
-            if seconds and came and came[-1] not in booted:
-                booted.append(came[-1])
-                three.world.power_off(came[-1])
-                three.world.power_on(came[-1])
-            return super().wait(seconds)
-
-    came: list[str] = []
-    for name in three.names:
-        three.world.hosts[name].cpu_time = 5_000_000_000
-    mine = replace(campaign(three), pause=Rebooting(three.clock))
-    rolling.roll("default", rolling.Task(each=partial(upgraded, came), reboots=True), mine)
-    assert booted == came == three.names
-    assert [power_of(three, name) for name in "ab"] == [Power.RUNNING] * 2
-    assert not three.world.doubles
-
-
-def test_an_upgrade_gives_a_host_back_that_cannot_be_emptied(three: Site) -> None:
-    three.vms(vm_yaml("a", "onHostMaintenance: hold, hosts: [kvm1]"))
-    three.settle()
-    with pytest.raises(rolling.Stuck, match=r"host/kvm1 is used again: .*onHostMaintenance: hold"):
-        rolling.roll("default", rolling.Task(each=lambda host: True), campaign(three))
-    assert state_of(three, "kvm1") is State.UP
-    assert rolling.abort("default", campaign(three)).startswith("is not being upgraded any more")
-    assert overrides(three).all() == {}
-
-
-def test_a_host_that_was_in_maintenance_before_an_upgrade_is_upgraded_and_left_so(three: Site) -> None:
-    assert drained(three, "kvm2") is State.MAINTENANCE
-    came: list[str] = []
-    rolling.roll("default", rolling.Task(each=partial(upgraded, came)), campaign(three))
-    assert came == ["kvm1", "kvm2", "kvm3"]
-    assert state_of(three, "kvm2") is State.MAINTENANCE
-
-
-@pytest.mark.parametrize("moment", ["before", "after"])
-def test_killed_at_every_step_an_upgrade_goes_on_and_no_vm_stops(moment: str, tmp_path: Path) -> None:
-    for number in range(1, 60):
-        site = Site(tmp_path / str(number), hosts=2)
-        site.vms(vm_yaml("a"), vm_yaml("b"))
-        site.settle()
-        came: list[str] = []
-        site.world.faults.crash(number, moment)  # type: ignore[arg-type]
-        crashed = False
-        try:
-            rolling.roll("default", rolling.Task(each=partial(upgraded, came)), campaign(site))
-        except Crash:
-            crashed = True
-            site.world.faults.revive()
-            rolling.roll("default", rolling.Task(each=partial(upgraded, came)), campaign(site))
-        assert sorted(set(came)) == ["kvm1", "kvm2"]
-        assert [power_of(site, name) for name in "ab"] == [Power.RUNNING] * 2
-        assert overrides(site).all() == {}
-        assert not site.world.doubles
-        if not crashed:
-            assert number > 2
-            return
-    pytest.fail("it never came to an end")
 
 
 def test_a_cluster_is_powered_down_in_order_and_comes_back_the_other_way_round(site: Site) -> None:
