@@ -7,9 +7,9 @@ import pytest
 from drivers.seen import Power, SeenVm
 from reconciler.operations import power
 from reconciler.operations.once import Settings, start_once
+from tests.flow.drives import isos, path_of
 from tests.flow.operator import FORCE, PLAIN, Operator
 from tests.flow.site import Site, vm_yaml
-from tests.flow.test_operations import isos, path_of
 
 BASE = "=cpu: 1, memory: 96MiB, nics: [lan], cdroms: [{name: cd, image: %s}], disks: [{name: root, image: guest}], "
 KERNEL = "kernel: {path: /boot/declared, cmdline: quiet}, "
