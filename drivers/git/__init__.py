@@ -6,7 +6,7 @@ file, ssh and https are spoken.
 Errors are those of drivers/errors, with the repository as the host.
 """
 
-from drivers.git.opening import open_repository
+from drivers.git.opening import open_branch, open_repository
 from drivers.git.repository import Blame, Repository, Revision
 
-__all__ = ["Blame", "Repository", "Revision", "open_repository"]
+__all__ = ["Blame", "Repository", "Revision", "open_branch", "open_repository"]

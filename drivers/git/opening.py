@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from drivers.git import program
 from drivers.git.checkout import Checkout
 from drivers.git.folder import PlainFolder
 from drivers.git.repository import Repository
@@ -26,6 +27,17 @@ def open_repository(path: Path | str) -> Repository:
             found = Checkout(root=each, prefix="" if prefix == "." else prefix)
             return PlainFolder(folder) if prefix != "." and found.ignores(prefix) else found
     return PlainFolder(folder)
+
+
+def open_branch(root: Path, ref: str) -> Repository:
+    """The Git repository whose top folder is `root`, to follow a ref of it.
+
+    Unless that is what is checked out there, its work tree is not looked at: the files in it are another branch's.
+    """
+    if ref == "HEAD" or is_bare(root):
+        return open_repository(root)
+    checked_out = program.run(root, "symbolic-ref", "--short", "--quiet", "HEAD", accept=(0, 1)).decode().strip()
+    return Checkout(root=root, prefix="", bare=ref != checked_out)
 
 
 def is_bare(folder: Path) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from drivers.git import Repository, open_repository
+from drivers.git import Repository, open_branch, open_repository
 from drivers.git.mirror import Credentials, Follow, is_remote
 from reconciler.settings import Settings
 from specs.catalog import Catalog
@@ -47,7 +47,7 @@ class GitBranch:
         return open_repository(self._root).resolve(self._ref)
 
     def load(self, revision: str) -> tuple[Catalog, Repository, str]:
-        repository = open_repository(self._root)
+        repository = open_branch(self._root, self._ref)
         return load(repository.tree(revision), self._folder), repository, self._folder
 
 

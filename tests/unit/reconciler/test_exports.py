@@ -10,6 +10,7 @@ import pytest
 from drivers.git import open_repository
 from reconciler.app import App
 from reconciler.cycle import Revision
+from reconciler.daemon.follow import GitBranch
 from reconciler.desired.resolve import resolve
 from reconciler.settings import Settings
 from specs.load import load
@@ -91,3 +92,19 @@ def test_a_secret_lies_beside_the_document_that_names_it(bare: Bare) -> None:
     root = HEAD.replace("spec: {", f"spec: {{{defaults}, ") + POOL
     commit = bare.push({"gitvirt.yaml": root, "vms/web.yaml": machine, "pw": "s3cret"})
     assert password(bare.taken(bare.app(), commit)) == "s3cret"
+
+
+@pytest.mark.parametrize(
+    ("branch", "expected"), [("prod", "of prod"), ("main", "not committed"), (None, "not committed")]
+)
+def test_a_branch_that_is_not_checked_out_has_its_own_files(bare: Bare, branch: str | None, expected: str) -> None:
+    bare.push({"gitvirt.yaml": WEB, "pw": "of prod"})
+    git(bare.tree, "branch", "-M", "main")
+    git(bare.tree, "branch", "prod")
+    bare.push({"pw": "of main"})
+    (bare.tree / "pw").write_text("not committed")
+    source = GitBranch(bare.tree, branch)
+    revision = source.poll()
+    catalog, repository, folder = source.load(revision)
+    app = App(repository, folder, Settings(state=str(bare.state)))
+    assert password(app.revision(catalog, revision)) == expected
