@@ -14,9 +14,9 @@ from reconciler.operations.maintenance import asked, residents
 from reconciler.operations.scene import By
 from reconciler.place.hosts.hoststate import State
 from specs.structs import replace
+from tests.flow.campaigning import drained
 from tests.flow.leaving import PHASES, led_by_us, sound
 from tests.flow.site import Site, said, vm_yaml
-from tests.flow.test_campaigns import drained
 from tests.flow.test_outages import power_of
 
 

@@ -13,8 +13,8 @@ from reconciler.apply.outcome import Run
 from reconciler.operations import powerdown
 from reconciler.operations.campaign import Campaign
 from specs.structs import replace
+from tests.flow.campaigning import campaign
 from tests.flow.site import NoWait, Site, vm_yaml
-from tests.flow.test_campaigns import campaign
 from tests.flow.test_outages import overrides, power_of, powered
 
 WEB = vm_yaml("web")

@@ -9,8 +9,8 @@ import pytest
 
 from reconciler.operations import rolling
 from reconciler.place.hosts.hoststate import State
+from tests.flow.campaigning import campaign, upgraded
 from tests.flow.site import Site, host_yaml, vm_yaml
-from tests.flow.test_campaigns import campaign, upgraded
 from tests.flow.test_maintenance import where
 from tests.flow.test_outages import maintenance, overrides, state_of
 

@@ -13,8 +13,8 @@ from reconciler.operations import maintenance, rolling
 from reconciler.operations.scene import Declined
 from reconciler.place.hosts.hoststate import MAINTENANCE, UPGRADE, State
 from specs.structs import replace
+from tests.flow.campaigning import campaign, upgraded
 from tests.flow.site import Site, vm_yaml
-from tests.flow.test_campaigns import campaign, upgraded
 from tests.flow.test_clusters import alter, declare
 from tests.flow.test_outages import maintenance as by_hand
 from tests.flow.test_outages import overrides, power_of, state_of
