@@ -5,6 +5,8 @@
 #   make demo-down  take the demo down
 #   make test       every check and every test; the live ones bring up a lab of their own (as root)
 #   make lint       format, style, types, import contracts
+#   make unit       the tests that need no lab: seconds to minutes, no root
+#   make live       those that do, as root
 #   make bench      speed, as ratios within one run
 #   make soak       seeded chaos, simulated and in the lab, for longer than the tests have time
 #   make lab-down   take the lab down
