@@ -239,3 +239,22 @@ def test_cloud_init_and_its_later_edit(site: Site) -> None:
     plan = site.plan()
     assert plan.empty
     assert [(each.path, each.kind) for each in plan.changes[0].fields] == [("cloudInit", "note")]
+
+
+@pytest.mark.parametrize(
+    ("disk", "linked", "kind"),
+    [
+        ("", True, "qcow2"),
+        (", clone: linked", True, "qcow2"),
+        (", clone: copy", False, "qcow2"),
+        (", clone: copy, format: raw", False, "raw"),
+    ],
+)
+def test_a_disk_refers_to_its_image_or_is_a_copy_of_it(disk: str, linked: bool, kind: str, site: Site) -> None:
+    site.vms(vm_yaml("web", f"=cpu: 1, memory: 96MiB, disks: [{{name: root, image: guest{disk}}}]"))
+    site.settle()
+    seen = site.domain("web")[1]
+    file = site.world.outside("kvm1").file(str(seen.config["disks[root].source"]))
+    assert file is not None
+    assert (bool(file.backing), file.format) == (linked, kind)
+    assert seen.power is Power.RUNNING
