@@ -17,9 +17,9 @@ from reconciler.status import objects
 from reconciler.status.objects import condition
 from specs.structs import replace
 from tests.flow.leaving import local, with_local_disk
+from tests.flow.looking import situation
 from tests.flow.operator import FORCE, PLAIN, Operator
 from tests.flow.site import ID, Site, said, vm_yaml
-from tests.flow.test_status import situation
 
 ALONE = """---
 apiVersion: gitvirt/v1
