@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 
 import pytest
@@ -33,6 +34,9 @@ def test_power_by_hand_is_kept_and_taken_back(site: LiveSite, gitvirt: Gitvirt) 
     host, _ = site.vm("web")
     address = done(gitvirt, "wait", "web", "--for", "ip", "--timeout", "10m")
     assert address.startswith("vm/web 192.168.150.")
+    assert address.split()[1] in gitvirt.run("get", "vms", "-o", "wide", code=0).stdout
+    told = json.loads(gitvirt.run("get", "vm/web", "-o", "json", code=0).stdout)
+    assert address.split()[1] in told["status"]["addresses"]
     assert (
         done(gitvirt, "stop", "web")
         == f"vm/web stopped on {host} (kept off until `gitvirt start web`; Git says running)"
