@@ -85,3 +85,48 @@ def test_another_repositorys_vm_is_not_adopted_by_its_uuid(damaged: bool, site: 
         if damaged
         else "`gitvirt release` it there first"
     )
+
+
+def declare(site: Site, written: str, instead: str) -> None:
+    text = (site.repository / "gitvirt.yaml").read_text()
+    assert written in text
+    site.write("gitvirt.yaml", text.replace(written, instead))
+
+
+def test_an_external_storage_domain_is_never_made(site: Site) -> None:
+    declare(site, "path: /srv/shared}", "path: /srv/shared, external: true}")
+    site.apply()
+    assert held(site.plan())["sd/shared"] is HeldReason.EXTERNAL_MISSING
+    assert not site.look().context.observed.seen["kvm1"].pools
+
+
+def test_an_external_storage_domain_is_used_as_it_is(site: Site) -> None:
+    site.settle()
+    declare(site, "path: /srv/shared}", "path: /srv/shared, external: true}")
+    site.vms(vm_yaml("web"))
+    site.settle()
+    assert str(site.domain("web")[1].config["disks[root].source"]).startswith("/srv/shared/")
+
+
+IMAGE = """---
+apiVersion: gitvirt/v1
+kind: Image
+metadata: {name: tools}
+spec: {external: true, volume: tools.iso, type: iso, storageDomain: shared}
+"""
+
+
+def test_an_external_image_is_used_and_never_brought_nor_removed(site: Site) -> None:
+    site.settle()
+    site.vms(IMAGE, vm_yaml("web", "cdroms: [{name: cd, image: tools}]"))
+    site.apply()
+    assert held(site.plan())["image/tools"] is HeldReason.EXTERNAL_MISSING
+    site.world.outside("kvm1").put_file("/srv/shared/tools.iso", capacity=1 << 20)
+    site.settle()
+    assert site.domain("web")[1].config["cdroms[cd].source"] == "/srv/shared/tools.iso"
+    site.vms()
+    site.settle()
+    site.clock.advance(8 * 86400)
+    site.settle()
+    assert site.world.outside("kvm1").file("/srv/shared/tools.iso") is not None
+    assert not [name for name in site.world.host("kvm1").volumes.names("shared") if name.startswith("tools.iso.")]
