@@ -41,7 +41,7 @@ run "$gitvirt" wait web-01 db-01 --repo "$repo" --for agent --timeout 3m
 run "$gitvirt" get vms --repo "$repo" -o wide
 
 say "From here on the daemon does it"
-"$gitvirt" daemon "$repo" --interval 30 >"$site/daemon.log" 2>&1 &
+"$gitvirt" daemon "$repo" --interval 30s >"$site/daemon.log" 2>&1 &
 echo $! >"$site/daemon.pid"
 i=0; until [ -s "$site/daemon.log" ] && grep -q pass.done "$site/daemon.log"; do
     i=$((i + 1)); [ $i -lt 150 ] || { cat "$site/daemon.log"; exit 1; }; sleep 0.2

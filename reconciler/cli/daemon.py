@@ -14,7 +14,9 @@ BranchOption = Annotated[
     str | None, typer.Option("--branch", help="Branch or tag to follow; HEAD of a local repository by default.")
 ]
 FolderOption = Annotated[str, typer.Option("--folder", help="Folder of gitvirt.yaml, in a repository given by URL.")]
-IntervalOption = Annotated[float, typer.Option("--interval", help="Seconds between passes nothing asked for.", min=1)]
+IntervalOption = Annotated[
+    str, typer.Option("--interval", metavar="TIME", help="Between passes that nothing asked for: 30s, 5m.")
+]
 
 
 def daemon(
@@ -24,7 +26,7 @@ def daemon(
     ] = None,
     branch: BranchOption = None,
     folder: FolderOption = ".",
-    interval: IntervalOption = 60,
+    interval: IntervalOption = "60s",
     log_level: Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")] = "info",
 ) -> Exit:
     """Follow a Git branch, or a folder, and keep the hosts as it says, until stopped.
@@ -35,6 +37,7 @@ def daemon(
     from reconciler import lock, logs
     from reconciler.app import App
     from reconciler.cli.context import folder_of
+    from reconciler.cli.deeds.common import seconds
     from reconciler.daemon.doorbell import Doorbell
     from reconciler.daemon.follow import PlainFolder, source
     from reconciler.daemon.loop import Daemon
@@ -42,6 +45,7 @@ def daemon(
     from reconciler.daemon.wake import watch_folder
     from reconciler.settings import load as load_settings
 
+    every = seconds(interval, "--interval")
     logs.setup(log_level)
     settings = load_settings()
     found = source(repo or str(folder_of(None, None)), branch, folder, settings)
@@ -49,7 +53,7 @@ def daemon(
     revision, (catalog, repository, place) = first(found, taken)
     identity = str(catalog.repository.spec.id)
     app = App(repository, place, settings)
-    running = Daemon(found, app, interval, taken)
+    running = Daemon(found, app, every, taken)
     running.begin_with(catalog, revision)
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda number, frame: running.stop())

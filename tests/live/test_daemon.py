@@ -25,7 +25,7 @@ class Daemon:
 
     def __init__(self, gitvirt: Gitvirt, log: Path, *words: str | Path) -> None:
         self.log = log
-        self.process = gitvirt.start("daemon", *words, "--interval", "3600", errors=log)
+        self.process = gitvirt.start("daemon", *words, "--interval", "1h", errors=log)
 
     def lines(self) -> list[dict[str, Any]]:
         """What it logged, in order; a line that is still being written is left out."""

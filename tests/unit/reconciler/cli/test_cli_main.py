@@ -89,6 +89,7 @@ def test_validate_imports_neither_rich_nor_a_hypervisor(repository):
         (["validate", "--rev"], "--rev"),
         (["validate", "a", "--repo", "b"], "REPO is a and --repo is b; give one of them"),
         (["set"], "Missing argument"),
+        (["daemon", "--interval", "30"], "--interval 30: `30` is not a duration; write a number and a unit"),
         (["lab", "nope"], "gitvirt lab: No such command 'nope'"),
         (["lab"], "Usage: gitvirt lab"),
     ],
