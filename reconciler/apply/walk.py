@@ -68,7 +68,8 @@ class _Walk:
         self.then: defaultdict[str, list[Step]] = defaultdict(list)
         self.ready: defaultdict[str, list[int]] = defaultdict(list)
         self.running: Counter[str] = Counter()
-        self.under_way = 0
+        self.under_way = self.threads = 0
+        self.begun: queue.SimpleQueue[Step | None] = queue.SimpleQueue()
         self.taken: Counter[Place] = Counter()
         self.outcomes: dict[str, Outcome] = {}
         self.ended: queue.SimpleQueue[tuple[Step, Outcome | BaseException]] = queue.SimpleQueue()
@@ -85,6 +86,9 @@ class _Walk:
             error = untold
         if error is not None:
             self._drain()
+        for _ in range(self.threads):
+            self.begun.put(None)
+        if error is not None:
             raise error
         return Run(plan=self.plan, outcomes=self.outcomes, stopped=self.walker.stop.is_set())
 
@@ -121,7 +125,10 @@ class _Walk:
         while not stop.is_set() and (step := self._next()) is not None:
             del self.waiting[step.id]
             self.walker.tell(step, None)
-            threading.Thread(target=self._work, args=(step,), name=f"step {step.ref}", daemon=True).start()
+            if self.under_way == self.threads:  # else one has ended its step, and takes this one
+                threading.Thread(target=self._work, name="step", daemon=True).start()
+                self.threads += 1
+            self.begun.put(step)
             self._count(step, 1)  # once it runs: what is counted is waited for
         if stop.is_set():
             self._skip_rest("stopped before it began")
@@ -179,11 +186,14 @@ class _Walk:
                 elif not self.needs[each.id]:
                     bisect.insort(self.ready[each.host], self.waiting[each.id])
 
-    def _work(self, step: Step) -> None:
-        try:
-            self.ended.put((step, attempt(step, self.walker)))
-        except BaseException as error:
-            self.ended.put((step, error))
+    def _work(self) -> None:
+        """One step after the other: starting a thread for each costs as much as a call."""
+        while (step := self.begun.get()) is not None:
+            threading.current_thread().name = f"step {step.ref}"
+            try:
+                self.ended.put((step, attempt(step, self.walker)))
+            except BaseException as error:
+                self.ended.put((step, error))
 
 
 def attempt(step: Step, walker: Walker) -> Outcome:
