@@ -22,6 +22,8 @@ from reconciler.cli.commands import COMMANDS
 from reconciler.cli.exits import Exit
 from reconciler.cli.failures import finish, report
 
+THRESHOLD = (100_000, 20, 100)
+"""When garbage is looked for: what is imported and read stays; looking for garbage in it took 5 % of a plan."""
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 _COMPLETE = "_GITVIRT_COMPLETE"
 _COMPLETION_WORDS = frozenset(("-h", "--help", "--install-completion", "--show-completion"))
@@ -36,7 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
         if isinstance(stream, TextIOWrapper):  # names may hold bytes that are no UTF-8
             stream.reconfigure(errors="backslashreplace")
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for them took 4 ms of every command
-    gc.set_threshold(100_000, 20, 100)  # what is imported and read stays; looking for garbage in it took 5 % of a plan
+    gc.set_threshold(*THRESHOLD)
     code = run(sys.argv[1:] if arguments is None else arguments)
     atexit._run_exitfuncs()
     code = finish(code)

@@ -30,20 +30,40 @@ MOVES = 2
 """As many migrations at once as gitvirt lets leave a host."""
 
 UNITS = {"MiB": 1024**2, "GiB": 1024**3}
-DOMAIN = """<domain type='qemu'>
+PORTS = 18
+DOMAIN = (
+    """<domain type='qemu'>
   <name>{name}</name>
   <memory unit='b'>{memory}</memory>
-  <vcpu>{cpu}</vcpu>
+  <vcpu current='{cpu}'>4</vcpu>
   <os><type arch='x86_64' machine='q35'>hvm</type><boot dev='hd'/></os>
-  <features><acpi/></features>
+  <features><acpi/><apic/></features>
+  <cpu mode='maximum'><topology sockets='1' cores='4' threads='1'/></cpu>
+  <clock offset='utc'/>
   <devices>
     <disk type='file' device='disk'>
-      <driver name='qemu' type='qcow2'/>
+      <driver name='qemu' type='qcow2' error_policy='stop' discard='unmap'/>
       <source file='{folder}/{name}.qcow2'/>
       <target dev='vda' bus='virtio'/>
     </disk>
+    <controller type='scsi' model='virtio-scsi'/>
+    <controller type='virtio-serial'/>
+    <controller type='usb' model='qemu-xhci' ports='15'/>
+    <controller type='pci' index='0' model='pcie-root'/>
+"""
+    + "<controller type='pci' model='pcie-root-port'/>" * PORTS
+    + """
+    <serial type='pty'/>
+    <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>
+    <input type='tablet' bus='usb'/>
+    <graphics type='vnc' autoport='yes' listen='127.0.0.1'/>
+    <video><model type='vga'/></video>
+    <memballoon model='virtio'/>
+    <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
   </devices>
 </domain>"""
+)
+"""The same machine as gitvirt makes of the same YAML, as a definition is a third of what creating a VM takes."""
 VOLUME = (
     "<volume><name>{name}.qcow2</name><capacity unit='b'>{size}</capacity>"
     "<target><format type='qcow2'/></target></volume>"
